@@ -1,0 +1,120 @@
+// The ways to the database. Capture, record, API and upkeep have pools of their own so that none starves another;
+// single hot statements are pipelined, transactions are not. Nothing here knows a table.
+import pg from "pg";
+
+export type ConnectionConfig = pg.ClientConfig;
+
+/** What a statement runs on: a pool, or a client inside a transaction. */
+export interface Executor {
+  query<Row extends pg.QueryResultRow>(query: pg.QueryConfig): Promise<pg.QueryResult<Row>>;
+}
+
+export interface Pools {
+  /** Pipelined, engine role, synchronous_commit=on: what capture acknowledges. */
+  readonly capture: pg.Pool;
+  /** Pipelined, engine role, synchronous_commit=off: a lost result is a repeated request, never a lost event. */
+  readonly record: pg.Pool;
+  /** Pipelined, engine role: beat and configuration, which must not queue behind anything. */
+  readonly control: pg.Pool;
+  /** API role under row-level security: one transaction a request. */
+  readonly api: pg.Pool;
+  /** Engine role: reads of the lanes, fan-outs, retention. */
+  readonly engine: pg.Pool;
+  /** The login itself: makes and drops partitions, vacuums. */
+  readonly owner: pg.Pool;
+  end(): Promise<void>;
+}
+
+export interface PoolOptions {
+  readonly connection: ConnectionConfig;
+  /** False where this server did not let the migration make roles; the settings then stand for them. */
+  readonly withRoles: boolean;
+  /** Called for an error on an idle connection; the pool replaces the connection by itself. */
+  readonly onIdleError: (pool: string, error: Error) => void;
+}
+
+// bigint columns hold versions, epochs and sequence numbers far below 2^53.
+const INT8_OID = 20;
+const types = {
+  getTypeParser(oid: number, format?: "text" | "binary"): unknown {
+    if (oid === INT8_OID && format !== "binary") return Number;
+    return pg.types.getTypeParser(oid as never, format as never);
+  },
+} as pg.CustomTypesConfig;
+
+/** Opens the pools; connections are made when first needed. */
+export function openPools(options: PoolOptions): Pools {
+  const engine = options.withRoles ? "-c role=posthorn_engine" : "-c posthorn.engine=on";
+  const api = options.withRoles ? "-c role=posthorn_api" : "";
+  const guards = "-c idle_in_transaction_session_timeout=10s";
+  const open = (name: string, max: number, settings: string, extra: Record<string, unknown> = {}): pg.Pool => {
+    const pool = new pg.Pool({
+      ...options.connection,
+      max,
+      types,
+      connectionTimeoutMillis: 1_000,
+      idleTimeoutMillis: 30_000,
+      keepAlive: true,
+      application_name: `posthorn ${name}`,
+      options: `${guards} ${settings}`,
+      ...extra,
+    } as pg.PoolConfig);
+    pool.on("error", (error) => options.onIdleError(name, error));
+    return pool;
+  };
+  const pools = {
+    capture: open("capture", 2, `${engine} -c statement_timeout=5s -c synchronous_commit=on`, { pipeline: true }),
+    record: open("record", 2, `${engine} -c statement_timeout=5s -c synchronous_commit=off`, { pipeline: true }),
+    control: open("control", 1, `${engine} -c statement_timeout=2s -c synchronous_commit=off`),
+    api: open("api", 6, `${api} -c statement_timeout=10s`),
+    engine: open("engine", 4, `${engine} -c statement_timeout=10s`),
+    owner: open("owner", 2, options.withRoles ? "" : "-c posthorn.engine=on"),
+  };
+  return {
+    ...pools,
+    async end() {
+      await Promise.all(Object.values(pools).map((pool) => pool.end()));
+    },
+  };
+}
+
+/** Runs `work` in one transaction; a throw rolls back. */
+export async function inTransaction<Result>(
+  pool: pg.Pool,
+  work: (client: Executor) => Promise<Result>,
+): Promise<Result> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query("begin");
+    const result = await work(client);
+    await client.query("commit");
+    return result;
+  } catch (error) {
+    await client.query("rollback").catch((rollbackError: Error) => {
+      broken = rollbackError;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+/**
+ * Runs `work` in one transaction that sees exactly one tenant: row-level security stands behind every tenant clause.
+ * @param tenantUuid the tenant's id as a UUID
+ */
+export async function asTenant<Result>(
+  pool: pg.Pool,
+  tenantUuid: string,
+  work: (client: Executor) => Promise<Result>,
+): Promise<Result> {
+  return inTransaction(pool, async (client) => {
+    await client.query({
+      name: "set_tenant",
+      text: "select set_config('posthorn.tenant_id', $1, true)",
+      values: [tenantUuid],
+    });
+    return work(client);
+  });
+}
