@@ -1,0 +1,80 @@
+// The catalogue in memory: the published event types and the questions that others ask about them.
+// Immutable once made; must never read a file or know of a tenant's own types.
+import { nearestNames } from "../lib/nearest.ts";
+import { matchesPattern } from "./pattern.ts";
+
+/** A JSON object nobody may change. */
+export type FrozenObject = Readonly<Record<string, unknown>>;
+
+/** A complete event of its type, ready to be captured: `POST /v1/events` takes it as it is. */
+export interface EventExample {
+  readonly event: string;
+  /** ISO 8601, UTC. */
+  readonly timestamp: string;
+  readonly data: { readonly object: FrozenObject; readonly previous_attributes?: FrozenObject };
+  readonly context: FrozenObject;
+}
+
+export interface ResourceDefinition {
+  /** `sales_order`; also the name of `data.object` in expressions. Where CEL reserves it they write `return_`. */
+  readonly name: string;
+  readonly label: string;
+  readonly description: string;
+  /** More names for `data.object` in expressions, those of the event type included. */
+  readonly aliases: readonly string[];
+  /** `created_date` → `createdAt`, for names that no change of case style explains. */
+  readonly fieldAliases: Readonly<Record<string, string>>;
+}
+
+export interface EventTypeDefinition {
+  readonly name: string;
+  readonly resource: ResourceDefinition;
+  /** The BigLedger module that raises it, as administrators know it. */
+  readonly module: string;
+  readonly description: string;
+  readonly raisedWhen: string;
+  /** The first version that published it. */
+  readonly since: string;
+  /** Path inside `data` to the business number, or null when it has none. */
+  readonly referencePath: readonly string[] | null;
+  readonly example: EventExample;
+}
+
+export interface Catalogue {
+  /** By name, in alphabetical order. */
+  readonly types: ReadonlyMap<string, EventTypeDefinition>;
+  /** The event type of exactly this name. */
+  get(name: string): EventTypeDefinition | undefined;
+  /** The names most like an unknown one, best first; `order.created` finds `sales_order.created` by its alias. */
+  nearest(name: string, limit: number): string[];
+  /** The names that a pattern matches (`*`, `invoice.*`, `invoice.paid`), in alphabetical order. */
+  expand(pattern: string): string[];
+}
+
+/** Builds the catalogue over definitions whose names differ; the loader sees to that. */
+export function makeCatalogue(definitions: Iterable<EventTypeDefinition>): Catalogue {
+  const sorted = [...definitions].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const types = new Map(sorted.map((definition) => [definition.name, definition]));
+  const spellings = spellingsOf(sorted);
+  return {
+    types,
+    get: (name) => types.get(name),
+    nearest: (name, limit) => {
+      const found = nearestNames(name, spellings.keys(), spellings.size);
+      return [...new Set(found.flatMap((spelling) => spellings.get(spelling) ?? []))].slice(0, limit);
+    },
+    expand: (pattern) => [...types.keys()].filter((name) => matchesPattern(pattern, name)),
+  };
+}
+
+/** Every way to write a type (its name, or an alias in place of the resource) → the names that it may mean. */
+function spellingsOf(definitions: readonly EventTypeDefinition[]): ReadonlyMap<string, readonly string[]> {
+  const spellings = new Map<string, string[]>();
+  for (const { name, resource } of definitions) {
+    const rest = name.slice(resource.name.length);
+    for (const spelling of [name, ...resource.aliases.map((alias) => `${alias}${rest}`)]) {
+      spellings.set(spelling, [...(spellings.get(spelling) ?? []), name]);
+    }
+  }
+  return spellings;
+}
