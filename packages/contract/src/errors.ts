@@ -50,12 +50,19 @@ export const ERRORS = {
     "Replay the event instead: POST /v1/events/{id}/replay.",
   ),
   PRECONDITION_FAILED: entry(412, "The thing has changed since you read it.", "Read it again and repeat the change."),
+  REQUEST_TIMEOUT: entry(
+    408,
+    "The request did not arrive in time.",
+    "Send headers within 10 seconds and the whole request within 30.",
+    true,
+  ),
   BODY_TOO_LARGE: entry(413, "The body is too large.", "`data` may hold 10 MiB, a request 32 MiB."),
   UNSUPPORTED_MEDIA_TYPE: entry(
     415,
     "The content type is not supported here.",
     "Send application/json (or application/x-ndjson to /v1/events/batch), in UTF-8 and without a content encoding.",
   ),
+  HEADERS_TOO_LARGE: entry(431, "The request's headers are too large.", "Keep all headers together under 16 KiB."),
   VALIDATION_ERROR: entry(422, "The request is not valid.", "See the details: each names a field."),
   UNKNOWN_FIELD: entry(422, "There is no such field.", "The details name the nearest known field."),
   FIELD_NOT_AVAILABLE_YET: entry(
@@ -63,6 +70,7 @@ export const ERRORS = {
     "This field is part of the contract but not built yet.",
     "Leave it out for now; a field is accepted only once it works.",
   ),
+  READ_ONLY_FIELD: entry(422, "This field is set by Posthorn.", "Leave it out; the details say how to change it."),
   MISSING_MEMBER: entry(422, "A required member is missing.", "The details name it."),
   WRONG_TYPE: entry(422, "A member has the wrong type.", "The details name it and the type expected."),
   DUPLICATE_MEMBER: entry(422, "A member is given twice.", "Give each top-level member once."),

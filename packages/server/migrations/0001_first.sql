@@ -362,11 +362,27 @@ declare
   as_engine text := $policy$(select current_setting('posthorn.engine', true)) = 'on'$policy$;
 begin
   begin
-    if not exists (select from pg_roles where rolname = 'posthorn_api') then create role posthorn_api nologin; end if;
-    if not exists (select from pg_roles where rolname = 'posthorn_engine') then create role posthorn_engine nologin; end if;
-    execute format('grant posthorn_api, posthorn_engine to %I', current_user);
-  exception when insufficient_privilege or duplicate_object or unique_violation then
-    with_roles := pg_has_role(current_user, 'posthorn_api', 'member') and pg_has_role(current_user, 'posthorn_engine', 'member');
+    -- Roles belong to the whole server: another database of Posthorn may have made them, perhaps at this moment.
+    begin
+      create role posthorn_api nologin;
+    exception when duplicate_object or unique_violation then null;
+    end;
+    begin
+      create role posthorn_engine nologin;
+    exception when duplicate_object or unique_violation then null;
+    end;
+    if not (select rolsuper from pg_roles where rolname = current_user) then
+      execute format('grant posthorn_api, posthorn_engine to %I', current_user);
+    end if;
+  exception when insufficient_privilege then null;
+  end;
+  -- What counts is whether we may become them, however that came about.
+  begin
+    set local role posthorn_api;
+    set local role posthorn_engine;
+    reset role;
+  exception when insufficient_privilege or invalid_parameter_value or undefined_object then
+    with_roles := false;
   end;
 
   if with_roles then

@@ -1,0 +1,254 @@
+// The one statement that captures: events, their idempotency keys and their deliveries, or nothing. Engine role.
+import {
+  boolArray,
+  int2Array,
+  int4Array,
+  int8Array,
+  packBytes,
+  textArray,
+  uuidArray,
+} from "../lib/binary-arrays.ts";
+import { FENCE, type NodeIdentity } from "../storage/fence.ts";
+import type { Executor } from "../storage/pools.ts";
+
+export interface EventRow {
+  readonly tenantBytes: Uint8Array;
+  readonly idBytes: Uint8Array;
+  readonly configVersion: number;
+  readonly deliveryCount: number;
+  readonly retentionClass: number;
+  readonly livemode: boolean;
+  readonly hasLongNumber: boolean;
+  readonly type: string;
+  readonly senderId: string | null;
+  readonly sentTimestamp: string | null;
+  readonly reference: string | null;
+  readonly data: Uint8Array;
+  readonly context: Uint8Array | null;
+  readonly keys: readonly KeyRow[];
+  readonly deliveries: readonly DeliveryRow[];
+  readonly fanOut: FanOutRow | null;
+}
+
+export interface KeyRow {
+  /** An Idempotency-Key, or the sender's own event id. */
+  readonly kind: "key" | "id";
+  readonly key: string;
+  /** SHA-256 of the raw bytes. */
+  readonly hash: Uint8Array;
+}
+
+export interface DeliveryRow {
+  readonly idBytes: Uint8Array;
+  readonly webhookBytes: Uint8Array;
+  readonly webhookVersion: number;
+  readonly lane: number;
+  readonly handoff: boolean;
+}
+
+/** More matches than are written at once: the list is stored with the event and expanded afterwards. */
+export interface FanOutRow {
+  readonly lane: number;
+  readonly webhooks: readonly { readonly bytes: Uint8Array; readonly version: number; readonly lane: number }[];
+}
+
+const INCOMING = `incoming as (
+  select * from unnest(
+    $4::uuid[], $5::uuid[], $6::int8[], $7::int4[], $8::int2[], $9::bool[], $10::bool[], $11::text[], $12::text[],
+    $13::text[], $14::text[], $15::int4[], $16::int4[], $17::int4[], $18::int4[], $19::int4[]
+  ) as i (
+    tenant_id, id, config_version, delivery_count, retention_class, livemode, has_long_number, type, sender_id,
+    sent_timestamp, reference, data_start, data_length, context_start, context_length, key_count
+  )
+)`;
+
+/** Without a key everything is accepted; the fence alone decides. */
+const ACCEPTED_ALL = "accepted as (select * from incoming where exists (select from fence))";
+
+/**
+ * A key that is free (or has expired) is taken in the order of the unique index, so that two batches with the same
+ * keys wait for each other instead of deadlocking. An event is accepted when all its keys were taken.
+ */
+const ACCEPTED_WITH_KEYS = `taken as (
+  insert into event_key (tenant_id, event_id, expires_at, retention_class, livemode, kind, key, request_hash)
+  select k.tenant_id, k.event_id, to_timestamp($3::float8 / 1000) + interval '24 hours', k.retention_class, k.livemode,
+    k.kind, k.key, substring($33::bytea from k.hash_start for 32)
+  from unnest($27::uuid[], $28::uuid[], $29::int2[], $30::bool[], $31::text[], $32::text[], $34::int4[])
+    as k (tenant_id, event_id, retention_class, livemode, kind, key, hash_start)
+  where exists (select from fence)
+  order by k.tenant_id, k.key, k.kind, k.livemode
+  on conflict (tenant_id, key, kind, livemode) do update
+    set event_id = excluded.event_id, expires_at = excluded.expires_at, retention_class = excluded.retention_class,
+      request_hash = excluded.request_hash
+    where event_key.expires_at <= to_timestamp($3::float8 / 1000)
+  returning event_id
+),
+accepted as (
+  select * from incoming i
+  where exists (select from fence)
+    and i.key_count = (select count(*) from taken where taken.event_id = i.id)
+)`;
+
+/** seq is drawn here, in the order of the batch: for a sender that awaits each answer it is the sender's order. */
+const STORED = `stored as (
+  insert into event (
+    tenant_id, id, config_version, delivery_count, retention_class, livemode, has_long_number, type, sender_id,
+    sent_timestamp, reference, data, context
+  )
+  select tenant_id, id, config_version, delivery_count, retention_class, livemode, has_long_number, type, sender_id,
+    sent_timestamp, reference, substring($20::bytea from data_start for data_length),
+    case when context_length >= 0 then substring($20::bytea from context_start for context_length) end
+  from accepted
+  returning id
+),
+owed as (
+  insert into delivery (
+    tenant_id, id, event_id, webhook_id, seq, due_at, webhook_version, retention_class, lane, handoff
+  )
+  select i.tenant_id, d.id, i.id, d.webhook_id, nextval('delivery_seq'), to_timestamp($3::float8 / 1000),
+    d.webhook_version, i.retention_class, d.lane, d.handoff
+  from unnest($21::uuid[], $22::uuid[], $23::uuid[], $24::int4[], $25::int2[], $26::bool[])
+    as d (id, event_id, webhook_id, webhook_version, lane, handoff)
+  join accepted i on i.id = d.event_id
+)`;
+
+const FANNED = `fanned as (
+  insert into fan_out (
+    tenant_id, id, config_version, seq, retention_class, lane, webhook_ids, webhook_versions, webhook_lanes
+  )
+  select i.tenant_id, i.id, i.config_version, nextval('delivery_seq'), i.retention_class, $35::int2, $36::uuid[],
+    $37::int4[], $38::int2[]
+  from accepted i
+)`;
+
+function textOf(withKeys: boolean, withFanOut: boolean): string {
+  const parts = [FENCE, INCOMING, withKeys ? ACCEPTED_WITH_KEYS : ACCEPTED_ALL, STORED];
+  // The numbering of parameters is fixed: keys 27 to 34, fan-out 35 to 38; a fan-out therefore always carries keys.
+  if (withFanOut) parts.push(FANNED);
+  return `with ${parts.join(",\n")}\nselect id from stored`;
+}
+
+const PLAIN = { name: "capture", text: textOf(false, false) };
+const WITH_KEYS = { name: "capture_with_keys", text: textOf(true, false) };
+const WITH_FAN_OUT = { name: "capture_with_fan_out", text: textOf(true, true) };
+
+/**
+ * Captures a batch. The ids that come back are those that were stored; none at all for a node that was declared dead.
+ * An event with a fan-out must be alone in its batch.
+ * @param nowMs estimated database time: when the deliveries fall due and the keys begin to count
+ */
+export async function captureEvents(
+  db: Executor,
+  node: NodeIdentity,
+  nowMs: number,
+  rows: readonly EventRow[],
+): Promise<{ id: string }[]> {
+  const packed = packBytes(rows.flatMap((row) => [row.data, row.context]));
+  const deliveries = rows.flatMap((row) => row.deliveries.map((delivery) => ({ ...delivery, eventBytes: row.idBytes })));
+  const values: unknown[] = [
+    node.idBytes,
+    node.incarnation,
+    nowMs,
+    uuidArray(rows.map((row) => row.tenantBytes)),
+    uuidArray(rows.map((row) => row.idBytes)),
+    int8Array(rows.map((row) => row.configVersion)),
+    int4Array(rows.map((row) => row.deliveryCount)),
+    int2Array(rows.map((row) => row.retentionClass)),
+    boolArray(rows.map((row) => row.livemode)),
+    boolArray(rows.map((row) => row.hasLongNumber)),
+    textArray(rows.map((row) => row.type)),
+    textArray(rows.map((row) => row.senderId)),
+    textArray(rows.map((row) => row.sentTimestamp)),
+    textArray(rows.map((row) => row.reference)),
+    int4Array(rows.map((_, index) => packed.starts[index * 2] as number)),
+    int4Array(rows.map((_, index) => packed.lengths[index * 2] as number)),
+    int4Array(rows.map((_, index) => packed.starts[index * 2 + 1] as number)),
+    int4Array(rows.map((_, index) => packed.lengths[index * 2 + 1] as number)),
+    int4Array(rows.map((row) => row.keys.length)),
+    packed.bytes,
+    uuidArray(deliveries.map((delivery) => delivery.idBytes)),
+    uuidArray(deliveries.map((delivery) => delivery.eventBytes)),
+    uuidArray(deliveries.map((delivery) => delivery.webhookBytes)),
+    int4Array(deliveries.map((delivery) => delivery.webhookVersion)),
+    int2Array(deliveries.map((delivery) => delivery.lane)),
+    boolArray(deliveries.map((delivery) => delivery.handoff)),
+  ];
+  const fanOut = rows.find((row) => row.fanOut !== null)?.fanOut ?? null;
+  const withKeys = fanOut !== null || rows.some((row) => row.keys.length > 0);
+  if (withKeys) addKeys(values, rows);
+  if (fanOut !== null) {
+    values.push(
+      fanOut.lane,
+      uuidArray(fanOut.webhooks.map((webhook) => webhook.bytes)),
+      int4Array(fanOut.webhooks.map((webhook) => webhook.version)),
+      int2Array(fanOut.webhooks.map((webhook) => webhook.lane)),
+    );
+  }
+  const statement = fanOut !== null ? WITH_FAN_OUT : withKeys ? WITH_KEYS : PLAIN;
+  const result = await db.query<{ id: string }>({ ...statement, values });
+  return result.rows;
+}
+
+function addKeys(values: unknown[], rows: readonly EventRow[]): void {
+  const keys = rows.flatMap((row) => row.keys.map((key) => ({ ...key, row })));
+  const hashes = packBytes(keys.map((key) => key.hash));
+  values.push(
+    uuidArray(keys.map((key) => key.row.tenantBytes)),
+    uuidArray(keys.map((key) => key.row.idBytes)),
+    int2Array(keys.map((key) => key.row.retentionClass)),
+    boolArray(keys.map((key) => key.row.livemode)),
+    textArray(keys.map((key) => key.kind)),
+    textArray(keys.map((key) => key.key)),
+    hashes.bytes,
+    int4Array(hashes.starts),
+  );
+}
+
+export interface FirstAnswer {
+  kind: "key" | "id";
+  key: string;
+  request_hash: Buffer;
+  /** Null when the key points at an event that was never stored. */
+  event_id: string | null;
+  type: string | null;
+  sender_id: string | null;
+  sent_timestamp: string | null;
+  delivery_count: number | null;
+}
+
+/** What was answered to the first request with these keys, by the key's and the event's primary keys. */
+export async function selectFirstAnswers(
+  db: Executor,
+  tenantUuid: string,
+  livemode: boolean,
+  keys: readonly KeyRow[],
+): Promise<FirstAnswer[]> {
+  const result = await db.query<FirstAnswer>({
+    name: "select_first_answers",
+    text: `
+select k.kind, k.key, k.request_hash, e.id as event_id, e.type, e.sender_id, e.sent_timestamp, e.delivery_count
+from unnest($3::text[], $4::text[]) as asked (kind, key)
+join event_key k on k.tenant_id = $1 and k.key = asked.key and k.kind = asked.kind and k.livemode = $2
+left join event e on e.tenant_id = k.tenant_id and e.retention_class = k.retention_class and e.id = k.event_id`,
+    values: [tenantUuid, livemode, textArray(keys.map((key) => key.kind)), textArray(keys.map((key) => key.key))],
+  });
+  return result.rows;
+}
+
+/** Frees keys that were taken for an event which was then not stored (one of its two keys was in use). Fenced. */
+export async function deleteKeysOfEvent(
+  db: Executor,
+  node: NodeIdentity,
+  tenantBytes: Uint8Array,
+  eventBytes: Uint8Array,
+  keys: readonly KeyRow[],
+): Promise<void> {
+  await db.query({
+    name: "delete_keys_of_event",
+    text: `
+with ${FENCE}
+delete from event_key
+where tenant_id = $3::uuid and event_id = $4::uuid and key = any ($5::text[]) and exists (select from fence)`,
+    values: [node.idBytes, node.incarnation, tenantBytes, eventBytes, textArray(keys.map((key) => key.key))],
+  });
+}

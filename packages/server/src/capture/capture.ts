@@ -1,0 +1,484 @@
+// Takes events in: checks them, lets them be routed, stores them in micro-batches with their deliveries, and answers
+// after the commit. Must never answer 2xx for something that is not committed, nor let one row hurt its batch-mates.
+import { createHash } from "node:crypto";
+import {
+  type ErrorCode,
+  type ErrorDetail,
+  formatId,
+  type Id,
+  type IdGenerator,
+  idFromUuid,
+  millisecondsOfBytes,
+  normaliseTimestamp,
+  parseId,
+  SENDER_ID_PATTERN,
+} from "@posthorn/contract";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import { MicroBatch } from "../lib/micro-batch.ts";
+import type { NodeIdentity } from "../storage/fence.ts";
+import type { Executor } from "../storage/pools.ts";
+import { classifyDatabaseError } from "../storage/postgres-errors.ts";
+import {
+  captureEvents,
+  type DeliveryRow,
+  deleteKeysOfEvent,
+  type EventRow,
+  type FanOutRow,
+  type FirstAnswer,
+  type KeyRow,
+  selectFirstAnswers,
+} from "./capture.sql.ts";
+import type { ScannedEvent } from "./scan/scan-event.ts";
+
+/** Who posts: what capture needs of the key that a request came with. */
+export interface Sender {
+  readonly tenantId: Id<"tenant">;
+  readonly tenantUuid: string;
+  readonly livemode: boolean;
+  readonly companyId: string | null;
+  readonly retentionClass: number;
+  readonly unknownEventTypes: "refused" | "open";
+}
+
+/** An event as it goes to routing: everything known, nothing parsed. */
+export interface IncomingEvent {
+  readonly sender: Sender;
+  readonly idBytes: Uint8Array;
+  readonly publicId: string;
+  readonly type: string;
+  readonly timestamp: string;
+  readonly livemode: boolean;
+  readonly data: Buffer;
+  readonly context: Buffer | null;
+  readonly hasLongNumber: boolean;
+}
+
+/** What routing decided. Declared here, made by route and deliver; compose.ts brings them together. */
+export type Routed =
+  | {
+      readonly kind: "routed";
+      readonly configVersion: number;
+      readonly reference: string | null;
+      readonly deliveries: readonly DeliveryRow[];
+      readonly fanOut: FanOutRow | null;
+      /** The event is committed: deliveries may start. */
+      readonly committed: () => void;
+      /** It is not; `unknown` when it may be after all. */
+      readonly abandoned: (unknown: boolean) => void;
+    }
+  | { readonly kind: "unknown_type"; readonly nearest: readonly string[] };
+
+export type RouteEvent = (event: IncomingEvent) => Routed | Promise<Routed>;
+
+/** `refused`: correct it. `unavailable`: repeat it. An empty message stands for the code's own. */
+export interface CaptureRefusal {
+  readonly outcome: "refused" | "unavailable";
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: readonly ErrorDetail[];
+}
+
+export type CaptureOutcome =
+  | { readonly outcome: "accepted"; readonly answer: EventAnswer }
+  /** Idempotency: the first answer again. */
+  | { readonly outcome: "replayed"; readonly answer: EventAnswer }
+  | CaptureRefusal;
+
+/** The 202's `data`. */
+export interface EventAnswer {
+  readonly id: string;
+  readonly event: string;
+  readonly timestamp: string;
+  readonly livemode: boolean;
+  readonly deliveries: number;
+}
+
+export interface CaptureOptions {
+  /** Pipelined: ordinary batches. */
+  readonly db: Executor;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly ids: IdGenerator;
+  readonly identity: () => NodeIdentity;
+  readonly route: RouteEvent;
+  readonly failpoint?: (name: "before_commit" | "after_commit") => void;
+}
+
+interface Pending {
+  readonly row: EventRow;
+  readonly incoming: IncomingEvent;
+  readonly routed: Routed & { kind: "routed" };
+  /** Monotonic: when an unreachable database is no longer waited for. */
+  readonly giveUpAtMs: number;
+  readonly resolve: (outcome: CaptureOutcome) => void;
+}
+
+const MAX_ROWS = 2_000;
+const MAX_BYTES = 4 * 1024 * 1024;
+/** Larger events travel alone, on another connection, so that small ones do not wait behind them. */
+const LARGE_BYTES = 256 * 1024;
+const MAX_DATA_BYTES = 10 * 1024 * 1024;
+const MAX_CONTEXT_BYTES = 64 * 1024;
+const MAX_KEY_LENGTH = 255;
+const WAIT_FOR_DATABASE_MS = 1_000;
+const RETRY_MS = 50;
+
+export class Capture {
+  readonly #options: CaptureOptions;
+  readonly #small: MicroBatch<Pending>;
+  readonly #large: MicroBatch<Pending>;
+
+  constructor(options: CaptureOptions) {
+    this.#options = options;
+    const batch = (maxItems: number, concurrency: number): MicroBatch<Pending> =>
+      new MicroBatch<Pending>({
+        flush: (items) => this.#flush(items),
+        maxItems,
+        maxBytes: MAX_BYTES,
+        bytesOf: (item) => item.row.data.byteLength + 500,
+        concurrency,
+      });
+    this.#small = batch(MAX_ROWS, 1);
+    this.#large = batch(1, 1);
+  }
+
+  /** Resolves when nothing waits to be stored. */
+  async drained(): Promise<void> {
+    await Promise.all([this.#small.drained(), this.#large.drained()]);
+  }
+
+  /**
+   * Captures one scanned event.
+   * @param body the raw bytes that the offsets in `scanned` point into; `start` and `end` frame this event for its hash
+   * @param idempotencyKey as sent, or null
+   */
+  async capture(
+    sender: Sender,
+    body: Buffer,
+    frame: { readonly start: number; readonly end: number },
+    scanned: ScannedEvent,
+    idempotencyKey: string | null,
+  ): Promise<CaptureOutcome> {
+    const problem = checkMembers(scanned, idempotencyKey);
+    if (problem !== null) return problem;
+    const idBytes = this.#options.ids.next();
+    const incoming: IncomingEvent = {
+      sender,
+      idBytes,
+      publicId: scanned.id ?? formatId("event", idBytes),
+      type: scanned.event,
+      timestamp:
+        scanned.timestamp === null ? timestampOfId(idBytes) : (normaliseTimestamp(scanned.timestamp) as string),
+      livemode: sender.livemode,
+      data: body.subarray(scanned.dataStart, scanned.dataEnd),
+      context: contextOf(sender, body, scanned),
+      hasLongNumber: scanned.hasLongNumber,
+    };
+    const decision = this.#options.route(incoming);
+    const routed = decision instanceof Promise ? await decision : decision;
+    if (routed.kind === "unknown_type") return unknownType(scanned.event, routed.nearest);
+    const keys = keysOf(scanned.id, idempotencyKey, body, frame);
+    return new Promise((resolve) => {
+      const pending: Pending = {
+        row: rowOf(incoming, scanned, routed, keys),
+        incoming,
+        routed,
+        giveUpAtMs: this.#options.clock.monotonicMs() + WAIT_FOR_DATABASE_MS,
+        resolve,
+      };
+      const isLarge = incoming.data.byteLength > LARGE_BYTES || routed.fanOut !== null;
+      (isLarge ? this.#large : this.#small).add(pending);
+    });
+  }
+
+  // --- storing -----------------------------------------------------------------------------------------------------
+
+  async #flush(batch: Pending[]): Promise<void> {
+    // The same key twice in one statement would be an error of its own: the second waits for the first one's outcome.
+    let { now, later } = splitRepeatedKeys(batch);
+    for (const item of later) this.#small.add(item);
+    while (now.length > 0) now = await this.#store(now);
+  }
+
+  /** One try. Returns what has to be tried again. */
+  async #store(items: Pending[]): Promise<Pending[]> {
+    const { db, clock, identity, failpoint } = this.#options;
+    let stored: { id: string }[];
+    try {
+      failpoint?.("before_commit");
+      stored = await captureEvents(db, identity(), clock.nowMs(), items.map((item) => item.row));
+      failpoint?.("after_commit");
+    } catch (error) {
+      return this.#afterFailure(items, error);
+    }
+    const ids = stored.length === items.length ? null : new Set(stored.map((row) => row.id));
+    if (ids?.size === 0 && items.every((item) => item.row.keys.length === 0)) {
+      // The fence refused: this node was declared dead. It joins again at its next beat.
+      return this.#waitOrGiveUp(items);
+    }
+    const duplicates: Pending[] = [];
+    for (const item of items) {
+      if (ids !== null && item.row.keys.length > 0 && !ids.has(uuidText(item.row.idBytes))) duplicates.push(item);
+      else accept(item);
+    }
+    const again: Pending[] = [];
+    for (const item of duplicates) if (!(await this.#answerDuplicate(item))) again.push(item);
+    return again.length === 0 ? [] : this.#waitOrGiveUp(again);
+  }
+
+  async #afterFailure(items: Pending[], error: unknown): Promise<Pending[]> {
+    const failure = classifyDatabaseError(error);
+    switch (failure.kind) {
+      case "unavailable":
+        return this.#waitOrGiveUp(items);
+      case "unknown":
+        this.#options.log.warn({ events: items.length }, "the connection was lost while events were being stored");
+        for (const item of items) {
+          item.routed.abandoned(true);
+          item.resolve(refusal("unavailable", "OUTCOME_UNKNOWN"));
+        }
+        return [];
+      case "refused":
+        await this.#bisect(items, failure.sqlState);
+        return [];
+      default: {
+        const unreachable: never = failure;
+        throw new Error(`unknown failure ${JSON.stringify(unreachable)}`);
+      }
+    }
+  }
+
+  /** Some row is refused by the database: halve until it stands alone. Nothing of the failed statement was stored. */
+  async #bisect(items: Pending[], sqlState: string): Promise<void> {
+    if (items.length === 1) {
+      const item = items[0] as Pending;
+      this.#options.log.error({ event: item.incoming.publicId, sqlState }, "the database refused an event");
+      item.routed.abandoned(false);
+      item.resolve(refusal("refused", "EVENT_REFUSED_BY_STORAGE"));
+      return;
+    }
+    const middle = items.length >> 1;
+    for (let half of [items.slice(0, middle), items.slice(middle)]) {
+      while (half.length > 0) half = await this.#store(half);
+    }
+  }
+
+  async #waitOrGiveUp(items: Pending[]): Promise<Pending[]> {
+    const nowMs = this.#options.clock.monotonicMs();
+    const waiting: Pending[] = [];
+    for (const item of items) {
+      if (nowMs < item.giveUpAtMs) {
+        waiting.push(item);
+        continue;
+      }
+      item.routed.abandoned(false);
+      item.resolve(refusal("unavailable", "DATABASE_UNAVAILABLE"));
+    }
+    if (waiting.length > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    return waiting;
+  }
+
+  /** A key was in use. False when its event is gone, so that the event may be stored after all. */
+  async #answerDuplicate(item: Pending): Promise<boolean> {
+    const { db, identity } = this.#options;
+    const { sender } = item.incoming;
+    const { keys, tenantBytes, idBytes } = item.row;
+    try {
+      const found = await selectFirstAnswers(db, sender.tenantUuid, sender.livemode, keys);
+      // One of two keys may have been taken for this event, which was then not stored: free it.
+      if (keys.length > 1) await deleteKeysOfEvent(db, identity(), tenantBytes, idBytes, keys);
+      const others = found.filter((row) => row.event_id !== null);
+      if (others.length === 0) return false;
+      item.routed.abandoned(false);
+      item.resolve(duplicateOutcome(item, others));
+      return true;
+    } catch (error) {
+      const failure = classifyDatabaseError(error);
+      this.#options.log.warn({ failure }, "an idempotency key could not be read");
+      return false;
+    }
+  }
+}
+
+function accept(item: Pending): void {
+  const { incoming, routed } = item;
+  routed.committed();
+  item.resolve({
+    outcome: "accepted",
+    answer: {
+      id: incoming.publicId,
+      event: incoming.type,
+      timestamp: incoming.timestamp,
+      livemode: incoming.sender.livemode,
+      deliveries: item.row.deliveryCount,
+    },
+  });
+}
+
+/** Same bytes: the first answer again. Other bytes: a conflict that names which of the two was reused. */
+function duplicateOutcome(item: Pending, found: readonly FirstAnswer[]): CaptureOutcome {
+  for (const key of item.row.keys) {
+    const first = found.find((row) => row.kind === key.kind && row.key === key.key);
+    if (first === undefined) continue;
+    if (!first.request_hash.equals(key.hash)) {
+      return refusal("refused", key.kind === "key" ? "IDEMPOTENCY_KEY_REUSED" : "EVENT_ID_TAKEN");
+    }
+    const idBytes = parseId("event", idFromUuid("event", first.event_id as string)) as Uint8Array;
+    return {
+      outcome: "replayed",
+      answer: {
+        id: first.sender_id ?? formatId("event", idBytes),
+        event: first.type as string,
+        timestamp: first.sent_timestamp ?? timestampOfId(idBytes),
+        livemode: item.incoming.sender.livemode,
+        deliveries: first.delivery_count as number,
+      },
+    };
+  }
+  throw new Error("a duplicate without a key");
+}
+
+function splitRepeatedKeys(items: Pending[]): { now: Pending[]; later: Pending[] } {
+  if (items.every((item) => item.row.keys.length === 0)) return { now: items, later: [] };
+  const seen = new Set<string>();
+  const now: Pending[] = [];
+  const later: Pending[] = [];
+  for (const item of items) {
+    const { sender } = item.incoming;
+    const names = item.row.keys.map((key) => `${sender.tenantUuid} ${sender.livemode} ${key.kind} ${key.key}`);
+    if (names.some((name) => seen.has(name))) {
+      later.push(item);
+      continue;
+    }
+    for (const name of names) seen.add(name);
+    now.push(item);
+  }
+  return { now, later };
+}
+
+function rowOf(
+  incoming: IncomingEvent,
+  scanned: ScannedEvent,
+  routed: Routed & { kind: "routed" },
+  keys: readonly KeyRow[],
+): EventRow {
+  return {
+    tenantBytes: tenantBytesOf(incoming.sender.tenantId),
+    idBytes: incoming.idBytes,
+    configVersion: routed.configVersion,
+    deliveryCount: routed.fanOut === null ? routed.deliveries.length : routed.fanOut.webhooks.length,
+    retentionClass: incoming.sender.retentionClass,
+    livemode: incoming.sender.livemode,
+    hasLongNumber: incoming.hasLongNumber,
+    type: incoming.type,
+    senderId: scanned.id,
+    sentTimestamp: scanned.timestamp === null ? null : incoming.timestamp,
+    reference: routed.reference,
+    data: incoming.data,
+    context: incoming.context,
+    keys,
+    deliveries: routed.deliveries,
+    fanOut: routed.fanOut,
+  };
+}
+
+const tenantBytesCache = new Map<string, Uint8Array>();
+
+function tenantBytesOf(tenantId: Id<"tenant">): Uint8Array {
+  let bytes = tenantBytesCache.get(tenantId);
+  if (bytes === undefined) {
+    bytes = parseId("tenant", tenantId) as Uint8Array;
+    if (tenantBytesCache.size >= 10_000) tenantBytesCache.clear();
+    tenantBytesCache.set(tenantId, bytes);
+  }
+  return bytes;
+}
+
+/** The sender's context as it came; without one, the company that the request was made for. */
+function contextOf(sender: Sender, body: Buffer, scanned: ScannedEvent): Buffer | null {
+  if (scanned.contextStart >= 0) return body.subarray(scanned.contextStart, scanned.contextEnd);
+  return sender.companyId === null ? null : Buffer.from(JSON.stringify({ companyId: sender.companyId }));
+}
+
+function keysOf(
+  senderId: string | null,
+  idempotencyKey: string | null,
+  body: Buffer,
+  frame: { readonly start: number; readonly end: number },
+): KeyRow[] {
+  if (senderId === null && idempotencyKey === null) return [];
+  const hash = createHash("sha256").update(body.subarray(frame.start, frame.end)).digest();
+  const keys: KeyRow[] = [];
+  if (idempotencyKey !== null) keys.push({ kind: "key", key: idempotencyKey, hash });
+  if (senderId !== null) keys.push({ kind: "id", key: senderId, hash });
+  return keys;
+}
+
+/** The time in an event's id, as receivers see it. */
+export function timestampOfId(idBytes: Uint8Array): string {
+  return new Date(millisecondsOfBytes(idBytes)).toISOString();
+}
+
+function uuidText(bytes: Uint8Array): string {
+  const hex = Buffer.from(bytes.buffer, bytes.byteOffset, 16).toString("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+// --- refusals ------------------------------------------------------------------------------------------------------
+
+function refusal(
+  outcome: "refused" | "unavailable",
+  code: ErrorCode,
+  message = "",
+  details: readonly ErrorDetail[] = [],
+): CaptureRefusal {
+  return { outcome, code, message, details };
+}
+
+function checkMembers(scanned: ScannedEvent, idempotencyKey: string | null): CaptureOutcome | null {
+  const details: ErrorDetail[] = [];
+  if (scanned.id !== null && !SENDER_ID_PATTERN.test(scanned.id)) {
+    details.push({ field: "id", code: "INVALID_ID", message: "1 to 64 of the characters A-Z a-z 0-9 _ - are expected." });
+  }
+  if (scanned.timestamp !== null && normaliseTimestamp(scanned.timestamp) === null) {
+    details.push({
+      field: "timestamp",
+      code: "INVALID_TIMESTAMP",
+      message: "An ISO 8601 time with an offset is expected, such as 2024-01-15T10:30:00Z.",
+    });
+  }
+  if (scanned.dataEnd - scanned.dataStart > MAX_DATA_BYTES) {
+    return refusal("refused", "BODY_TOO_LARGE", "`data` is larger than 10 MiB.");
+  }
+  if (scanned.contextEnd - scanned.contextStart > MAX_CONTEXT_BYTES) {
+    details.push({ field: "context", code: "TOO_LARGE", message: "At most 64 KiB are expected." });
+  }
+  if (scanned.orderingKey !== null) {
+    return refusal("refused", "FIELD_NOT_AVAILABLE_YET", "`orderingKey` is not available yet.", [
+      { field: "orderingKey", code: "FIELD_NOT_AVAILABLE_YET", message: "Leave it out for now." },
+    ]);
+  }
+  if (idempotencyKey !== null && !isKey(idempotencyKey)) {
+    details.push({
+      field: "Idempotency-Key",
+      code: "INVALID_KEY",
+      message: `1 to ${MAX_KEY_LENGTH} printable ASCII characters are expected.`,
+    });
+  }
+  return details.length === 0
+    ? null
+    : refusal("refused", "VALIDATION_ERROR", `${details[0]?.field}: ${details[0]?.message}`, details);
+}
+
+function isKey(key: string): boolean {
+  return key.length >= 1 && key.length <= MAX_KEY_LENGTH && /^[\x20-\x7e]+$/.test(key);
+}
+
+function unknownType(type: string, nearest: readonly string[]): CaptureOutcome {
+  const shown = type.length > 128 ? `${type.slice(0, 128)}…` : type;
+  const hint = nearest.length === 0 ? "" : ` The nearest are ${nearest.join(", ")}.`;
+  return refusal("refused", "UNKNOWN_EVENT_TYPE", `There is no event type ${JSON.stringify(shown)}.${hint}`, [
+    { field: "event", code: "UNKNOWN_EVENT_TYPE", message: `Unknown event type.${hint}`, nearest },
+  ]);
+}

@@ -1,0 +1,316 @@
+// Builds one node: the only place that knows all parts and wires them. Reads no environment, decides no rule.
+import { randomFillSync } from "node:crypto";
+import type { AddressInfo } from "node:net";
+import { type ErrorCode, formatId, IdGenerator } from "@posthorn/contract";
+import { AdmissionControl } from "./capture/admission.ts";
+import { Capture, timestampOfId } from "./capture/capture.ts";
+import { readPathText } from "./capture/scan/read-path.ts";
+import type { ScanRefusal } from "./capture/scan/refusals.ts";
+import type { ScannedEvent } from "./capture/scan/scan-event.ts";
+import { defaultCatalogueFolder } from "./catalogue/folder.ts";
+import { loadCatalogue } from "./catalogue/load.ts";
+import { Deliveries } from "./deliver/deliveries.ts";
+import { Dispatch } from "./deliver/dispatch.ts";
+import type { LeaseTimings } from "./deliver/lease.ts";
+import { Ownership } from "./deliver/ownership.ts";
+import { DeliveryMemory, type MemoryLimits } from "./deliver/queue.ts";
+import type { Seal } from "./deliver/request.ts";
+import { Authenticator } from "./http/authenticate.ts";
+import { routeTable } from "./http/routes.ts";
+import { publishHandlers } from "./http/routes/publish.ts";
+import { createHttpServer } from "./http/server.ts";
+import { DatabaseClock } from "./lib/clock.ts";
+import type { Log } from "./lib/log.ts";
+import { Offload } from "./lib/offload.ts";
+import { createUpkeep } from "./maintain/upkeep.ts";
+import { disableGone } from "./manage/disable-gone.ts";
+import { Webhooks } from "./manage/webhooks.ts";
+import { Recorder } from "./record/record.ts";
+import { FanOuts } from "./route/fan-out.ts";
+import { Matcher } from "./route/match.ts";
+import { RouteStage } from "./route/route.ts";
+import type { AllowTargets } from "./security/addresses/allow-targets.ts";
+import type { MasterKey } from "./security/master-key.ts";
+import { checkUrl } from "./security/outbound/check-url.ts";
+import { createOutboundClient } from "./security/outbound/client.ts";
+import type { ResolveName } from "./security/outbound/resolver.ts";
+import { createVault } from "./security/vault.ts";
+import { Configuration, type Webhook } from "./storage/configuration.ts";
+import { type ConnectionConfig, openPools } from "./storage/pools.ts";
+
+/** Named moments at which crash tests end the process; inert in production. */
+export type Failpoint =
+  | "before_commit"
+  | "after_commit"
+  | "before_send"
+  | "after_response"
+  | "before_record"
+  | "between_chunks";
+
+export interface NodeOptions {
+  readonly connection: ConnectionConfig;
+  readonly withRoles: boolean;
+  readonly masterKey: MasterKey;
+  readonly allowTargets: AllowTargets;
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** True when nobody else can be alive on this database: the embedded one, under its lock. */
+  readonly soleNode: boolean;
+  readonly version: string;
+  readonly log: Log;
+  readonly lease?: LeaseTimings;
+  readonly memory?: MemoryLimits;
+  readonly resolve?: ResolveName;
+  readonly furtherCas?: readonly string[];
+  readonly clock?: DatabaseClock;
+  readonly catalogueFolder?: string;
+  readonly failpoint?: (name: Failpoint) => void;
+}
+
+export interface RunningNode {
+  readonly id: string;
+  /** `http://127.0.0.1:8420` */
+  readonly url: string;
+  /** Finishes what runs, releases the lanes and closes everything; within 20 s. A second call waits for the first. */
+  stop(): Promise<void>;
+}
+
+/** How long running requests may go on after the order to stop. */
+const FINISH_MS = 14_000;
+
+/** Starts a node on a migrated and bootstrapped database. */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const { log, failpoint } = options;
+  const clock = options.clock ?? new DatabaseClock();
+  const random = (target: Uint8Array): void => void randomFillSync(target);
+  const ids = new IdGenerator(() => clock.nowMs(), random);
+  const pools = openPools({
+    connection: options.connection,
+    withRoles: options.withRoles,
+    onIdleError: (pool, error) => log.debug({ pool, err: error }, "an idle connection was lost"),
+  });
+  const catalogue = await loadCatalogue(options.catalogueFolder ?? defaultCatalogueFolder());
+  const vault = createVault({ engine: pools.engine, masterKey: options.masterKey, clock, ids, random });
+  const offload = new Offload();
+  const outbound = createOutboundClient({
+    allowTargets: options.allowTargets,
+    nowMs: () => clock.monotonicMs(),
+    ...(options.resolve === undefined ? {} : { resolve: options.resolve }),
+    ...(options.furtherCas === undefined ? {} : { furtherCas: options.furtherCas }),
+  });
+
+  const configuration: Configuration = new Configuration({
+    db: pools.control,
+    clock,
+    onChange: (changed) => {
+      for (const webhook of changed) deliveries.webhookChanged(webhook);
+    },
+    onPollError: (error) => log.warn({ err: error }, "the configuration could not be confirmed"),
+    onDatabaseTime: (databaseMs, sentMs, receivedMs) => clock.observe(databaseMs, sentMs, receivedMs),
+  });
+
+  // --- deliver and record --------------------------------------------------------------------------------------
+  const memory = new DeliveryMemory(options.memory);
+  const ownership: Ownership = new Ownership({
+    db: pools.control,
+    clock,
+    log,
+    version: options.version,
+    soleNode: options.soleNode,
+    ...(options.lease === undefined ? {} : { lease: options.lease }),
+    onAcquired: (lanes) => {
+      deliveries.lanesAcquired(lanes);
+      fanOuts.wake();
+    },
+    onHandoff: (rows) => void deliveries.wakeByIds(rows).catch(logFailure("handed over deliveries")),
+    onLost: () => {
+      dispatch.interrupt();
+      deliveries.lanesLost();
+    },
+  });
+  const identity = () => ownership.identity;
+  const logFailure = (what: string) => (error: unknown) => log.error({ err: error }, `${what} failed`);
+  const deliveries = new Deliveries({
+    db: pools.engine,
+    clock,
+    log,
+    memory,
+    ownsLane: (lane) => ownership.owns(lane),
+    findWebhook: (tenantId, webhookId) => configuration.webhook(tenantId, webhookId),
+    timestampOfEvent: timestampOfId,
+  });
+  const recorder = new Recorder({
+    db: pools.record,
+    log,
+    ids,
+    identity,
+    leaseHeld: () => ownership.maySend(),
+    ...(failpoint === undefined ? {} : { failpoint }),
+  });
+  const dispatch = new Dispatch({
+    clock,
+    log,
+    memory,
+    sender: outbound,
+    openSecret: (webhook) => openSigningSecret(vault, webhook),
+    sealLarge: (body, plainKey, standardKey, prefix) =>
+      offload.run<Seal>("seal", body, plainKey, standardKey, prefix),
+    mayStart: () => ownership.maySend() && configuration.isFresh(),
+    record: ({ entry, attempt, verdict }) =>
+      recorder.record({
+        tenantBytes: entry.queue.webhook.tenantBytes,
+        deliveryBytes: entry.idBytes,
+        eventBytes: entry.event.idBytes,
+        webhookBytes: entry.queue.webhook.bytes,
+        retentionClass: entry.event.retentionClass,
+        replayed: entry.replayed,
+        verdict: verdict.kind,
+        reason: "reason" in verdict ? verdict.reason : null,
+        nextAttemptAtMs: verdict.kind === "retry" ? verdict.nextAttemptAtMs : null,
+        attempt,
+      }),
+    onEndpointGone: (webhook) => {
+      disableGone({ engine: pools.engine, clock, ids, nodeId: () => ownership.identity.id }, webhook)
+        .then((changed) => (changed ? configuration.refresh() : undefined))
+        .catch(logFailure("disabling a webhook whose endpoint is gone"));
+    },
+    onRoom: (queue) => deliveries.roomMade(queue),
+    ...(failpoint === undefined ? {} : { failpoint }),
+  });
+  deliveries.attach(dispatch);
+
+  // --- route and capture ----------------------------------------------------------------------------------------
+  const fanOuts = new FanOuts({
+    db: pools.engine,
+    clock,
+    log,
+    ids,
+    identity,
+    ownsLane: (lane) => ownership.owns(lane),
+    lanes: () => ownership.lanes,
+    onWritten: (webhooks) => deliveries.wakeByIds(webhooks),
+    ...(failpoint === undefined ? {} : { failpoint }),
+  });
+  const routeStage = new RouteStage({
+    catalogue,
+    configuration,
+    matcher: new Matcher(catalogue),
+    readText: (data, path) => readPathText(data, 0, data.length, path),
+    newDeliveryId: (eventMs) => ids.next(eventMs),
+    reserve: (webhook, idBytes, event) => {
+      const reservation = deliveries.reserve(webhook, idBytes, event);
+      return {
+        handoff: reservation.place === "other_node",
+        activate: () => deliveries.activate(reservation),
+        abandon: (unknown) => deliveries.abandon(reservation, unknown),
+      };
+    },
+    onFanOutStored: () => fanOuts.wake(),
+  });
+  const capture = new Capture({
+    db: pools.capture,
+    clock,
+    log,
+    ids,
+    identity,
+    route: (event) => routeStage.route(event),
+    ...(failpoint === undefined ? {} : { failpoint }),
+  });
+
+  // --- the face -------------------------------------------------------------------------------------------------
+  let open = false;
+  const documentationUrl = (code: ErrorCode): string => `/docs/errors#${code}`;
+  const admission = new AdmissionControl(() => clock.monotonicMs());
+  const routes = routeTable({
+    publish: publishHandlers({
+      capture,
+      admission,
+      clock,
+      documentationUrl,
+      isOpen: () => open,
+      scanLarge: async (body, start, end) =>
+        shifted(await offload.run<ScannedEvent | ScanRefusal>("scanEvent", body.subarray(start, end)), start),
+    }),
+    webhooks: new Webhooks({
+      api: pools.api,
+      clock,
+      newId: () => ids.next(),
+      random,
+      rules: { checkUrl: (url) => checkUrl(url, options.allowTargets), catalogueNames: () => catalogue.types.keys() },
+      encryptSecret: (secret) => vault.encryptSecret(pools.engine, secret),
+      onConfigurationChanged: () => configuration.refresh(),
+    }),
+  });
+  const http = createHttpServer({
+    routes,
+    authenticator: new Authenticator({ api: pools.api, clock, configuration }),
+    clock,
+    newRequestId: () => formatId("request", ids.next()),
+    log,
+    documentationUrl,
+  });
+  const upkeep = createUpkeep({ pools, clock, log });
+
+  // --- start and stop -------------------------------------------------------------------------------------------
+  await upkeep.runOnce("partitions");
+  await configuration.start();
+  deliveries.start();
+  await ownership.start();
+  upkeep.start();
+  await http.listen({ host: options.host, port: options.port });
+  open = true;
+
+  let stopping: Promise<void> | undefined;
+  const stopOnce = async (): Promise<void> => {
+    open = false;
+    await http.close();
+    await capture.drained();
+    deliveries.stop();
+    dispatch.stop();
+    const finished = dispatch.drained();
+    const interruption = setTimeout(() => dispatch.interrupt(), FINISH_MS);
+    await finished;
+    clearTimeout(interruption);
+    await recorder.drained();
+    await fanOuts.stop();
+    await ownership.stop();
+    configuration.stop();
+    await upkeep.stop();
+    await Promise.all([outbound.close(), offload.stop()]);
+    await pools.end();
+  };
+  const { port } = http.server.address() as AddressInfo;
+  const shownHost = options.host.includes(":") ? `[${options.host}]` : options.host;
+  return {
+    id: ownership.identity.id,
+    url: `http://${shownHost}:${port}`,
+    stop() {
+      stopping ??= stopOnce();
+      return stopping;
+    },
+  };
+}
+
+async function openSigningSecret(vault: ReturnType<typeof createVault>, webhook: Webhook): Promise<string> {
+  if (webhook.secret === null) throw new Error(`${webhook.id} has no signing secret`);
+  return vault.decryptSecret({
+    tenantUuid: webhook.tenantUuid,
+    table: "secret",
+    column: "ciphertext",
+    rowId: webhook.secret.id,
+    ciphertext: webhook.secret.ciphertext,
+  });
+}
+
+/** Offsets of a slice, moved to where the slice lies in its body. */
+function shifted(scanned: ScannedEvent | ScanRefusal, by: number): ScannedEvent | ScanRefusal {
+  if (by === 0) return scanned;
+  if (scanned.kind === "refused") {
+    const details = scanned.details.map((detail) => ({ ...detail, position: detail.position + by }));
+    return { ...scanned, position: scanned.position + by, details };
+  }
+  const context = scanned.contextStart < 0 ? {} : { contextStart: scanned.contextStart + by, contextEnd: scanned.contextEnd + by };
+  return { ...scanned, dataStart: scanned.dataStart + by, dataEnd: scanned.dataEnd + by, ...context };
+}
+

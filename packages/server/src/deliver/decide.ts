@@ -1,0 +1,95 @@
+// What one attempt's result means for its delivery: pure, total over every result the client can return.
+// Must never look at a clock or a webhook's history: what it needs is passed in.
+import type { RetryPolicySetting } from "../storage/configuration.ts";
+import type { SendResult } from "../security/outbound/result.ts";
+import { parseRetryAfter, retryDelayMs } from "./retry-policy.ts";
+
+/** The classified result of an attempt, as it is recorded. */
+export type Outcome =
+  | "delivered"
+  /** A status that is not 2xx: redirects too, which are never followed. */
+  | "rejected"
+  /** 429 or 503: the receiver asks for patience. */
+  | "throttled"
+  /** 410: the endpoint says that it is gone for good. */
+  | "gone"
+  | "timed_out"
+  | "connection_failed"
+  | "tls_failed"
+  /** The address guard refused; nothing was sent. */
+  | "blocked"
+  | "invalid_response"
+  /** We stopped it ourselves (shutdown); what the receiver did is unknown. */
+  | "interrupted";
+
+export type DeadLetterReason =
+  | "attempts_exhausted"
+  | "endpoint_gone"
+  | "webhook_disabled"
+  | "rejected_permanently"
+  | "expired";
+
+export type Verdict =
+  | { readonly kind: "delivered" }
+  | { readonly kind: "retry"; readonly nextAttemptAtMs: number }
+  | { readonly kind: "dead_letter"; readonly reason: DeadLetterReason };
+
+export interface DecisionInput {
+  readonly result: SendResult;
+  readonly policy: RetryPolicySetting | null;
+  readonly deliveryId: Uint8Array;
+  /** The attempt's number since the policy started, from 1. */
+  readonly policyAttempt: number;
+  /** When the attempt ended: estimated database time. */
+  readonly endedAtMs: number;
+}
+
+/** Status and failure kinds to outcomes. 2xx alone is success (Standard Webhooks; published contract). */
+export function outcomeOf(result: SendResult): { outcome: Outcome; code: string | null } {
+  switch (result.kind) {
+    case "responded":
+      if (result.status >= 200 && result.status <= 299) return { outcome: "delivered", code: null };
+      if (result.status === 410) return { outcome: "gone", code: null };
+      if (result.status === 429 || result.status === 503) return { outcome: "throttled", code: null };
+      return { outcome: "rejected", code: null };
+    case "timed_out":
+      return { outcome: "timed_out", code: `TIMED_OUT_${result.phase.toUpperCase()}` };
+    case "connection_failed":
+      return { outcome: "connection_failed", code: result.code };
+    case "tls_failed":
+      return { outcome: "tls_failed", code: result.code };
+    case "blocked":
+      return { outcome: "blocked", code: result.code };
+    case "invalid_response":
+      return { outcome: "invalid_response", code: result.code };
+    case "aborted":
+      return { outcome: "interrupted", code: null };
+    default: {
+      const unreachable: never = result;
+      throw new Error(`unknown result ${JSON.stringify(unreachable)}`);
+    }
+  }
+}
+
+/**
+ * Decides what happens next. `Retry-After` is a minimum on top of the policy; an interrupted attempt is due at once,
+ * even when it was the last one of its policy, because nobody knows whether it arrived.
+ */
+export function decide(input: DecisionInput): Verdict {
+  const { result, endedAtMs } = input;
+  const { outcome } = outcomeOf(result);
+  if (outcome === "delivered") return { kind: "delivered" };
+  if (outcome === "gone") return { kind: "dead_letter", reason: "endpoint_gone" };
+  if (outcome === "interrupted") return { kind: "retry", nextAttemptAtMs: endedAtMs };
+  const delayMs = retryDelayMs(input.policy, input.deliveryId, input.policyAttempt);
+  if (delayMs === null) return { kind: "dead_letter", reason: "attempts_exhausted" };
+  const patienceMs = result.kind === "responded" ? retryAfterMs(result.headers, endedAtMs) : 0;
+  return { kind: "retry", nextAttemptAtMs: endedAtMs + Math.max(delayMs, patienceMs) };
+}
+
+function retryAfterMs(headers: readonly string[], nowMs: number): number {
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    if (headers[i]?.toLowerCase() === "retry-after") return parseRetryAfter(headers[i + 1], nowMs) ?? 0;
+  }
+  return 0;
+}

@@ -1,0 +1,236 @@
+// Statements of the deliver stage: reading the lanes. Engine role.
+import { int2Array, int4Array, timestamptzArray, uuidArray } from "../lib/binary-arrays.ts";
+import { FENCE, type NodeIdentity } from "../storage/fence.ts";
+import type { Executor } from "../storage/pools.ts";
+
+export interface DueRow {
+  tenant_id: string;
+  id: string;
+  event_id: string;
+  webhook_id: string;
+  attempt_count: number;
+  policy_attempt_base: number;
+  retention_class: number;
+  replayed: boolean;
+  next_trigger: "initial" | "retry" | "manual" | "replay";
+  type: string | null;
+  livemode: boolean;
+  sender_id: string | null;
+  sent_timestamp: string | null;
+  data: Buffer | null;
+  context: Buffer | null;
+}
+
+export interface RefillRequest {
+  readonly lane: number;
+  readonly webhookBytes: Uint8Array;
+  /** Rows due up to this time are read; Infinity reads held ones too (a webhook that was disabled or deleted). */
+  readonly dueBeforeMs: number;
+  readonly limit: number;
+}
+
+/**
+ * Due deliveries of several webhooks with their events, oldest first, without those already in memory.
+ * Index delivery_due gives one range for each webhook; the event is found by its whole primary key, so one partition.
+ */
+export async function selectDue(
+  db: Executor,
+  requests: readonly RefillRequest[],
+  inMemory: readonly Uint8Array[],
+): Promise<DueRow[]> {
+  const result = await db.query<DueRow>({
+    name: "select_due",
+    text: `
+select d.tenant_id, d.id, d.event_id, d.webhook_id, d.attempt_count, d.policy_attempt_base, d.retention_class,
+  d.replayed, d.next_trigger, e.type, e.livemode, e.sender_id, e.sent_timestamp, e.data, e.context
+from unnest($1::int2[], $2::uuid[], $3::timestamptz[], $4::int4[]) as r (lane, webhook_id, due_before, row_limit)
+cross join lateral (
+  select * from delivery
+  where delivery.lane = r.lane and delivery.webhook_id = r.webhook_id and delivery.due_at <= r.due_before
+    and delivery.id <> all ($5::uuid[])
+  order by delivery.due_at, delivery.seq
+  limit r.row_limit
+) d
+left join lateral (
+  select type, livemode, sender_id, sent_timestamp, data, context from event
+  where event.tenant_id = d.tenant_id and event.retention_class = d.retention_class and event.id = d.event_id
+  limit 1
+) e on true`,
+    values: [
+      int2Array(requests.map((request) => request.lane)),
+      uuidArray(requests.map((request) => request.webhookBytes)),
+      timestamptzArray(requests.map((request) => request.dueBeforeMs)),
+      int4Array(requests.map((request) => request.limit)),
+      uuidArray(inMemory),
+    ],
+  });
+  return result.rows;
+}
+
+/** For each webhook: when its earliest delivery after `dueBeforeMs` falls due; held ones (infinity) do not count. */
+export async function selectNextDue(
+  db: Executor,
+  requests: readonly RefillRequest[],
+): Promise<{ webhook_id: string; next_due_ms: number | null }[]> {
+  const result = await db.query<{ webhook_id: string; next_due_ms: number | null }>({
+    name: "select_next_due",
+    text: `
+select r.webhook_id, (
+    select extract(epoch from delivery.due_at)::float8 * 1000 from delivery
+    where delivery.lane = r.lane and delivery.webhook_id = r.webhook_id
+      and delivery.due_at > r.due_before and delivery.due_at < 'infinity'
+    order by delivery.due_at
+    limit 1
+  ) as next_due_ms
+from unnest($1::int2[], $2::uuid[], $3::timestamptz[]) as r (lane, webhook_id, due_before)`,
+    values: [
+      int2Array(requests.map((request) => request.lane)),
+      uuidArray(requests.map((request) => request.webhookBytes)),
+      timestamptzArray(requests.map((request) => request.dueBeforeMs)),
+    ],
+  });
+  return result.rows;
+}
+
+/** Webhooks that have deliveries in these lanes: a loose scan over delivery_due, one probe for each webhook found. */
+export async function selectWebhooksWithDeliveries(
+  db: Executor,
+  lanes: readonly number[],
+): Promise<{ tenant_id: string; webhook_id: string }[]> {
+  const result = await db.query<{ tenant_id: string; webhook_id: string }>({
+    name: "select_webhooks_with_deliveries",
+    text: `
+with recursive found as (
+  select first.* from unnest($1::int2[]) as l (lane)
+  cross join lateral (
+    select tenant_id, lane, webhook_id from delivery where delivery.lane = l.lane order by webhook_id limit 1
+  ) first
+  union all
+  select next.* from found
+  cross join lateral (
+    select tenant_id, lane, webhook_id from delivery
+    where delivery.lane = found.lane and delivery.webhook_id > found.webhook_id
+    order by webhook_id limit 1
+  ) next
+)
+select tenant_id, webhook_id from found`,
+    values: [int2Array(lanes)],
+  });
+  return result.rows;
+}
+
+/** Takes what other nodes left for the owner of these lanes, by index delivery_handoff. Fenced. */
+export async function takeHandoffs(
+  db: Executor,
+  node: NodeIdentity,
+  lanes: readonly number[],
+): Promise<{ tenant_id: string; webhook_id: string }[]> {
+  const result = await db.query<{ tenant_id: string; webhook_id: string }>({
+    name: "take_handoffs",
+    text: `
+with ${FENCE},
+taken as (
+  update delivery set handoff = false
+  where handoff and lane = any ($3::int2[]) and exists (select from fence)
+  returning tenant_id, webhook_id
+)
+select distinct tenant_id, webhook_id from taken`,
+    values: [node.idBytes, node.incarnation, int2Array(lanes)],
+  });
+  return result.rows;
+}
+
+// --- nodes and lanes ---------------------------------------------------------------------------------------------
+
+/** Enters this process into the list of nodes, or a new incarnation of it after it was declared dead. */
+export async function upsertNode(
+  db: Executor,
+  node: { uuid: string; incarnation: number; startedAtMs: number; processId: number; version: string; host: string },
+): Promise<void> {
+  await db.query({
+    name: "upsert_node",
+    text: `
+insert into node (id, incarnation, started_at, beat_at, process_id, alive, version, host)
+values ($1, $2, to_timestamp($3::float8 / 1000), clock_timestamp(), $4, true, $5, $6)
+on conflict (id) do update set incarnation = excluded.incarnation, alive = true, beat = 0, beat_at = clock_timestamp()`,
+    values: [node.uuid, node.incarnation, node.startedAtMs, node.processId, node.version, node.host],
+  });
+}
+
+/** Raises the beat. No row: this incarnation was declared dead. */
+export async function raiseBeat(db: Executor, node: NodeIdentity): Promise<{ beat: number } | null> {
+  const result = await db.query<{ beat: number }>({
+    name: "raise_beat",
+    text: `update node set beat = beat + 1, beat_at = clock_timestamp()
+where id = $1::uuid and incarnation = $2 and alive returning beat`,
+    values: [node.uuid, node.incarnation],
+  });
+  return result.rows[0] ?? null;
+}
+
+export interface OtherNode {
+  id: string;
+  incarnation: number;
+  beat: number;
+}
+
+/** All other nodes that count as alive. */
+export async function selectOtherNodes(db: Executor, node: NodeIdentity): Promise<OtherNode[]> {
+  const result = await db.query<OtherNode>({
+    name: "select_other_nodes",
+    text: "select id, incarnation, beat from node where alive and id <> $1::uuid",
+    values: [node.uuid],
+  });
+  return result.rows;
+}
+
+/**
+ * Declares a silent node dead and frees its lanes: waits for the statements that hold its fence, then raises the
+ * epochs. One statement, so that a frozen taker cannot hold the lock. False: it beat again or somebody was faster.
+ */
+export async function declareDead(db: Executor, silent: OtherNode): Promise<boolean> {
+  const result = await db.query<{ id: string }>({
+    name: "declare_dead",
+    text: `
+with silent as (
+  select id from node where id = $1 and incarnation = $2 and beat = $3 and alive for update
+),
+marked as (
+  update node set alive = false where id in (select id from silent) returning id
+),
+freed as (
+  update lane set node_id = null, epoch = epoch + 1 where node_id in (select id from marked) returning id
+)
+select marked.id from marked, (select count(*) from freed) freed_count`,
+    values: [silent.id, silent.incarnation, silent.beat],
+  });
+  return result.rows.length > 0;
+}
+
+/** Takes free lanes. Fenced: a dead node takes nothing. */
+export async function acquireFreeLanes(db: Executor, node: NodeIdentity): Promise<number[]> {
+  const result = await db.query<{ id: number }>({
+    name: "acquire_free_lanes",
+    text: `
+with ${FENCE}
+update lane set node_id = $1::uuid, epoch = epoch + 1
+where node_id is null and exists (select from fence)
+returning id`,
+    values: [node.idBytes, node.incarnation],
+  });
+  return result.rows.map((row) => row.id);
+}
+
+/** Gives all lanes back and leaves the list: the clean end of a node. */
+export async function releaseNode(db: Executor, node: NodeIdentity): Promise<void> {
+  await db.query({
+    name: "release_node",
+    text: `
+with freed as (
+  update lane set node_id = null, epoch = epoch + 1 where node_id = $1::uuid returning id
+)
+update node set alive = false where id = $1::uuid and incarnation = $2 and (select count(*) from freed) >= 0`,
+    values: [node.uuid, node.incarnation],
+  });
+}
+

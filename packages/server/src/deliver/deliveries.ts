@@ -1,0 +1,377 @@
+// The node's deliveries: takes fresh ones from capture, reads the rest from the table in time, forgets everything when
+// the lanes are lost. Must never add a delivery to memory that a table read could bring a second time: what capture
+// adds is reserved before its commit, and nothing is added past a read under way.
+import { type Id, idFromUuid } from "@posthorn/contract";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { Webhook } from "../storage/configuration.ts";
+import type { Executor } from "../storage/pools.ts";
+import {
+  type DueRow,
+  type RefillRequest,
+  selectDue,
+  selectNextDue,
+  selectWebhooksWithDeliveries,
+} from "./deliver.sql.ts";
+import type { Dispatch } from "./dispatch.ts";
+import { type DeliverableEvent, type DeliveryMemory, type Entry, WebhookQueue } from "./queue.ts";
+
+export interface DeliveriesOptions {
+  readonly db: Executor;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly memory: DeliveryMemory;
+  readonly ownsLane: (lane: number) => boolean;
+  readonly findWebhook: (tenantId: Id<"tenant">, webhookId: Id<"webhook">) => Promise<Webhook | null>;
+  /** The time written in an event's id, as receivers see it when the sender gave none. */
+  readonly timestampOfEvent: (eventIdBytes: Uint8Array) => string;
+}
+
+/** Where a fresh delivery goes: into memory now, left in the table for this node, or left for another node. */
+export type Reservation =
+  | { readonly place: "memory"; readonly entry: Entry }
+  | { readonly place: "table"; readonly webhook: Webhook }
+  | { readonly place: "other_node" };
+
+/** Queues read in one statement, and rows asked for each. */
+const QUEUES_PER_READ = 64;
+const ROWS_PER_QUEUE = 1_000;
+/** Everything owned is looked for again this often, whatever was forgotten or lost. */
+const FULL_READ_INTERVAL_MS = 60_000;
+/** After a failed read. */
+const READ_RETRY_MS = 250;
+/** setTimeout's limit; a longer wait wakes early and waits again. */
+const MAX_TIMER_MS = 60_000;
+
+export class Deliveries {
+  readonly #options: DeliveriesOptions;
+  readonly #queues = new Map<string, WebhookQueue>();
+  #dispatch!: Dispatch;
+  #timer: NodeJS.Timeout | undefined;
+  #timerDueMs = Number.POSITIVE_INFINITY;
+  #reading = false;
+  #lastFullReadMs = Number.NEGATIVE_INFINITY;
+  #lanesToRead = new Set<number>();
+  #stopped = false;
+  /** Raised when the lanes are lost: what was read under an older generation is not added. */
+  #generation = 0;
+
+  constructor(options: DeliveriesOptions) {
+    this.#options = options;
+  }
+
+  /** Completes the circle: dispatching needs the queues, the queues need dispatching. */
+  attach(dispatch: Dispatch): void {
+    this.#dispatch = dispatch;
+  }
+
+  /** Deliveries in memory by webhook, for tests and metrics. */
+  get queueCount(): number {
+    return this.#queues.size;
+  }
+
+  // --- from capture ------------------------------------------------------------------------------------------------
+
+  /** Decides, before the commit, where a delivery goes. */
+  reserve(webhook: Webhook, idBytes: Uint8Array, event: DeliverableEvent): Reservation {
+    if (!this.#options.ownsLane(webhook.lane)) return { place: "other_node" };
+    const queue = this.#queueOf(webhook);
+    if (queue.spilled || queue.refilling || this.#options.memory.roomFor(queue) === 0) {
+      return { place: "table", webhook };
+    }
+    const entry = this.#options.memory.add(queue, {
+      idBytes,
+      event,
+      attemptCount: 0,
+      policyAttemptBase: 0,
+      trigger: "initial",
+      replayed: false,
+    });
+    return { place: "memory", entry };
+  }
+
+  /** The delivery is committed: it may start. */
+  activate(reservation: Reservation): void {
+    switch (reservation.place) {
+      case "memory": {
+        const { entry } = reservation;
+        // Lost in between: the lanes' next owner reads it from the table.
+        if (!entry.queue.entries.has(entry)) return;
+        entry.queue.ready.push(entry);
+        this.#dispatch.pump(entry.queue);
+        return;
+      }
+      case "table":
+        this.#spill(this.#queueOf(reservation.webhook));
+        return;
+      case "other_node":
+        return;
+      default: {
+        const unreachable: never = reservation;
+        throw new Error(`unknown reservation ${JSON.stringify(unreachable)}`);
+      }
+    }
+  }
+
+  /**
+   * The delivery was not committed.
+   * @param unknown true when it may have been after all: then the table is asked, now and once more at the full read
+   */
+  abandon(reservation: Reservation, unknown: boolean): void {
+    if (reservation.place !== "memory") {
+      if (unknown && reservation.place === "table") this.#spill(this.#queueOf(reservation.webhook));
+      return;
+    }
+    const { queue } = reservation.entry;
+    this.#options.memory.remove(reservation.entry);
+    if (unknown) {
+      // The dying backend may commit a little later: look now, and again soon.
+      queue.nextDueAtMs = Math.min(queue.nextDueAtMs, this.#options.clock.nowMs() + 2_000);
+      this.#spill(queue);
+    }
+  }
+
+  // --- from configuration, ownership, replay ---------------------------------------------------------------------
+
+  /** A webhook changed: its queue works by the new snapshot at once. */
+  webhookChanged(webhook: Webhook): void {
+    const present = this.#queues.get(webhook.id);
+    if (present === undefined) {
+      // Whatever it owed has to end; enabled again, nothing is owed that is not due in time.
+      if (webhook.status === "enabled" || !this.#options.ownsLane(webhook.lane)) return;
+    }
+    const queue = present ?? this.#queueOf(webhook);
+    queue.webhook = webhook;
+    this.#spill(queue);
+    this.#dispatch.pump(queue);
+  }
+
+  /** Rows of this webhook were written or made due by someone else than capture. */
+  wake(webhook: Webhook): void {
+    if (this.#options.ownsLane(webhook.lane)) this.#spill(this.#queueOf(webhook));
+  }
+
+  /** The same for webhooks known by their rows only. */
+  async wakeByIds(rows: readonly { tenant_id: string; webhook_id: string }[]): Promise<void> {
+    for (const row of rows) {
+      const webhook = await this.#options.findWebhook(
+        idFromUuid("tenant", row.tenant_id),
+        idFromUuid("webhook", row.webhook_id),
+      );
+      if (webhook === null) this.#options.log.error({ row }, "deliveries of a webhook that never existed");
+      else this.wake(webhook);
+    }
+  }
+
+  lanesAcquired(lanes: readonly number[]): void {
+    for (const lane of lanes) this.#lanesToRead.add(lane);
+    this.#wakeAt(0);
+  }
+
+  /** The lanes are gone: what is in memory belongs to somebody else now. Results under way find the fence. */
+  lanesLost(): void {
+    this.#generation += 1;
+    for (const queue of this.#queues.values()) {
+      for (const entry of queue.entries) this.#options.memory.remove(entry);
+      queue.ready = [];
+      queue.readyAt = 0;
+    }
+    this.#queues.clear();
+    this.#lanesToRead.clear();
+  }
+
+  /** Something left a queue's memory. */
+  roomMade(queue: WebhookQueue): void {
+    if (this.#queues.get(queue.webhook.id) !== queue) return;
+    if (queue.idle) this.#queues.delete(queue.webhook.id);
+    else if (queue.spilled) this.#wakeAt(0);
+    else this.#wakeAt(queue.nextDueAtMs);
+  }
+
+  start(): void {
+    this.#wakeAt(0);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  // --- reading the table -------------------------------------------------------------------------------------------
+
+  #queueOf(webhook: Webhook): WebhookQueue {
+    let queue = this.#queues.get(webhook.id);
+    if (queue === undefined) {
+      queue = new WebhookQueue(webhook);
+      this.#queues.set(webhook.id, queue);
+    } else if (webhook.configVersion > queue.webhook.configVersion) {
+      queue.webhook = webhook;
+    }
+    return queue;
+  }
+
+  #spill(queue: WebhookQueue): void {
+    queue.spilled = true;
+    this.#wakeAt(0);
+  }
+
+  /** Makes sure that a read happens at that time (milliseconds since 1970; 0 is at once). */
+  #wakeAt(dueMs: number): void {
+    if (this.#stopped || this.#reading || dueMs >= this.#timerDueMs) return;
+    clearTimeout(this.#timer);
+    this.#timerDueMs = dueMs;
+    const waitMs = Math.min(MAX_TIMER_MS, Math.max(0, dueMs - this.#options.clock.nowMs()));
+    this.#timer = setTimeout(() => void this.#read(), waitMs);
+    this.#timer.unref();
+  }
+
+  async #read(): Promise<void> {
+    this.#timerDueMs = Number.POSITIVE_INFINITY;
+    this.#reading = true;
+    let waitMs = 0;
+    try {
+      await this.#readLanes();
+      await this.#readQueues(this.#queuesToRead());
+    } catch (error) {
+      this.#options.log.warn({ err: error }, "reading deliveries failed; it is tried again");
+      waitMs = READ_RETRY_MS;
+    } finally {
+      this.#reading = false;
+      this.#wakeAt(Math.max(this.#nextReadMs(), waitMs === 0 ? 0 : this.#options.clock.nowMs() + waitMs));
+    }
+  }
+
+  async #readLanes(): Promise<void> {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs - this.#lastFullReadMs >= FULL_READ_INTERVAL_MS) {
+      for (let lane = 0; lane < 256; lane += 1) if (this.#options.ownsLane(lane)) this.#lanesToRead.add(lane);
+      this.#lastFullReadMs = nowMs;
+    }
+    if (this.#lanesToRead.size === 0) return;
+    const lanes = [...this.#lanesToRead];
+    const generation = this.#generation;
+    const rows = await selectWebhooksWithDeliveries(this.#options.db, lanes);
+    if (generation !== this.#generation) return;
+    for (const lane of lanes) this.#lanesToRead.delete(lane);
+    await this.wakeByIds(rows);
+  }
+
+  #needsRead(queue: WebhookQueue, nowMs: number): boolean {
+    if (!queue.spilled && queue.nextDueAtMs > nowMs) return false;
+    if (queue.webhook.status === "paused") return false;
+    // Read in gulps: not for every single place that becomes free while thousands wait.
+    const room = this.#options.memory.roomFor(queue);
+    return room >= ROWS_PER_QUEUE || room > queue.entries.size;
+  }
+
+  #queuesToRead(): WebhookQueue[] {
+    const nowMs = this.#options.clock.nowMs();
+    const chosen: WebhookQueue[] = [];
+    for (const queue of this.#queues.values()) {
+      if (!this.#needsRead(queue, nowMs)) continue;
+      chosen.push(queue);
+      if (chosen.length === QUEUES_PER_READ) break;
+    }
+    return chosen;
+  }
+
+  #nextReadMs(): number {
+    const nowMs = this.#options.clock.nowMs();
+    let nextMs = nowMs + FULL_READ_INTERVAL_MS;
+    if (this.#lanesToRead.size > 0) return 0;
+    for (const queue of this.#queues.values()) {
+      if (this.#needsRead(queue, nowMs)) return 0;
+      if (queue.nextDueAtMs > nowMs && queue.nextDueAtMs < nextMs) nextMs = queue.nextDueAtMs;
+    }
+    return nextMs;
+  }
+
+  async #readQueues(queues: readonly WebhookQueue[]): Promise<void> {
+    if (queues.length === 0) return;
+    const { db, clock, memory } = this.#options;
+    const generation = this.#generation;
+    const nowMs = clock.nowMs();
+    const inMemory: Uint8Array[] = [];
+    const requests = queues.map((queue): RefillRequest => {
+      for (const entry of queue.entries) inMemory.push(entry.idBytes);
+      queue.refilling = true;
+      queue.spilled = false;
+      const isOff = queue.webhook.status !== "enabled";
+      return {
+        lane: queue.webhook.lane,
+        webhookBytes: queue.webhook.bytes,
+        dueBeforeMs: isOff ? Number.POSITIVE_INFINITY : nowMs,
+        limit: Math.min(ROWS_PER_QUEUE, memory.roomFor(queue)),
+      };
+    });
+    try {
+      const rows = await selectDue(db, requests, inMemory);
+      const nextDue = await selectNextDue(db, requests);
+      if (generation !== this.#generation) return;
+      this.#addRows(queues, requests, rows);
+      const nextByWebhook = new Map(nextDue.map((row) => [row.webhook_id, row.next_due_ms]));
+      for (const queue of queues) queue.nextDueAtMs = nextByWebhook.get(queue.webhook.uuid) ?? Number.POSITIVE_INFINITY;
+    } catch (error) {
+      for (const queue of queues) queue.spilled = true;
+      throw error;
+    } finally {
+      for (const queue of queues) queue.refilling = false;
+    }
+    for (const queue of queues) {
+      this.#dispatch.pump(queue);
+      if (queue.idle) this.#queues.delete(queue.webhook.id);
+    }
+  }
+
+  #addRows(queues: readonly WebhookQueue[], requests: readonly RefillRequest[], rows: readonly DueRow[]): void {
+    const byUuid = new Map(queues.map((queue) => [queue.webhook.uuid, queue]));
+    const counts = new Map<string, number>();
+    const events = new Map<string, DeliverableEvent>();
+    for (const row of rows) {
+      counts.set(row.webhook_id, (counts.get(row.webhook_id) ?? 0) + 1);
+      const queue = byUuid.get(row.webhook_id);
+      if (queue === undefined) continue;
+      let event = events.get(row.event_id);
+      if (event === undefined) {
+        event = this.#eventOf(row);
+        events.set(row.event_id, event);
+      }
+      const entry = this.#options.memory.add(queue, {
+        idBytes: bytesOfUuid(row.id),
+        event,
+        attemptCount: row.attempt_count,
+        policyAttemptBase: row.policy_attempt_base,
+        trigger: row.next_trigger,
+        replayed: row.replayed,
+      });
+      // Only a hand in the database can take an event away from under its delivery: end it where it is seen.
+      if (row.type === null) this.#dispatch.end(queue, entry, { kind: "dead_letter", reason: "expired" });
+      else queue.ready.push(entry);
+    }
+    queues.forEach((queue, index) => {
+      // The limit was reached: the table holds more of it.
+      if ((counts.get(queue.webhook.uuid) ?? 0) >= (requests[index] as RefillRequest).limit) queue.spilled = true;
+    });
+  }
+
+  #eventOf(row: DueRow): DeliverableEvent {
+    const idBytes = bytesOfUuid(row.event_id);
+    return {
+      idBytes,
+      publicId: row.sender_id ?? idFromUuid("event", row.event_id),
+      type: row.type ?? "",
+      timestamp: row.sent_timestamp ?? this.#options.timestampOfEvent(idBytes),
+      livemode: row.livemode,
+      retentionClass: row.retention_class,
+      data: row.data ?? NO_BYTES,
+      context: row.context,
+    };
+  }
+}
+
+const NO_BYTES = Buffer.alloc(0);
+
+function bytesOfUuid(uuid: string): Uint8Array {
+  return Buffer.from(uuid.replaceAll("-", ""), "hex");
+}
+

@@ -1,0 +1,63 @@
+// Every bound of the expression language, at save time and while running, and the counter that enforces the latter.
+// Running bounds count work, never the clock: the same event must get the same answer on a busy machine.
+import { ExpressionFault } from "./errors.ts";
+import type { Scope } from "./scope.ts";
+import type { Value } from "./values.ts";
+
+/** Characters (UTF-16 units) of source. */
+export const MAX_SOURCE_LENGTH = 4096;
+/** Literals, names, operators, calls in one expression. */
+export const MAX_NODES = 1000;
+/** Parentheses, brackets, arguments and signs inside one another. */
+export const MAX_NESTING = 50;
+/** Macros inside one another: three levels over 100 items are a million turns, two are ten thousand. */
+export const MAX_MACRO_NESTING = 2;
+/** Characters of one `matches` pattern, and of all literal patterns of an expression together. */
+export const MAX_PATTERN_LENGTH = 256;
+export const MAX_PATTERNS_LENGTH = 1024;
+/**
+ * Sum of all counts in `{n}` and `{n,m}` of an expression's patterns. re2js unrolls them while compiling:
+ * 36 × `x{1000}` took 164 ms, 250 in all stay under 20 ms.
+ */
+export const MAX_PATTERN_REPEATS = 250;
+/** Instructions of one compiled pattern. */
+export const MAX_PATTERN_PROGRAM = 250;
+/** Characters of a text that an expression builds. */
+export const MAX_BUILT_TEXT = 1 << 20;
+/** Lists and objects inside one another that `==` looks into. */
+export const MAX_EQUALITY_DEPTH = 500;
+
+/**
+ * Units of work for one evaluation; a unit is about 20 ns, so that a whole budget is some 20 ms.
+ * One node of a macro's body, one element compared and 16 characters read or written cost one unit.
+ */
+export const MAX_WORK = 1_000_000;
+const CHARACTERS_PER_UNIT = 16;
+
+/** The state of one evaluation: where names come from, the macros' variables, and the work that is left. */
+export class Evaluation {
+  readonly scope: Scope;
+  /** Values of macro variables, by nesting level. */
+  readonly variables: Value[] = [];
+  #workLeft = MAX_WORK;
+
+  constructor(scope: Scope) {
+    this.scope = scope;
+  }
+
+  /** Counts work; throws an ExpressionFault when the budget is used up. `evaluate` turns it into a result. */
+  spend(units: number): void {
+    this.#workLeft -= units;
+    if (this.#workLeft < 0) {
+      throw new ExpressionFault(
+        "BUDGET_EXCEEDED",
+        "The expression was stopped: it did more work on this event than one evaluation may do. Use shorter lists or texts, or fewer loops inside one another.",
+      );
+    }
+  }
+
+  /** Counts the reading or writing of a text. */
+  spendText(length: number): void {
+    if (length >= CHARACTERS_PER_UNIT) this.spend(Math.floor(length / CHARACTERS_PER_UNIT));
+  }
+}

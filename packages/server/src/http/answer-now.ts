@@ -1,0 +1,36 @@
+// The short way out: writes status, headers and body straight to the socket's response, past Fastify's reply.
+// For the capture path; must never be called after Fastify has begun an answer, nor twice.
+import type { FastifyReply } from "fastify";
+
+export const JSON_TYPE = "application/json; charset=utf-8";
+
+/** Headers on every answer: bodies are JSON and nothing else, and nobody keeps them. */
+export const COMMON_HEADERS = {
+  "x-content-type-options": "nosniff",
+  "cache-control": "no-store",
+} as const;
+
+/**
+ * Answers at once.
+ * @param extraHeaders names and values in turn, e.g. `["idempotency-replayed", "true"]`
+ */
+export function answerNow(reply: FastifyReply, status: number, body: string, extraHeaders?: readonly string[]): void {
+  reply.hijack();
+  const bytes = Buffer.from(body);
+  const headers = [
+    "content-type",
+    JSON_TYPE,
+    "content-length",
+    String(bytes.length),
+    "x-content-type-options",
+    COMMON_HEADERS["x-content-type-options"],
+    "cache-control",
+    COMMON_HEADERS["cache-control"],
+    "x-request-id",
+    reply.request.id,
+  ];
+  if (extraHeaders !== undefined) headers.push(...extraHeaders);
+  // The peer may be gone by now: writing to a destroyed response is ignored by Node, so nothing is checked here.
+  reply.raw.writeHead(status, headers);
+  reply.raw.end(bytes);
+}

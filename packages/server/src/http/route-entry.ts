@@ -1,0 +1,109 @@
+// The shape of an entry in the table of routes: routing, permission, validation (and OpenAPI) are read from it.
+// Two kinds: ordinary entries get validated input and answer with a value; raw entries get bytes and answer themselves.
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { z } from "zod";
+import type { Answer, Failure } from "./answer.ts";
+import type { Principal } from "./principal.ts";
+import type { Scope } from "./scopes.ts";
+
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/** What an ordinary handler is called with. */
+export interface Call<Query = unknown, Body = unknown> {
+  readonly principal: Principal;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Query;
+  readonly body: Body;
+  /** `If-Match` as sent. */
+  readonly ifMatch: string | undefined;
+  readonly requestId: string;
+}
+
+interface EntryBase {
+  readonly method: Method;
+  /** Below /v1, with parameters in braces: `/webhooks/{id}`. */
+  readonly path: string;
+  readonly scope: Scope;
+  /** One sentence for the reference. */
+  readonly summary: string;
+}
+
+/** Field names that a body may not hold although the contract knows them. */
+export interface FieldHints {
+  /** Part of the contract, not built yet: 422 FIELD_NOT_AVAILABLE_YET. */
+  readonly notYet?: readonly string[];
+  /** The same for fields that work in another form, when an object is given. */
+  readonly notYetAsObject?: readonly string[];
+  /** Shown in answers, set by us; the text says how to change it: 422 READ_ONLY_FIELD. */
+  readonly readOnly?: Readonly<Record<string, string>>;
+}
+
+export interface OrdinaryRoute extends EntryBase {
+  readonly raw: false;
+  readonly query: z.ZodObject | null;
+  readonly body: z.ZodType | null;
+  /** True when no body at all means `{}`. */
+  readonly bodyOptional: boolean;
+  readonly hints: FieldHints;
+  readonly handle: (call: Call) => Promise<Answer>;
+}
+
+/**
+ * Takes a raw request from here. It answers exactly once, through answer-now.ts or reply.send; a throw or rejection
+ * becomes a failure answer. `body` is what the sender sent, unparsed and never shared.
+ */
+export type RawHandler = (
+  principal: Principal,
+  body: Buffer,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => void | Promise<void>;
+
+export interface RawRoute extends EntryBase {
+  readonly raw: true;
+  readonly bodyLimitBytes: number;
+  /** Media types taken, lower case, without parameters. */
+  readonly contentTypes: readonly string[];
+  /**
+   * Asked before a byte of the body is read, so that an overloaded node does not buffer what it cannot take.
+   * @param contentLength as declared, or -1 for a chunked body
+   * @param reply to hang a release on (`reply.raw` closes exactly once); not to be answered through
+   * @param reply closes (`reply.raw`) when the request is over, however it ends
+   * @returns a failure to refuse with, or null
+   */
+  readonly admit: ((principal: Principal, contentLength: number, reply: FastifyReply) => Failure | null) | null;
+  readonly handle: RawHandler;
+}
+
+export type Route = OrdinaryRoute | RawRoute;
+
+/** Writes an ordinary entry; the handler's types come from its schemas. */
+export function route<Query extends z.ZodObject | null = null, Body extends z.ZodType | null = null>(entry: {
+  method: Method;
+  path: string;
+  scope: Scope;
+  summary: string;
+  query?: Query;
+  body?: Body;
+  bodyOptional?: boolean;
+  hints?: FieldHints;
+  handle: (call: Call<OutputOf<Query>, OutputOf<Body>>) => Promise<Answer>;
+}): OrdinaryRoute {
+  return {
+    ...entry,
+    raw: false,
+    query: entry.query ?? null,
+    body: entry.body ?? null,
+    bodyOptional: entry.bodyOptional ?? false,
+    hints: entry.hints ?? {},
+    // Sound: the server calls it only with what these very schemas let through.
+    handle: entry.handle as OrdinaryRoute["handle"],
+  };
+}
+
+type OutputOf<Schema extends z.ZodType | null> = Schema extends z.ZodType ? z.output<Schema> : undefined;
+
+/** Writes a raw entry. */
+export function rawRoute(entry: Omit<RawRoute, "raw" | "admit"> & { admit?: RawRoute["admit"] }): RawRoute {
+  return { ...entry, raw: true, admit: entry.admit ?? null };
+}

@@ -1,0 +1,175 @@
+// POST /events and POST /events/batch: bytes in, capture, answer. The hot path: no schema library, no re-serialising.
+// Must never parse the payload, and must answer each item of a batch for itself.
+import { ERRORS, type ErrorCode } from "@posthorn/contract";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Admission, AdmissionControl } from "../../capture/admission.ts";
+import type { Capture, CaptureOutcome, CaptureRefusal, EventAnswer } from "../../capture/capture.ts";
+import { type ScanRefusal } from "../../capture/scan/refusals.ts";
+import { scanBatch, scanNdjson } from "../../capture/scan/scan-batch.ts";
+import { scanEvent, type ScannedEvent } from "../../capture/scan/scan-event.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { type Failure, failure, failureBody, successBody } from "../answer.ts";
+import { answerNow } from "../answer-now.ts";
+import type { Principal } from "../principal.ts";
+
+export interface PublishOptions {
+  readonly capture: Capture;
+  readonly admission: AdmissionControl;
+  readonly clock: Clock;
+  /** Scans a large body away from the event loop. */
+  readonly scanLarge: (body: Buffer, start: number, end: number) => Promise<ScannedEvent | ScanRefusal>;
+  readonly documentationUrl: (code: ErrorCode) => string;
+  /** False while shutting down. */
+  readonly isOpen: () => boolean;
+}
+
+/** A single event: 10 MiB of data, its context and the members around them. */
+export const EVENT_BODY_LIMIT_BYTES = 11 * 1024 * 1024;
+export const BATCH_BODY_LIMIT_BYTES = 32 * 1024 * 1024;
+/** Above this a scan takes longer than a millisecond, which every other request would wait for. */
+const LARGE_BYTES = 256 * 1024;
+const NDJSON = "application/x-ndjson";
+
+/** The two handlers and the question asked before a body is read. */
+export function publishHandlers(options: PublishOptions) {
+  const { capture, admission, clock } = options;
+
+  const answerFailure = (reply: FastifyReply, refusal: Failure): void => {
+    const meta = { requestId: reply.request.id, nowMs: clock.nowMs() };
+    const headers = Object.entries(refusal.headers ?? {}).flat();
+    const body = failureBody(refusal, meta, options.documentationUrl(refusal.code));
+    answerNow(reply, ERRORS[refusal.code].status, body, headers);
+  };
+
+  const scan = (
+    body: Buffer,
+    start: number,
+    end: number,
+  ): ScannedEvent | ScanRefusal | Promise<ScannedEvent | ScanRefusal> =>
+    end - start > LARGE_BYTES ? options.scanLarge(body, start, end) : scanEvent(body, start, end);
+
+  return {
+    admit(limitBytes: number) {
+      return (principal: Principal, contentLength: number, reply: FastifyReply): Failure | null => {
+        if (!options.isOpen()) return withRetryAfter(failure("SHUTTING_DOWN"), 1);
+        const byteLength = contentLength >= 0 ? Math.min(contentLength, limitBytes) : limitBytes;
+        const admitted = admission.reserve(principal.tenantId, byteLength);
+        if (admitted.outcome !== "admitted") return refusalOf(admitted);
+        reply.raw.once("close", () => admission.release(principal.tenantId, byteLength));
+        return null;
+      };
+    },
+
+    async event(principal: Principal, body: Buffer, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+      const limited = admission.countEvents(principal, 1);
+      if (limited.outcome !== "admitted") return answerFailure(reply, refusalOf(limited));
+      const scanning = scan(body, 0, body.length);
+      const scanned = scanning instanceof Promise ? await scanning : scanning;
+      if (scanned.kind === "refused") return answerFailure(reply, failureOfScan(scanned));
+      const key = request.headers["idempotency-key"];
+      const outcome = await capture.capture(
+        principal,
+        body,
+        { start: 0, end: body.length },
+        scanned,
+        typeof key === "string" ? key : null,
+      );
+      switch (outcome.outcome) {
+        case "accepted":
+        case "replayed": {
+          const meta = { requestId: request.id, nowMs: clock.nowMs() };
+          const replayed = outcome.outcome === "replayed" ? ["idempotency-replayed", "true"] : undefined;
+          return answerNow(reply, 202, successBody(answerJson(outcome.answer), meta), replayed);
+        }
+        case "refused":
+        case "unavailable":
+          return answerFailure(reply, failureOfOutcome(outcome));
+        default:
+          return outcome satisfies never;
+      }
+    },
+
+    async batch(principal: Principal, body: Buffer, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+      const isNdjson = request.headers["content-type"]?.toLowerCase().startsWith(NDJSON) ?? false;
+      const batch = isNdjson ? scanNdjson(body) : scanBatch(body);
+      if (batch.kind === "refused") return answerFailure(reply, failureOfScan(batch));
+      const limited = admission.countEvents(principal, batch.items.length);
+      if (limited.outcome !== "admitted") return answerFailure(reply, refusalOf(limited));
+      const header = request.headers["idempotency-key"];
+      const outcomes = await Promise.all(
+        batch.items.map(async (item, index): Promise<ItemOutcome> => {
+          const scanned = await scan(body, item.start, item.end);
+          if (scanned.kind === "refused") return { failure: failureOfScan(scanned) };
+          const key = typeof header === "string" ? `${header}#${index}` : null;
+          const outcome = await capture.capture(principal, body, item, scanned, key);
+          if (outcome.outcome === "accepted" || outcome.outcome === "replayed") return outcome;
+          return { failure: failureOfOutcome(outcome), unavailable: outcome.outcome === "unavailable" };
+        }),
+      );
+      const first = outcomes[0];
+      if (
+        first !== undefined &&
+        "failure" in first &&
+        outcomes.every((each) => "failure" in each && each.unavailable)
+      ) {
+        return answerFailure(reply, first.failure);
+      }
+      const results = outcomes.map(itemJson).join(",");
+      const meta = { requestId: request.id, nowMs: clock.nowMs() };
+      answerNow(reply, 202, successBody(`{"results":[${results}]}`, meta));
+    },
+  };
+}
+
+type ItemOutcome =
+  | Exclude<CaptureOutcome, CaptureRefusal>
+  | { readonly failure: Failure; readonly unavailable?: boolean };
+
+// Every text in here is an id, a checked event type or an ISO time: nothing that JSON would have to escape.
+function answerJson(answer: EventAnswer): string {
+  return `{"id":"${answer.id}","event":"${answer.event}","timestamp":"${answer.timestamp}","livemode":${answer.livemode},"deliveries":${answer.deliveries}}`;
+}
+
+function itemJson(outcome: ItemOutcome, index: number): string {
+  if ("failure" in outcome) {
+    const { code, message, details } = outcome.failure;
+    const error = {
+      code,
+      message: message ?? ERRORS[code].message,
+      details: details ?? [],
+      retryable: ERRORS[code].retryable,
+    };
+    return JSON.stringify({ index, status: "refused", error });
+  }
+  const status = outcome.outcome === "accepted" ? "accepted" : "duplicate";
+  return `{"index":${index},"status":"${status}","id":"${outcome.answer.id}","deliveries":${outcome.answer.deliveries}}`;
+}
+
+function failureOfScan(refusal: ScanRefusal): Failure {
+  const codeOf = (code: ScanRefusal["code"]): ErrorCode => (code === "UNKNOWN_MEMBER" ? "UNKNOWN_FIELD" : code);
+  return failure(
+    codeOf(refusal.code),
+    refusal.message,
+    refusal.details.map((detail) => ({ ...detail, code: codeOf(detail.code) })),
+  );
+}
+
+function failureOfOutcome(outcome: CaptureRefusal): Failure {
+  const refusal = failure(outcome.code, outcome.message === "" ? undefined : outcome.message, outcome.details);
+  return outcome.outcome === "unavailable" ? withRetryAfter(refusal, 1) : refusal;
+}
+
+function refusalOf(admission: Exclude<Admission, { outcome: "admitted" }>): Failure {
+  const refusal =
+    admission.outcome === "overloaded"
+      ? failure("OVERLOADED")
+      : failure(
+          "RATE_LIMITED",
+          `Over the limit of ${admission.what}. Wait ${admission.retryAfterSeconds} s, then repeat.`,
+        );
+  return withRetryAfter(refusal, admission.retryAfterSeconds);
+}
+
+function withRetryAfter(refusal: Failure, seconds: number): Failure {
+  return { ...refusal, headers: { "retry-after": String(seconds) } };
+}

@@ -1,0 +1,77 @@
+// Collects items and hands them over in batches: the next batch leaves as soon as the one before it has returned, so
+// an idle node adds no delay and a busy one commits in natural groups. Must never reorder items or drop one.
+
+export interface MicroBatchOptions<Item> {
+  /** Handles one batch; called again only when the promise has settled (unless `lanes` allows more). */
+  readonly flush: (items: Item[]) => Promise<void>;
+  readonly maxItems: number;
+  readonly maxBytes: number;
+  readonly bytesOf: (item: Item) => number;
+  /** How many batches may be under way at once. */
+  readonly concurrency: number;
+}
+
+export class MicroBatch<Item> {
+  readonly #options: MicroBatchOptions<Item>;
+  #waiting: Item[] = [];
+  #underWay = 0;
+  #scheduled = false;
+  #idle: (() => void)[] = [];
+
+  constructor(options: MicroBatchOptions<Item>) {
+    this.#options = options;
+  }
+
+  /** Items that have not been handed over yet. */
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
+  add(item: Item): void {
+    this.#waiting.push(item);
+    this.#schedule();
+  }
+
+  /** Resolves when nothing waits and nothing is under way. */
+  async drained(): Promise<void> {
+    if (this.#waiting.length === 0 && this.#underWay === 0) return;
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#underWay >= this.#options.concurrency) return;
+    this.#scheduled = true;
+    // Everything that this turn of the event loop brings in travels together.
+    setImmediate(() => {
+      this.#scheduled = false;
+      while (this.#waiting.length > 0 && this.#underWay < this.#options.concurrency) this.#flushOne();
+    });
+  }
+
+  #flushOne(): void {
+    const items = this.#take();
+    this.#underWay += 1;
+    this.#options.flush(items).finally(() => {
+      this.#underWay -= 1;
+      if (this.#waiting.length > 0) this.#schedule();
+      else if (this.#underWay === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    });
+  }
+
+  #take(): Item[] {
+    const { maxItems, maxBytes, bytesOf } = this.#options;
+    let bytes = 0;
+    let count = 0;
+    for (const item of this.#waiting) {
+      bytes += bytesOf(item);
+      if (count > 0 && (bytes > maxBytes || count >= maxItems)) break;
+      count += 1;
+    }
+    if (count === this.#waiting.length) {
+      const all = this.#waiting;
+      this.#waiting = [];
+      return all;
+    }
+    return this.#waiting.splice(0, count);
+  }
+}

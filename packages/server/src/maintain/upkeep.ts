@@ -1,0 +1,145 @@
+// The one loop of everything that has to be done now and then, on every node: whoever comes first does it.
+// It must never stop for an error, never keep a process alive, and never do one job twice at the same time.
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { Pools } from "../storage/pools.ts";
+import { expireDeliveries } from "./expire.ts";
+import { listRetentionClasses } from "./partitions.sql.ts";
+import { dropExpiredPartitions, ensurePartitions } from "./partitions.ts";
+import { createKeyPurge } from "./purge-keys.ts";
+import { vacuumIfNeeded } from "./vacuum.ts";
+
+/**
+ * `vacuum`: the hot table. `partitions`: make those to come. `retention`: expire what is owed of old events, then
+ * drop their days. `keys`: idempotency keys past their window.
+ */
+export type UpkeepKind = "vacuum" | "partitions" | "retention" | "keys";
+
+/** Partitions every minute: one catalogue read, and the rescue after a clock was put forward or a machine slept. */
+export const UPKEEP_INTERVALS_MS: Readonly<Record<UpkeepKind, number>> = {
+  vacuum: 5_000,
+  partitions: 60_000,
+  retention: 600_000,
+  keys: 600_000,
+};
+const UPKEEP_KINDS = Object.keys(UPKEEP_INTERVALS_MS) as UpkeepKind[];
+/** What is not urgent leaves the first seconds to the start of the node. */
+const FIRST_MS = 10_000;
+/** After a failure, if that is sooner. */
+const RETRY_MS = 10_000;
+
+/** Calls `run` once after `delayMs`, unless the function returned is called first. */
+export type Schedule = (delayMs: number, run: () => void) => () => void;
+
+export interface UpkeepOptions {
+  readonly pools: Pick<Pools, "owner" | "engine">;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Timers; a test passes its own. */
+  readonly schedule?: Schedule;
+  /** Told after every run, also of one that failed. */
+  readonly onRun?: (kind: UpkeepKind, error: unknown) => void;
+}
+
+export interface Upkeep {
+  /** Makes partitions at once, begins the other jobs a little later, then repeats each at its interval. */
+  start(): void;
+  /** No run begins after this; resolves when the ones under way have ended. A second call does nothing more. */
+  stop(): Promise<void>;
+  /** Runs one job now, or joins the run of it that is under way; throws what the job threw. */
+  runOnce(kind: UpkeepKind): Promise<void>;
+}
+
+export function createUpkeep(options: UpkeepOptions): Upkeep {
+  const jobs = createJobs(options);
+  const schedule = options.schedule ?? scheduleUnref;
+  const cancels = new Map<UpkeepKind, () => void>();
+  const underWay = new Map<UpkeepKind, Promise<void>>();
+  let running = false;
+
+  const runOnce = (kind: UpkeepKind): Promise<void> => {
+    const present = underWay.get(kind);
+    if (present !== undefined) return present;
+    const run = jobs[kind]().finally(() => underWay.delete(kind));
+    underWay.set(kind, run);
+    return run;
+  };
+
+  const runAndReport = async (kind: UpkeepKind): Promise<boolean> => {
+    try {
+      await runOnce(kind);
+      options.onRun?.(kind, undefined);
+      return true;
+    } catch (error) {
+      options.log.warn({ err: error, upkeep: kind }, `upkeep (${kind}) failed and will be tried again`);
+      options.onRun?.(kind, error);
+      return false;
+    }
+  };
+
+  const next = (kind: UpkeepKind, delayMs: number): void => {
+    if (!running) return;
+    cancels.set(
+      kind,
+      schedule(delayMs, () => {
+        if (!running) return;
+        void runAndReport(kind).then((done) => {
+          const intervalMs = UPKEEP_INTERVALS_MS[kind];
+          next(kind, done ? intervalMs : Math.min(intervalMs, RETRY_MS));
+        });
+      }),
+    );
+  };
+
+  return {
+    start() {
+      if (running) return;
+      running = true;
+      for (const kind of UPKEEP_KINDS)
+        next(kind, kind === "partitions" ? 0 : Math.min(UPKEEP_INTERVALS_MS[kind], FIRST_MS));
+    },
+    async stop() {
+      running = false;
+      for (const cancel of cancels.values()) cancel();
+      cancels.clear();
+      await Promise.allSettled(underWay.values());
+    },
+    runOnce,
+  };
+}
+
+function createJobs({ pools, clock, log }: UpkeepOptions): Record<UpkeepKind, () => Promise<void>> {
+  const keyPurge = createKeyPurge(pools.engine);
+  const makePartitions = async (): Promise<void> => {
+    const made = await ensurePartitions(pools.owner, clock.nowMs(), await listRetentionClasses(pools.engine));
+    if (made.length > 0) log.info({ partitions: made.length, last: made.at(-1) }, "partitions made");
+  };
+
+  return {
+    async vacuum() {
+      await vacuumIfNeeded(pools.owner);
+    },
+    partitions: makePartitions,
+    async retention() {
+      const expired = await expireDeliveries(pools.owner, pools.engine, clock.nowMs());
+      if (expired > 0) log.warn({ deliveries: expired }, "pending deliveries expired: their events are about to go");
+      const result = await dropExpiredPartitions(pools.owner, pools.engine, clock.nowMs());
+      if (result === null) return;
+      if (result.dropped.length > 0)
+        log.info({ partitions: result.dropped }, "partitions past their retention dropped");
+      if (result.kept.length > 0)
+        log.warn({ partitions: result.kept }, "partitions kept: deliveries are still pending");
+    },
+    async keys() {
+      const removed = await keyPurge.run(clock.nowMs());
+      if (removed > 0) log.debug({ keys: removed }, "idempotency keys purged");
+    },
+  };
+}
+
+/** A timer that does not keep the process alive. */
+function scheduleUnref(delayMs: number, run: () => void): () => void {
+  const timer = setTimeout(run, delayMs);
+  timer.unref();
+  return () => clearTimeout(timer);
+}

@@ -1,0 +1,19 @@
+// The statement by which the program itself switches a webhook off. Engine role.
+import type { Executor } from "../storage/pools.ts";
+
+/** Disables an enabled or paused webhook, by primary key. False: it was off or deleted already. */
+export async function disableWebhook(
+  db: Executor,
+  webhook: { tenantUuid: string; webhookUuid: string; reason: "endpoint_gone"; configVersion: number; atMs: number },
+): Promise<boolean> {
+  const result = await db.query({
+    name: "disable_webhook",
+    text: `
+update webhook
+set status = 'disabled', disabled_reason = $3, disabled_at = to_timestamp($5::float8 / 1000),
+  updated_at = to_timestamp($5::float8 / 1000), config_version = $4
+where tenant_id = $1 and id = $2 and status in ('enabled', 'paused')`,
+    values: [webhook.tenantUuid, webhook.webhookUuid, webhook.reason, webhook.configVersion, webhook.atMs],
+  });
+  return result.rowCount === 1;
+}

@@ -1,0 +1,184 @@
+// A webhook's configuration as it is stored: only what its owner said, in his order; absent means the default.
+// The checks here are those that need more than one field or another module; must never name a secret in a message.
+import type { ErrorDetail } from "@posthorn/contract";
+import { checkPattern } from "../catalogue/pattern.ts";
+import { compileExpression } from "../expressions/compile.ts";
+import { MASK } from "../lib/masking.ts";
+import { checkCustomHeaders } from "../security/outbound/headers.ts";
+import type { RetryPolicySetting } from "../storage/configuration.ts";
+import type { WebhookChange } from "./webhook-fields.ts";
+import { secretProblem } from "./webhook-secret.ts";
+
+/** What webhook.configuration and webhook_version.configuration hold. */
+export interface StoredConfiguration {
+  readonly url: string;
+  readonly events: readonly string[];
+  readonly name?: string;
+  readonly description?: string;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timeout?: number;
+  readonly retryPolicy?: RetryPolicySetting;
+  readonly maxInFlight?: number;
+  readonly filters?: readonly string[];
+}
+
+export interface ConfigurationRules {
+  /** The address guard's judgement of a URL, with the operator's exceptions. */
+  readonly checkUrl: (url: string) => { readonly ok: true } | { readonly ok: false; code: string; message: string };
+  /** Names of the catalogue's event types. */
+  readonly catalogueNames: () => Iterable<string>;
+}
+
+/** What the tenant adds to the rules. */
+export interface TenantRules {
+  readonly registeredTypes: readonly string[];
+  /** True when event types that nobody knows are accepted. */
+  readonly unknownTypesAllowed: boolean;
+}
+
+/** Missing members of a policy that was given; the delays are those the contract prints (5 s, doubling). */
+const RETRY_POLICY_DEFAULTS: RetryPolicySetting = { maxRetries: 9, retryDelay: 5, backoffMultiplier: 2 };
+const LONGEST_STEP_SECONDS = 7 * 86_400;
+const LONGEST_POLICY_SECONDS = 30 * 86_400;
+
+/** Everything wrong with the fields given, in the order of the fields. */
+export function checkFields(fields: WebhookChange, rules: ConfigurationRules, tenant: TenantRules): ErrorDetail[] {
+  return [
+    ...(fields.url === undefined ? [] : checkUrlField(fields.url, rules)),
+    ...(fields.events ?? []).flatMap((pattern, index) => checkEvent(pattern, index, rules, tenant)),
+    ...(fields.headers ? checkHeadersField(fields.headers) : []),
+    ...(typeof fields.secret === "string" ? checkSecret(fields.secret) : []),
+    ...(fields.retryPolicy ? checkRetryPolicy(withPolicyDefaults(fields.retryPolicy)) : []),
+    ...(fields.filters ?? []).flatMap(checkFilter),
+  ];
+}
+
+/**
+ * The configuration after a change: fields given replace those stored, `null` removes them, the rest keep their place.
+ * A masked header value stands for the one stored.
+ */
+export function applyFields(current: Partial<StoredConfiguration>, fields: WebhookChange): StoredConfiguration {
+  const result: Record<string, unknown> = { ...current };
+  // `active` is a status and `secret` has a table of its own: neither is part of the configuration.
+  const { active: _active, secret: _secret, ...configured } = fields;
+  for (const [field, value] of Object.entries(configured)) {
+    if (value === undefined) continue;
+    if (value === null) delete result[field];
+    else result[field] = value;
+  }
+  if (fields.events !== undefined) result["events"] = [...new Set(fields.events)];
+  if (fields.headers) result["headers"] = unmaskHeaders(fields.headers, current.headers ?? {});
+  if (fields.retryPolicy) result["retryPolicy"] = withPolicyDefaults(fields.retryPolicy);
+  return result as unknown as StoredConfiguration;
+}
+
+/** Masked values for which nothing is stored: somebody sent back a mask under a new name. */
+export function unknownMasks(fields: WebhookChange, current: Partial<StoredConfiguration>): ErrorDetail[] {
+  const stored = lowerCased(current.headers ?? {});
+  return Object.entries(fields.headers ?? {})
+    .filter(([name, value]) => value === MASK && !stored.has(name.toLowerCase()))
+    .map(([name]) => {
+      const message = `${MASK} stands for a value that is stored, and there is none for ${name}. Send the value itself.`;
+      return { field: `headers.${name}`, message, code: "INVALID_VALUE" };
+    });
+}
+
+function unmaskHeaders(
+  given: Readonly<Record<string, string>>,
+  stored: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const byName = lowerCased(stored);
+  return Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [
+      name,
+      value === MASK ? (byName.get(name.toLowerCase()) ?? value) : value,
+    ]),
+  );
+}
+
+function lowerCased(headers: Readonly<Record<string, string>>): Map<string, string> {
+  return new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+function checkUrlField(url: string, rules: ConfigurationRules): ErrorDetail[] {
+  const check = rules.checkUrl(url);
+  if (check.ok) return [];
+  // The guard's own code says which rule it was; the answer's code is the table's.
+  return [{ field: "url", message: check.message, code: "TARGET_REFUSED", reason: check.code }];
+}
+
+function checkEvent(pattern: string, index: number, rules: ConfigurationRules, tenant: TenantRules): ErrorDetail[] {
+  const field = `events[${index}]`;
+  const check = checkPattern(pattern, [...rules.catalogueNames(), ...tenant.registeredTypes]);
+  switch (check.kind) {
+    case "valid":
+      return [];
+    case "malformed":
+      return [{ field, message: check.problem, code: "INVALID_VALUE" }];
+    case "unknown": {
+      if (tenant.unknownTypesAllowed) return [];
+      const hint = check.nearest.length > 0 ? ` Did you mean ${check.nearest.join(" or ")}?` : "";
+      const message = `No event type matches ${JSON.stringify(pattern)}.${hint}`;
+      return [{ field, message, code: "UNKNOWN_EVENT_TYPE", nearest: check.nearest }];
+    }
+    default:
+      return check satisfies never;
+  }
+}
+
+function checkHeadersField(headers: Readonly<Record<string, string>>): ErrorDetail[] {
+  const check = checkCustomHeaders(headers);
+  if (check.ok) return [];
+  const field = check.field === "" ? "headers" : `headers.${check.field.slice(0, 64)}`;
+  return [{ field, message: check.message, code: check.code }];
+}
+
+function checkSecret(secret: string): ErrorDetail[] {
+  const problem = secretProblem(secret);
+  return problem === null ? [] : [{ field: "secret", message: problem, code: "INVALID_VALUE" }];
+}
+
+function checkFilter(source: string, index: number): ErrorDetail[] {
+  const compiled = compileExpression(source);
+  if (compiled.ok) return [];
+  const { code: reason, message, position, hint } = compiled.error;
+  const text = hint === undefined ? message : `${message} ${hint}`;
+  return [{ field: `filters[${index}]`, message: text, code: "INVALID_EXPRESSION", reason, position }];
+}
+
+function withPolicyDefaults(given: NonNullable<WebhookChange["retryPolicy"]>): RetryPolicySetting {
+  return {
+    maxRetries: given.maxRetries ?? RETRY_POLICY_DEFAULTS.maxRetries,
+    retryDelay: given.retryDelay ?? RETRY_POLICY_DEFAULTS.retryDelay,
+    backoffMultiplier: given.backoffMultiplier ?? RETRY_POLICY_DEFAULTS.backoffMultiplier,
+  };
+}
+
+/** A policy is kept exactly, so one that reaches beyond what is kept at all is refused. */
+function checkRetryPolicy(policy: RetryPolicySetting): ErrorDetail[] {
+  let step = policy.retryDelay;
+  let total = 0;
+  let longest = 0;
+  for (let retry = 0; retry < policy.maxRetries; retry += 1) {
+    longest = step;
+    total += step;
+    step *= policy.backoffMultiplier;
+  }
+  if (longest > LONGEST_STEP_SECONDS) {
+    return [policyDetail(`Its last retry would wait ${days(longest)} days; 7 are the most.`)];
+  }
+  if (total > LONGEST_POLICY_SECONDS) {
+    return [policyDetail(`It would try for ${days(total)} days in all; 30 are the most.`)];
+  }
+  return [];
+}
+
+function policyDetail(problem: string): ErrorDetail {
+  const message = `${problem} Lower maxRetries, retryDelay or backoffMultiplier.`;
+  return { field: "retryPolicy", message, code: "INVALID_VALUE" };
+}
+
+function days(seconds: number): string {
+  return (seconds / 86_400).toPrecision(3);
+}

@@ -1,0 +1,178 @@
+// The one statement that records: inserts attempts, ends or reschedules deliveries, writes terminal records. Engine role.
+import {
+  boolArray,
+  int2Array,
+  int4Array,
+  packBytes,
+  textArray,
+  timestamptzArray,
+  uuidArray,
+} from "../lib/binary-arrays.ts";
+import { FENCE, type NodeIdentity } from "../storage/fence.ts";
+import type { Executor } from "../storage/pools.ts";
+
+export interface AttemptRow {
+  readonly idBytes: Uint8Array;
+  readonly number: number;
+  readonly trigger: string;
+  readonly startedAtMs: number;
+  readonly durationMs: number;
+  readonly dnsMs: number | null;
+  readonly connectMs: number | null;
+  readonly tlsMs: number | null;
+  readonly firstByteMs: number | null;
+  readonly webhookVersion: number;
+  readonly outcome: string;
+  readonly outcomeCode: string | null;
+  readonly url: string;
+  readonly address: string | null;
+  readonly bodyLength: number;
+  readonly bodyHash: Uint8Array;
+  readonly responseStatus: number | null;
+  readonly responseHeaders: string | null;
+  readonly responseBody: Uint8Array | null;
+  readonly responseTruncated: boolean;
+}
+
+export interface ResultRow {
+  readonly tenantBytes: Uint8Array;
+  readonly deliveryBytes: Uint8Array;
+  readonly eventBytes: Uint8Array;
+  readonly webhookBytes: Uint8Array;
+  readonly retentionClass: number;
+  readonly replayed: boolean;
+  readonly verdict: "delivered" | "retry" | "dead_letter" | "cancelled";
+  /** Of a dead letter or a cancellation. */
+  readonly reason: string | null;
+  readonly nextAttemptAtMs: number | null;
+  readonly attempt: AttemptRow | null;
+}
+
+/**
+ * `removed` is the delete-returning rule: whoever removes the delivery row writes its terminal record; an attempt whose
+ * delete hit nothing is inserted with ends_delivery = false. delivery is found by primary key (tenant_id, id).
+ */
+const TEXT = `
+with ${FENCE},
+result as (
+  select * from unnest(
+    $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::int2[], $8::bool[], $9::text[], $10::text[], $11::timestamptz[],
+    $12::bool[], $13::uuid[], $14::int2[], $15::text[], $16::timestamptz[], $17::int4[], $18::int4[], $19::int4[],
+    $20::int4[], $21::int4[], $22::int4[], $23::text[], $24::text[], $25::text[], $26::text[], $27::int4[], $28::int2[],
+    $29::text[], $30::int4[], $31::int4[], $32::bool[], $33::int4[]
+  ) as r (
+    tenant_id, delivery_id, event_id, webhook_id, retention_class, replayed, verdict, reason, next_attempt_at,
+    has_attempt, attempt_id, number, trigger, started_at, duration_ms, dns_ms, connect_ms,
+    tls_ms, first_byte_ms, webhook_version, outcome, outcome_code, url, address, body_length, response_status,
+    response_headers, response_start, response_length, response_truncated, hash_start
+  )
+  where exists (select from fence)
+),
+removed as (
+  delete from delivery d using result r
+  where r.verdict <> 'retry' and d.tenant_id = r.tenant_id and d.id = r.delivery_id
+  returning d.tenant_id, d.id, d.seq, d.lane, d.webhook_version, d.attempt_count, d.ordering_key
+),
+rescheduled as (
+  update delivery d
+  set attempt_count = r.number, due_at = r.next_attempt_at, next_trigger = 'retry', held_reason = null
+  from result r
+  where r.verdict = 'retry' and d.tenant_id = r.tenant_id and d.id = r.delivery_id
+  returning d.id
+),
+tried as (
+  insert into attempt (
+    tenant_id, id, delivery_id, event_id, webhook_id, started_at, next_attempt_at, duration_ms, dns_ms, connect_ms,
+    tls_ms, first_byte_ms, body_length, webhook_version, retention_class, number, response_status, ends_delivery,
+    replayed, response_truncated, trigger, outcome, outcome_code, url, address, body_hash, response_headers, response_body
+  )
+  select r.tenant_id, r.attempt_id, r.delivery_id, r.event_id, r.webhook_id, r.started_at, r.next_attempt_at,
+    r.duration_ms, r.dns_ms, r.connect_ms, r.tls_ms, r.first_byte_ms, r.body_length, r.webhook_version,
+    r.retention_class, r.number, r.response_status, removed.id is not null, r.replayed, r.response_truncated, r.trigger,
+    r.outcome, r.outcome_code, r.url, r.address, substring($35::bytea from r.hash_start for 32), r.response_headers,
+    case when r.response_length >= 0 then substring($34::bytea from r.response_start for r.response_length) end
+  from result r
+  left join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
+  where r.has_attempt
+  on conflict do nothing -- a repeat after an unknown outcome
+),
+dead as (
+  insert into dead_letter (
+    tenant_id, id, event_id, webhook_id, seq, dead_at, webhook_version, retention_class, lane, attempt_count, replayed,
+    reason, ordering_key
+  )
+  select r.tenant_id, r.delivery_id, r.event_id, r.webhook_id, removed.seq, clock_timestamp(), removed.webhook_version,
+    r.retention_class, removed.lane, coalesce(r.number, removed.attempt_count), r.replayed, r.reason, removed.ordering_key
+  from result r
+  join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
+  where r.verdict = 'dead_letter'
+),
+cancelled as (
+  insert into cancelled_delivery (
+    tenant_id, id, event_id, webhook_id, cancelled_at, webhook_version, retention_class, attempt_count, replayed, reason
+  )
+  select r.tenant_id, r.delivery_id, r.event_id, r.webhook_id, clock_timestamp(), removed.webhook_version,
+    r.retention_class, coalesce(r.number, removed.attempt_count), r.replayed, r.reason
+  from result r
+  join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
+  where r.verdict = 'cancelled'
+)
+select (select count(*)::int4 from fence) as fence_held,
+  (select count(*)::int4 from removed) as removed_count,
+  (select count(*)::int4 from rescheduled) as rescheduled_count`;
+
+const NO_ID = new Uint8Array(16);
+
+/** Records results; `fence_held` 0 means that this node was declared dead and nothing was written. */
+export async function recordResults(
+  db: Executor,
+  node: NodeIdentity,
+  rows: readonly ResultRow[],
+): Promise<{ fence_held: number; removed_count: number; rescheduled_count: number }> {
+  const responses = packBytes(rows.map((row) => row.attempt?.responseBody ?? null));
+  const hashes = packBytes(rows.map((row) => row.attempt?.bodyHash ?? null));
+  const of = <Value>(pick: (attempt: AttemptRow) => Value): (Value | null)[] =>
+    rows.map((row) => (row.attempt === null ? null : pick(row.attempt)));
+  const result = await db.query<{ fence_held: number; removed_count: number; rescheduled_count: number }>({
+    name: "record_results",
+    text: TEXT,
+    values: [
+      node.idBytes,
+      node.incarnation,
+      uuidArray(rows.map((row) => row.tenantBytes)),
+      uuidArray(rows.map((row) => row.deliveryBytes)),
+      uuidArray(rows.map((row) => row.eventBytes)),
+      uuidArray(rows.map((row) => row.webhookBytes)),
+      int2Array(rows.map((row) => row.retentionClass)),
+      boolArray(rows.map((row) => row.replayed)),
+      textArray(rows.map((row) => row.verdict)),
+      textArray(rows.map((row) => row.reason)),
+      timestamptzArray(rows.map((row) => row.nextAttemptAtMs)),
+      boolArray(rows.map((row) => row.attempt !== null)),
+      uuidArray(rows.map((row) => row.attempt?.idBytes ?? NO_ID)),
+      int2Array(of((attempt) => attempt.number)),
+      textArray(of((attempt) => attempt.trigger)),
+      timestamptzArray(of((attempt) => attempt.startedAtMs)),
+      int4Array(of((attempt) => attempt.durationMs)),
+      int4Array(of((attempt) => attempt.dnsMs)),
+      int4Array(of((attempt) => attempt.connectMs)),
+      int4Array(of((attempt) => attempt.tlsMs)),
+      int4Array(of((attempt) => attempt.firstByteMs)),
+      int4Array(of((attempt) => attempt.webhookVersion)),
+      textArray(of((attempt) => attempt.outcome)),
+      textArray(of((attempt) => attempt.outcomeCode)),
+      textArray(of((attempt) => attempt.url)),
+      textArray(of((attempt) => attempt.address)),
+      int4Array(of((attempt) => attempt.bodyLength)),
+      int2Array(of((attempt) => attempt.responseStatus)),
+      textArray(of((attempt) => attempt.responseHeaders)),
+      int4Array(responses.starts),
+      int4Array(responses.lengths),
+      boolArray(rows.map((row) => row.attempt?.responseTruncated ?? false)),
+      int4Array(hashes.starts),
+      responses.bytes,
+      hashes.bytes,
+    ],
+  });
+  return result.rows[0] as { fence_held: number; removed_count: number; rescheduled_count: number };
+}

@@ -1,0 +1,185 @@
+// Writes down what became of deliveries, in micro-batches. Must never drop a result while the lease holds: a database
+// that is away is waited for, a row that the database refuses is found by bisection and recorded without its excerpt.
+import type { IdGenerator } from "@posthorn/contract";
+import type { Log } from "../lib/log.ts";
+import { MicroBatch } from "../lib/micro-batch.ts";
+import type { SendResult } from "../security/outbound/result.ts";
+import type { NodeIdentity } from "../storage/fence.ts";
+import type { Executor } from "../storage/pools.ts";
+import { classifyDatabaseError } from "../storage/postgres-errors.ts";
+import { type AttemptRow, type ResultRow, recordResults } from "./record.sql.ts";
+
+/** One attempt as record takes it; deliver hands over a structure that has these members. */
+export interface RecordedAttempt {
+  readonly number: number;
+  readonly trigger: string;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  readonly webhookVersion: number;
+  readonly url: string;
+  readonly outcome: string;
+  readonly outcomeCode: string | null;
+  readonly bodyLength: number;
+  readonly bodyHash: Uint8Array;
+  readonly result: SendResult;
+}
+
+export interface DeliveryResult {
+  readonly tenantBytes: Uint8Array;
+  readonly deliveryBytes: Uint8Array;
+  readonly eventBytes: Uint8Array;
+  readonly webhookBytes: Uint8Array;
+  readonly retentionClass: number;
+  readonly replayed: boolean;
+  readonly verdict: ResultRow["verdict"];
+  readonly reason: string | null;
+  readonly nextAttemptAtMs: number | null;
+  readonly attempt: RecordedAttempt | null;
+}
+
+export interface RecordOptions {
+  readonly db: Executor;
+  readonly log: Log;
+  readonly ids: IdGenerator;
+  readonly identity: () => NodeIdentity;
+  /** False once the lease is gone: results are then dropped, because their lanes have another owner. */
+  readonly leaseHeld: () => boolean;
+  /** Named moment for crash tests; inert in production. */
+  readonly failpoint?: (name: "before_record") => void;
+}
+
+interface Pending {
+  readonly row: ResultRow;
+  readonly incarnation: number;
+  readonly done: () => void;
+}
+
+const MAX_ROWS = 2_000;
+const MAX_BYTES = 4 * 1024 * 1024;
+const RETRY_MS = 100;
+/** Two statements under way keep the database busy while this process prepares the next (measured: bench/README.md). */
+const CONCURRENCY = 2;
+
+export class Recorder {
+  readonly #options: RecordOptions;
+  readonly #batch: MicroBatch<Pending>;
+
+  constructor(options: RecordOptions) {
+    this.#options = options;
+    this.#batch = new MicroBatch<Pending>({
+      flush: (items) => this.#flush(items),
+      maxItems: MAX_ROWS,
+      maxBytes: MAX_BYTES,
+      bytesOf: (item) => 300 + (item.row.attempt?.responseBody?.byteLength ?? 0),
+      concurrency: CONCURRENCY,
+    });
+  }
+
+  /** Resolves when the result is committed, or can never be because this node lost its lanes. */
+  record(result: DeliveryResult): Promise<void> {
+    return new Promise((done) => {
+      const row: ResultRow = { ...result, attempt: result.attempt === null ? null : this.#attemptRow(result.attempt) };
+      this.#batch.add({ row, incarnation: this.#options.identity().incarnation, done });
+    });
+  }
+
+  drained(): Promise<void> {
+    return this.#batch.drained();
+  }
+
+  async #flush(items: Pending[]): Promise<void> {
+    const { db, log, identity, leaseHeld } = this.#options;
+    this.#options.failpoint?.("before_record");
+    for (;;) {
+      const node = identity();
+      // A result of an incarnation that was declared dead: the lanes' next owner repeats the request.
+      const current = items.filter((item) => item.incarnation === node.incarnation);
+      if (current.length < items.length) {
+        for (const item of items) if (item.incarnation !== node.incarnation) item.done();
+      }
+      if (current.length === 0) return;
+      try {
+        const answer = await recordResults(db, node, current.map((item) => item.row));
+        if (answer.fence_held === 0) log.warn({ results: current.length }, "results refused by the fence");
+        for (const item of current) item.done();
+        return;
+      } catch (error) {
+        const failure = classifyDatabaseError(error);
+        if (failure.kind === "refused") {
+          log.error({ err: error, results: current.length }, "the database refused results");
+          await this.#bisect(current);
+          return;
+        }
+        // Away, or outcome unknown: a repeat is harmless, because removing a removed row ends nothing twice.
+        if (!leaseHeld()) {
+          for (const item of current) item.done();
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        items = current;
+      }
+    }
+  }
+
+  async #bisect(items: Pending[]): Promise<void> {
+    if (items.length > 1) {
+      const middle = items.length >> 1;
+      await this.#flush(items.slice(0, middle));
+      await this.#flush(items.slice(middle));
+      return;
+    }
+    const item = items[0] as Pending;
+    const bare = withoutReceiverText(item.row);
+    if (bare === null) {
+      item.done();
+      return;
+    }
+    await this.#flush([{ ...item, row: bare }]);
+  }
+
+  #attemptRow(attempt: RecordedAttempt): AttemptRow {
+    const { result } = attempt;
+    const responded = result.kind === "responded" ? result : null;
+    const { timings } = result;
+    return {
+      idBytes: this.#options.ids.next(),
+      number: attempt.number,
+      trigger: attempt.trigger,
+      startedAtMs: attempt.startedAtMs,
+      durationMs: Math.max(0, Math.round(attempt.endedAtMs - attempt.startedAtMs)),
+      dnsMs: rounded(timings.dnsMs),
+      connectMs: rounded(timings.connectMs),
+      tlsMs: rounded(timings.tlsMs),
+      firstByteMs: rounded(timings.firstByteMs),
+      webhookVersion: attempt.webhookVersion,
+      outcome: attempt.outcome,
+      outcomeCode: attempt.outcomeCode,
+      url: attempt.url,
+      address: result.address,
+      bodyLength: attempt.bodyLength,
+      bodyHash: attempt.bodyHash,
+      responseStatus: responded?.status ?? null,
+      responseHeaders: responded === null ? null : headerLines(responded.headers),
+      responseBody: responded === null || responded.body.byteLength === 0 ? null : responded.body,
+      responseTruncated: responded?.bodyTruncated ?? false,
+    };
+  }
+}
+
+function rounded(value: number | null): number | null {
+  return value === null ? null : Math.round(value);
+}
+
+/** `name: value` lines; text columns cannot hold U+0000. */
+function headerLines(headers: readonly string[]): string | null {
+  let lines = "";
+  for (let i = 0; i + 1 < headers.length; i += 2) lines += `${headers[i]}: ${headers[i + 1]}\n`;
+  return lines === "" ? null : lines.replaceAll("\u0000", "\ufffd");
+}
+
+/** The row without anything that came from the receiver; null when there is nothing more to leave out. */
+function withoutReceiverText(row: ResultRow): ResultRow | null {
+  const { attempt } = row;
+  if (attempt === null || (attempt.responseBody === null && attempt.responseHeaders === null)) return null;
+  return { ...row, attempt: { ...attempt, responseBody: null, responseHeaders: null, responseTruncated: true } };
+}

@@ -1,0 +1,125 @@
+// Which webhooks hear of an event: tenant and type give the candidates, compiled filters decide. In memory, before the
+// event is stored. Must never parse a payload that no candidate's filter reads, and never throw for a payload's sake.
+import type { Catalogue } from "../catalogue/catalogue.ts";
+import { matchesPattern } from "../catalogue/pattern.ts";
+import { compileExpression, type Program } from "../expressions/compile.ts";
+import { eventScope } from "../expressions/event-scope.ts";
+import { parsePayload } from "../expressions/payload.ts";
+import { ABSENT } from "../expressions/values.ts";
+import type { TenantConfiguration, Webhook } from "../storage/configuration.ts";
+
+/** What matching needs of an event. */
+export interface MatchableEvent {
+  readonly publicId: string;
+  readonly type: string;
+  readonly timestamp: string;
+  readonly livemode: boolean;
+  readonly data: Buffer;
+  readonly context: Buffer | null;
+  readonly hasLongNumber: boolean;
+}
+
+interface CompiledWebhook {
+  readonly webhook: Webhook;
+  /** All must hold; empty: everything passes. Null: a filter that no longer compiles lets nothing pass. */
+  readonly filters: readonly Program[] | null;
+}
+
+interface ResourceNames {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly fieldAliases: Readonly<Record<string, string>>;
+}
+
+export class Matcher {
+  readonly #catalogue: Catalogue;
+  readonly #compiled = new WeakMap<Webhook, CompiledWebhook>();
+  /** Candidates by tenant snapshot, then by mode and type. A changed webhook brings a new snapshot. */
+  readonly #candidates = new WeakMap<TenantConfiguration, Map<string, readonly CompiledWebhook[]>>();
+
+  constructor(catalogue: Catalogue) {
+    this.#catalogue = catalogue;
+  }
+
+  /** The webhooks that must hear of the event, paused ones included (their deliveries are held). */
+  match(tenant: TenantConfiguration, event: MatchableEvent): readonly Webhook[] {
+    const candidates = this.#candidatesOf(tenant, event.livemode, event.type);
+    if (candidates.length === 0) return [];
+    let scope: ReturnType<typeof eventScope> | undefined;
+    const matched: Webhook[] = [];
+    for (const { webhook, filters } of candidates) {
+      if (filters === null) continue;
+      if (filters.length > 0) {
+        scope ??= this.#scopeOf(event);
+        let passes = true;
+        for (const program of filters) {
+          if (!program.test(scope)) {
+            passes = false;
+            break;
+          }
+        }
+        if (!passes) continue;
+      }
+      matched.push(webhook);
+    }
+    return matched;
+  }
+
+  #candidatesOf(tenant: TenantConfiguration, livemode: boolean, type: string): readonly CompiledWebhook[] {
+    let byType = this.#candidates.get(tenant);
+    if (byType === undefined) {
+      byType = new Map();
+      this.#candidates.set(tenant, byType);
+    }
+    const key = `${livemode} ${type}`;
+    let candidates = byType.get(key);
+    if (candidates === undefined) {
+      candidates = this.#select(tenant, livemode, type);
+      byType.set(key, candidates);
+    }
+    return candidates;
+  }
+
+  #select(tenant: TenantConfiguration, livemode: boolean, type: string): readonly CompiledWebhook[] {
+    const selected: CompiledWebhook[] = [];
+    for (const webhook of tenant.webhooks.values()) {
+      if (webhook.livemode !== livemode) continue;
+      if (webhook.status !== "enabled" && webhook.status !== "paused") continue;
+      if (!webhook.events.some((pattern) => matchesPattern(pattern, type))) continue;
+      selected.push(this.#compile(webhook));
+    }
+    return selected;
+  }
+
+  #compile(webhook: Webhook): CompiledWebhook {
+    const present = this.#compiled.get(webhook);
+    if (present !== undefined) return present;
+    const programs: Program[] = [];
+    let broken = false;
+    for (const source of webhook.filters) {
+      const compilation = compileExpression(source);
+      if (compilation.ok) programs.push(compilation.program);
+      else broken = true;
+    }
+    const compiled: CompiledWebhook = { webhook, filters: broken ? null : programs };
+    this.#compiled.set(webhook, compiled);
+    return compiled;
+  }
+
+  #scopeOf(event: MatchableEvent): ReturnType<typeof eventScope> {
+    const options = { exactNumbers: event.hasLongNumber };
+    const { context } = event;
+    return eventScope({
+      event: { id: event.publicId, type: event.type, timestamp: event.timestamp, livemode: event.livemode },
+      data: () => parsePayload(event.data, options),
+      context: () => (context === null ? ABSENT : parsePayload(context, options)),
+      resource: this.#namesOf(event.type),
+    });
+  }
+
+  #namesOf(type: string): ResourceNames {
+    const known = this.#catalogue.get(type);
+    if (known !== undefined) return known.resource;
+    return { name: type.split(".", 1)[0] as string, aliases: [], fieldAliases: {} };
+  }
+}

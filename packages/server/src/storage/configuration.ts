@@ -1,0 +1,256 @@
+// The configuration that the stages work by: webhooks as immutable snapshots, loaded per tenant on first use and kept
+// fresh by polling one version number. Must never answer from a state it could not confirm (guarantee G15).
+import { type Id, idFromUuid, parseId, uuidFromId } from "@posthorn/contract";
+import { LRUCache } from "lru-cache";
+import type { Clock } from "../lib/clock.ts";
+import {
+  selectConfigVersion,
+  selectRegisteredTypes,
+  selectWebhook,
+  selectWebhooksChangedSince,
+  selectWebhooksOfTenant,
+  type WebhookRow,
+} from "./configuration.sql.ts";
+import type { Executor } from "./pools.ts";
+
+/** Retries as an integrator gave them: attempts = 1 + maxRetries, delays in seconds, no jitter. */
+export interface RetryPolicySetting {
+  readonly maxRetries: number;
+  readonly retryDelay: number;
+  readonly backoffMultiplier: number;
+}
+
+/** One webhook at one moment. A change makes a new object, so anything derived can hang on its identity. */
+export interface Webhook {
+  readonly tenantId: Id<"tenant">;
+  readonly tenantBytes: Uint8Array;
+  readonly tenantUuid: string;
+  readonly id: Id<"webhook">;
+  readonly bytes: Uint8Array;
+  readonly uuid: string;
+  readonly lane: number;
+  readonly livemode: boolean;
+  readonly version: number;
+  readonly configVersion: number;
+  readonly status: "enabled" | "paused" | "disabled" | "deleted";
+  readonly disabledReason: string | null;
+  readonly url: string;
+  readonly method: string;
+  readonly events: readonly string[];
+  readonly filters: readonly string[];
+  readonly headers: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly maxInFlight: number;
+  readonly retryPolicy: RetryPolicySetting | null;
+  /** Where the signing secret lies; decrypted by whoever signs. */
+  readonly secret: { readonly id: string; readonly ciphertext: string } | null;
+}
+
+/** What one tenant listens to. Replaced as a whole when one of its webhooks changes. */
+export interface TenantConfiguration {
+  readonly tenantId: Id<"tenant">;
+  readonly webhooks: ReadonlyMap<string, Webhook>;
+  /** Types registered beside the catalogue, with the path of their business number. */
+  readonly registeredTypes: ReadonlyMap<string, readonly string[] | null>;
+}
+
+export interface ConfigurationOptions {
+  readonly db: Executor;
+  readonly clock: Clock;
+  /** Told after new snapshots are in place, before the version counts as confirmed. */
+  readonly onChange: (changed: readonly Webhook[]) => void;
+  readonly onPollError: (error: unknown) => void;
+  /** Sets the node's estimate of database time right. */
+  readonly onDatabaseTime?: (databaseMs: number, sentMs: number, receivedMs: number) => void;
+  readonly pollIntervalMs?: number;
+}
+
+/** A node that could not confirm its configuration for this long starts no attempt (G15). */
+export const CONFIGURATION_MAX_AGE_MS = 2_000;
+const POLL_INTERVAL_MS = 400;
+const TENANTS_KEPT = 10_000;
+
+export class Configuration {
+  readonly #options: ConfigurationOptions;
+  readonly #tenants = new LRUCache<string, TenantConfiguration>({ max: TENANTS_KEPT });
+  readonly #loading = new Map<string, Promise<TenantConfiguration>>();
+  #version = 0;
+  #confirmedAtMs = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+  #refreshing: Promise<void> | undefined;
+  #refreshAgain: Promise<void> | undefined;
+  #stopped = true;
+
+  constructor(options: ConfigurationOptions) {
+    this.#options = options;
+  }
+
+  /** The configuration that decisions are made under now. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** True while the configuration was confirmed within the last two seconds. */
+  isFresh(): boolean {
+    return this.#options.clock.monotonicMs() - this.#confirmedAtMs < CONFIGURATION_MAX_AGE_MS;
+  }
+
+  async start(): Promise<void> {
+    this.#stopped = false;
+    await this.refresh();
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Reads what changed. A call made during another read gets a read that began after the call. */
+  refresh(): Promise<void> {
+    if (this.#refreshing === undefined) {
+      this.#refreshing = this.#refreshOnce().finally(() => {
+        this.#refreshing = undefined;
+      });
+      return this.#refreshing;
+    }
+    this.#refreshAgain ??= this.#refreshing
+      .catch(() => undefined)
+      .then(() => {
+        this.#refreshAgain = undefined;
+        return this.refresh();
+      });
+    return this.#refreshAgain;
+  }
+
+  /** The tenant's configuration if it is in memory. */
+  tenantNow(tenantId: string): TenantConfiguration | undefined {
+    return this.#tenants.get(tenantId);
+  }
+
+  /** The tenant's configuration, read on first use. */
+  async tenant(tenantId: Id<"tenant">): Promise<TenantConfiguration> {
+    const present = this.#tenants.get(tenantId);
+    if (present !== undefined) return present;
+    const underWay = this.#loading.get(tenantId);
+    if (underWay !== undefined) return underWay;
+    const loading = this.#loadTenant(tenantId).finally(() => this.#loading.delete(tenantId));
+    this.#loading.set(tenantId, loading);
+    return loading;
+  }
+
+  /** One webhook as it is now, deleted ones included; null when it never existed. */
+  async webhook(tenantId: Id<"tenant">, webhookId: Id<"webhook">): Promise<Webhook | null> {
+    const tenant = await this.tenant(tenantId);
+    const known = tenant.webhooks.get(webhookId);
+    if (known !== undefined) return known;
+    const row = await selectWebhook(this.#options.db, uuidFromId("tenant", tenantId), uuidFromId("webhook", webhookId));
+    return row === null ? null : webhookOfRow(row);
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      this.refresh()
+        .catch((error: unknown) => this.#options.onPollError(error))
+        .finally(() => this.#schedule());
+    }, this.#options.pollIntervalMs ?? POLL_INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  async #refreshOnce(): Promise<void> {
+    const { db, clock, onDatabaseTime } = this.#options;
+    const sentMs = clock.monotonicMs();
+    const { version, database_ms } = await selectConfigVersion(db);
+    onDatabaseTime?.(database_ms, sentMs, clock.monotonicMs());
+    if (version > this.#version) {
+      // At the first read nothing is loaded: there is no snapshot that could be stale.
+      const rows = this.#version === 0 ? [] : await selectWebhooksChangedSince(db, this.#version);
+      // A tenant being read now may or may not see this change: it is read again afterwards.
+      await Promise.allSettled(this.#loading.values());
+      const changed = rows.map(webhookOfRow);
+      this.#replace(changed);
+      this.#version = version;
+      this.#options.onChange(changed);
+    }
+    this.#confirmedAtMs = sentMs;
+  }
+
+  #replace(changed: readonly Webhook[]): void {
+    const byTenant = new Map<string, Webhook[]>();
+    for (const webhook of changed) {
+      const list = byTenant.get(webhook.tenantId);
+      if (list === undefined) byTenant.set(webhook.tenantId, [webhook]);
+      else list.push(webhook);
+    }
+    for (const [tenantId, list] of byTenant) {
+      const present = this.#tenants.peek(tenantId);
+      if (present === undefined) continue;
+      const webhooks = new Map(present.webhooks);
+      for (const webhook of list) webhooks.set(webhook.id, webhook);
+      this.#tenants.set(tenantId, { ...present, webhooks });
+    }
+  }
+
+  async #loadTenant(tenantId: Id<"tenant">): Promise<TenantConfiguration> {
+    const tenantUuid = uuidFromId("tenant", tenantId);
+    const [rows, types] = await Promise.all([
+      selectWebhooksOfTenant(this.#options.db, tenantUuid),
+      selectRegisteredTypes(this.#options.db, tenantUuid),
+    ]);
+    const configuration: TenantConfiguration = {
+      tenantId,
+      webhooks: new Map(rows.map((row) => [idFromUuid("webhook", row.id), webhookOfRow(row)])),
+      registeredTypes: new Map(types.map((type) => [type.name, type.reference_path])),
+    };
+    this.#tenants.set(tenantId, configuration);
+    return configuration;
+  }
+}
+
+interface StoredConfiguration {
+  readonly url: string;
+  readonly events: readonly string[];
+  readonly method?: string;
+  readonly filters?: readonly string[];
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timeout?: number;
+  readonly maxInFlight?: number;
+  readonly retryPolicy?: RetryPolicySetting | null;
+}
+
+/** Fields that a webhook leaves out. Timeout in seconds, as everywhere in the published API. */
+export const WEBHOOK_DEFAULTS = { method: "POST", timeout: 15, maxInFlight: 64 } as const;
+
+/** A snapshot from its row; `configuration` holds the fields as the administrator gave them. */
+export function webhookOfRow(row: WebhookRow): Webhook {
+  const stored = row.configuration as StoredConfiguration;
+  const tenantId = idFromUuid("tenant", row.tenant_id);
+  const id = idFromUuid("webhook", row.id);
+  return {
+    tenantId,
+    tenantBytes: parseId("tenant", tenantId) as Uint8Array,
+    tenantUuid: row.tenant_id,
+    id,
+    bytes: parseId("webhook", id) as Uint8Array,
+    uuid: row.id,
+    lane: row.lane,
+    livemode: row.livemode,
+    version: row.version,
+    configVersion: row.config_version,
+    status: row.status,
+    disabledReason: row.disabled_reason,
+    url: stored.url,
+    method: stored.method ?? WEBHOOK_DEFAULTS.method,
+    events: stored.events,
+    filters: stored.filters ?? [],
+    headers: stored.headers ?? {},
+    timeoutMs: (stored.timeout ?? WEBHOOK_DEFAULTS.timeout) * 1000,
+    maxInFlight: stored.maxInFlight ?? WEBHOOK_DEFAULTS.maxInFlight,
+    retryPolicy: stored.retryPolicy ?? null,
+    secret:
+      row.signing_secret_id === null || row.signing_ciphertext === null
+        ? null
+        : { id: row.signing_secret_id, ciphertext: row.signing_ciphertext },
+  };
+}

@@ -1,0 +1,177 @@
+// A whole HTTP face on a database of its own: two tenants with keys, everything real but publishing and delivering.
+import { createHash, randomFillSync } from "node:crypto";
+import { formatId, IdGenerator, idFromUuid, uuidFromBytes } from "@posthorn/contract";
+import type { FastifyInstance, InjectOptions } from "fastify";
+import pg from "pg";
+import { Authenticator } from "../../src/http/authenticate.ts";
+import { type RouteHandlers, routeTable } from "../../src/http/routes.ts";
+import { createHttpServer } from "../../src/http/server.ts";
+import type { Clock } from "../../src/lib/clock.ts";
+import { ensurePartitions } from "../../src/maintain/partitions.ts";
+import { Webhooks } from "../../src/manage/webhooks.ts";
+import { openPools, type Pools } from "../../src/storage/pools.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+
+export const CATALOGUE_NAMES = ["customer.created", "invoice.created", "invoice.paid", "invoice.partially_paid"];
+
+export class TestClock implements Clock {
+  atMs = Date.now();
+  nowMs(): number {
+    return this.atMs;
+  }
+  monotonicMs(): number {
+    return this.atMs;
+  }
+}
+
+export interface Json {
+  readonly status: number;
+  readonly headers: Record<string, unknown>;
+  // biome-ignore lint/suspicious/noExplicitAny: answers are asserted on, not used
+  readonly body: any;
+}
+
+export interface Face {
+  readonly app: FastifyInstance;
+  readonly database: TestDatabase;
+  readonly pools: Pools;
+  readonly owner: pg.Pool;
+  readonly clock: TestClock;
+  readonly ids: IdGenerator;
+  /** Versions that the node was asked to read after a change. */
+  readonly announced: number[];
+  readonly configuration: { version: number; fresh: boolean; isFresh(): boolean };
+  readonly errors: unknown[];
+  addTenant(name: string, options?: { unknownEventTypes?: "refused" | "open"; retentionClass?: number }): Promise<string>;
+  /** Gives the text of a new key back. */
+  addKey(tenantUuid: string, options?: KeyOptions): Promise<string>;
+  call(key: string, method: string, url: string, body?: unknown, headers?: Record<string, string>): Promise<Json>;
+  inject(options: InjectOptions): Promise<Json>;
+  close(): Promise<void>;
+}
+
+export interface KeyOptions {
+  readonly livemode?: boolean;
+  readonly scopes?: readonly string[];
+  readonly allowedIps?: readonly string[] | null;
+  readonly expiresAtMs?: number;
+  readonly companyId?: string;
+}
+
+/** What a test may put in the place of the real thing. */
+export interface FaceOverrides {
+  readonly publish?: RouteHandlers["publish"];
+  readonly handlers?: (parts: { pools: Pools; clock: Clock; ids: IdGenerator }) => Partial<RouteHandlers>;
+}
+
+const notHere = (): never => {
+  throw new Error("publishing is not part of this test");
+};
+
+export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
+  const database = await createTestDatabase();
+  const pools = openPools({ connection: database.connection, withRoles: true, onIdleError: () => {} });
+  const owner = new pg.Pool({ ...database.connection, max: 2, options: "-c role=posthorn_engine" });
+  const clock = new TestClock();
+  await ensurePartitions(pools.owner, clock.nowMs(), [90]);
+  const ids = new IdGenerator(() => clock.nowMs(), (target) => void randomFillSync(target));
+  const announced: number[] = [];
+  const errors: unknown[] = [];
+  const configuration = { version: 1, fresh: true, isFresh: () => configuration.fresh };
+  const webhooks = new Webhooks({
+    api: pools.api,
+    clock,
+    newId: () => ids.next(),
+    random: (target) => void randomFillSync(target),
+    rules: {
+      checkUrl: (url) =>
+        url.startsWith("https://") ? { ok: true } : { ok: false, code: "URL_SCHEME", message: "Use https://." },
+      catalogueNames: () => CATALOGUE_NAMES,
+    },
+    // Not an encryption: it shows that the place is handed over and that nothing but its result is stored.
+    encryptSecret: async ({ plaintext, ...place }) =>
+      `v1.${Buffer.from(JSON.stringify({ ...place, length: plaintext.length })).toString("base64url")}`,
+    onConfigurationChanged: async (version) => {
+      announced.push(version);
+      configuration.version = version;
+    },
+  });
+  const app = createHttpServer({
+    routes: routeTable({
+      webhooks,
+      publish: overrides.publish ?? { event: notHere, batch: notHere, admit: () => null },
+      ...(overrides.handlers?.({ pools, clock, ids }) ?? {}),
+    } as RouteHandlers),
+    authenticator: new Authenticator({ api: pools.api, clock, configuration }),
+    clock,
+    newRequestId: () => formatId("request", ids.next()),
+    log: { isLevelEnabled: () => false, debug: () => {}, error: (fields) => errors.push(fields["err"]) },
+  });
+  await app.ready();
+  const inject = async (options: InjectOptions): Promise<Json> => {
+    const response = await app.inject(options);
+    const text = response.payload;
+    return { status: response.statusCode, headers: response.headers, body: text === "" ? null : JSON.parse(text) };
+  };
+  return {
+    app,
+    database,
+    pools,
+    owner,
+    clock,
+    ids,
+    announced,
+    configuration,
+    errors,
+    inject,
+    async addTenant(name, options = {}) {
+      const uuid = uuidFromBytes(ids.next());
+      await owner.query(
+        `insert into tenant (id, created_at, config_version, name, unknown_event_types, retention_class)
+         values ($1, now(), 1, $2, $3, $4)`,
+        [uuid, name, options.unknownEventTypes ?? "refused", options.retentionClass ?? 90],
+      );
+      return uuid;
+    },
+    async addKey(tenantUuid, options = {}) {
+      const livemode = options.livemode ?? true;
+      const key = `blg_${livemode ? "live" : "test"}_sk_${uuidFromBytes(ids.next()).replaceAll("-", "")}`;
+      await owner.query(
+        `insert into api_key (tenant_id, id, created_at, expires_at, config_version, livemode, key_hash, name,
+           last_characters, scopes, allowed_ips, company_id)
+         values ($1, $2, now(), to_timestamp($3::float8 / 1000), 1, $4, $5, 'test', 'test', $6, $7, $8)`,
+        [
+          tenantUuid,
+          uuidFromBytes(ids.next()),
+          options.expiresAtMs ?? null,
+          livemode,
+          createHash("sha256").update(key).digest(),
+          options.scopes ?? ["admin"],
+          options.allowedIps ?? null,
+          options.companyId ?? null,
+        ],
+      );
+      return key;
+    },
+    async call(key, method, url, body, headers = {}) {
+      return inject({
+        method: method as "GET",
+        url: `/v1${url}`,
+        headers: {
+          authorization: `Bearer ${key}`,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { payload: typeof body === "string" ? body : JSON.stringify(body) }),
+      });
+    },
+    async close() {
+      await app.close();
+      await owner.end();
+      await pools.end();
+      await database.drop();
+    },
+  };
+}
+
+export const webhookIdOf = (uuid: string): string => idFromUuid("webhook", uuid);
