@@ -154,8 +154,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     memory,
     sender: outbound,
     openSecret: (webhook) => openSigningSecret(vault, webhook),
-    sealLarge: (body, plainKey, standardKey, prefix) =>
-      offload.run<Seal>("seal", body, plainKey, standardKey, prefix),
+    sealLarge: (body, plainKey, standardKey, prefix) => offload.run<Seal>("seal", body, plainKey, standardKey, prefix),
     mayStart: () => ownership.maySend() && configuration.isFresh(),
     record: ({ entry, attempt, verdict }) =>
       recorder.record({
@@ -310,7 +309,7 @@ function shifted(scanned: ScannedEvent | ScanRefusal, by: number): ScannedEvent 
     const details = scanned.details.map((detail) => ({ ...detail, position: detail.position + by }));
     return { ...scanned, position: scanned.position + by, details };
   }
-  const context = scanned.contextStart < 0 ? {} : { contextStart: scanned.contextStart + by, contextEnd: scanned.contextEnd + by };
+  const context =
+    scanned.contextStart < 0 ? {} : { contextStart: scanned.contextStart + by, contextEnd: scanned.contextEnd + by };
   return { ...scanned, dataStart: scanned.dataStart + by, dataEnd: scanned.dataEnd + by, ...context };
 }
-

@@ -29,7 +29,8 @@ describe("an event on its way", () => {
     const below = await node.api("POST", "/v1/events", { event: "invoice.paid", data: { object: { total: 100 } } });
     expect(below.status).toBe(202);
     expect(below.body.data.deliveries).toBe(0);
-    const raw = '{"event":"invoice.paid","data":{"object":{"total":2567.50,"id":12345678901234567890}} ,"context":{"userId":"u1"}}';
+    const raw =
+      '{"event":"invoice.paid","data":{"object":{"total":2567.50,"id":12345678901234567890}} ,"context":{"userId":"u1"}}';
     const answer = await node.api("POST", "/v1/events", raw);
     expect(answer.status).toBe(202);
     expect(answer.body.data.deliveries).toBe(1);
@@ -38,7 +39,9 @@ describe("an event on its way", () => {
     const body = request.body.toString();
     expect(body).toContain('"data":{"object":{"total":2567.50,"id":12345678901234567890}},"context":{"userId":"u1"}}');
     expect(JSON.parse(body).id).toBe(answer.body.data.id);
-    expect(request.headers["x-signature"]).toBe(`sha256=${createHmac("sha256", secret).update(request.body).digest("hex")}`);
+    expect(request.headers["x-signature"]).toBe(
+      `sha256=${createHmac("sha256", secret).update(request.body).digest("hex")}`,
+    );
     expect(request.headers["webhook-id"]).toBe(answer.body.data.id);
   });
 });

@@ -1,13 +1,5 @@
 // The one statement that captures: events, their idempotency keys and their deliveries, or nothing. Engine role.
-import {
-  boolArray,
-  int2Array,
-  int4Array,
-  int8Array,
-  packBytes,
-  textArray,
-  uuidArray,
-} from "../lib/binary-arrays.ts";
+import { boolArray, int2Array, int4Array, int8Array, packBytes, textArray, uuidArray } from "../lib/binary-arrays.ts";
 import { FENCE, type NodeIdentity } from "../storage/fence.ts";
 import type { Executor } from "../storage/pools.ts";
 
@@ -144,7 +136,9 @@ export async function captureEvents(
   rows: readonly EventRow[],
 ): Promise<{ id: string }[]> {
   const packed = packBytes(rows.flatMap((row) => [row.data, row.context]));
-  const deliveries = rows.flatMap((row) => row.deliveries.map((delivery) => ({ ...delivery, eventBytes: row.idBytes })));
+  const deliveries = rows.flatMap((row) =>
+    row.deliveries.map((delivery) => ({ ...delivery, eventBytes: row.idBytes })),
+  );
   const values: unknown[] = [
     node.idBytes,
     node.incarnation,

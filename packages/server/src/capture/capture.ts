@@ -207,7 +207,12 @@ export class Capture {
     let stored: { id: string }[];
     try {
       failpoint?.("before_commit");
-      stored = await captureEvents(db, identity(), clock.nowMs(), items.map((item) => item.row));
+      stored = await captureEvents(
+        db,
+        identity(),
+        clock.nowMs(),
+        items.map((item) => item.row),
+      );
       failpoint?.("after_commit");
     } catch (error) {
       return this.#afterFailure(items, error);
@@ -439,7 +444,11 @@ function refusal(
 function checkMembers(scanned: ScannedEvent, idempotencyKey: string | null): CaptureOutcome | null {
   const details: ErrorDetail[] = [];
   if (scanned.id !== null && !SENDER_ID_PATTERN.test(scanned.id)) {
-    details.push({ field: "id", code: "INVALID_ID", message: "1 to 64 of the characters A-Z a-z 0-9 _ - are expected." });
+    details.push({
+      field: "id",
+      code: "INVALID_ID",
+      message: "1 to 64 of the characters A-Z a-z 0-9 _ - are expected.",
+    });
   }
   if (scanned.timestamp !== null && normaliseTimestamp(scanned.timestamp) === null) {
     details.push({

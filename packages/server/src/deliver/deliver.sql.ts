@@ -233,4 +233,3 @@ update node set alive = false where id = $1::uuid and incarnation = $2 and (sele
     values: [node.uuid, node.incarnation],
   });
 }
-

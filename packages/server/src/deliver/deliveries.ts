@@ -374,4 +374,3 @@ const NO_BYTES = Buffer.alloc(0);
 function bytesOfUuid(uuid: string): Uint8Array {
   return Buffer.from(uuid.replaceAll("-", ""), "hex");
 }
-

@@ -307,7 +307,10 @@ export class Dispatch {
         this.pump(queue);
       })
       .catch((error: unknown) => {
-        this.#options.log.error({ err: error, webhook: webhook.id }, "the webhook's secret does not open; its deliveries wait");
+        this.#options.log.error(
+          { err: error, webhook: webhook.id },
+          "the webhook's secret does not open; its deliveries wait",
+        );
         this.#waitForSlot(queue);
         this.#retryBlocked();
       })

@@ -34,7 +34,10 @@ export class SilenceWatch {
    * @param nowMs monotonic, when the answer arrived: a beat raised since cannot be older
    * @returns those that showed the same beat for the whole silence
    */
-  observe<Node extends { id: string; incarnation: number; beat: number }>(nodes: readonly Node[], nowMs: number): Node[] {
+  observe<Node extends { id: string; incarnation: number; beat: number }>(
+    nodes: readonly Node[],
+    nowMs: number,
+  ): Node[] {
     const silent: Node[] = [];
     const present = new Set<string>();
     for (const node of nodes) {

@@ -138,14 +138,20 @@ export class Ownership {
     this.#beatSentAtMs = sentAtMs;
     clearTimeout(this.#leaseTimer);
     const remainingMs = sentAtMs + this.#lease.leaseMs - this.#options.clock.monotonicMs();
-    this.#leaseTimer = setTimeout(() => {
-      // No beat came through in time: somebody may soon own our lanes, so running requests end here.
-      if (this.maySend()) return;
-      this.#options.log.warn({ node: this.#identity.id }, "the lease ran out; deliveries stop until the database answers");
-      this.#options.onLost();
-      this.#lanes.clear();
-      this.#registered = false;
-    }, Math.max(0, remainingMs));
+    this.#leaseTimer = setTimeout(
+      () => {
+        // No beat came through in time: somebody may soon own our lanes, so running requests end here.
+        if (this.maySend()) return;
+        this.#options.log.warn(
+          { node: this.#identity.id },
+          "the lease ran out; deliveries stop until the database answers",
+        );
+        this.#options.onLost();
+        this.#lanes.clear();
+        this.#registered = false;
+      },
+      Math.max(0, remainingMs),
+    );
     this.#leaseTimer.unref();
   }
 
@@ -178,7 +184,8 @@ export class Ownership {
     const others = await selectOtherNodes(db, this.#identity);
     const silent = soleNode ? others : this.#watch.observe(others, clock.monotonicMs());
     for (const node of silent) {
-      if (await declareDead(db, node)) log.warn({ node: node.id }, "a silent node was declared dead; its lanes are free");
+      if (await declareDead(db, node))
+        log.warn({ node: node.id }, "a silent node was declared dead; its lanes are free");
     }
   }
 }

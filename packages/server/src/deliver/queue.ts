@@ -92,9 +92,7 @@ export class WebhookQueue {
 
   /** Nothing in memory and nothing known in the table: the queue can be forgotten. */
   get idle(): boolean {
-    return (
-      this.entries.size === 0 && !this.spilled && !this.refilling && this.nextDueAtMs === Number.POSITIVE_INFINITY
-    );
+    return this.entries.size === 0 && !this.spilled && !this.refilling && this.nextDueAtMs === Number.POSITIVE_INFINITY;
   }
 }
 

@@ -20,7 +20,11 @@ export function maxAttempts(policy: RetryPolicySetting | null): number {
  * given by an integrator is kept exactly.
  * @param attempt number of the attempt that failed, from 1, counted since the policy started
  */
-export function retryDelayMs(policy: RetryPolicySetting | null, deliveryId: Uint8Array, attempt: number): number | null {
+export function retryDelayMs(
+  policy: RetryPolicySetting | null,
+  deliveryId: Uint8Array,
+  attempt: number,
+): number | null {
   if (attempt >= maxAttempts(policy)) return null;
   if (policy !== null) {
     return Math.min(MAX_STEP_MS, policy.retryDelay * 1_000 * policy.backoffMultiplier ** (attempt - 1));

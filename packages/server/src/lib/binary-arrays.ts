@@ -89,7 +89,11 @@ export function textArray(values: readonly (string | null)[]): Buffer {
 }
 
 /** Many byte strings as one parameter, with the place of each: `substring($1 from start for length)`. */
-export function packBytes(values: readonly (Uint8Array | null)[]): { bytes: Buffer; starts: number[]; lengths: number[] } {
+export function packBytes(values: readonly (Uint8Array | null)[]): {
+  bytes: Buffer;
+  starts: number[];
+  lengths: number[];
+} {
   const starts: number[] = [];
   const lengths: number[] = [];
   const present: Uint8Array[] = [];

@@ -99,7 +99,11 @@ export class Recorder {
       }
       if (current.length === 0) return;
       try {
-        const answer = await recordResults(db, node, current.map((item) => item.row));
+        const answer = await recordResults(
+          db,
+          node,
+          current.map((item) => item.row),
+        );
         if (answer.fence_held === 0) log.warn({ results: current.length }, "results refused by the fence");
         for (const item of current) item.done();
         return;

@@ -11,4 +11,5 @@ export interface NodeIdentity {
 }
 
 /** First CTE of a fenced statement; `$1` node id, `$2` incarnation. Empty when the node was declared dead. */
-export const FENCE = "fence as (select 1 as held from node where id = $1::uuid and incarnation = $2::bigint and alive for key share)";
+export const FENCE =
+  "fence as (select 1 as held from node where id = $1::uuid and incarnation = $2::bigint and alive for key share)";

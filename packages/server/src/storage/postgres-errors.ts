@@ -9,7 +9,15 @@ export type DatabaseFailure =
   /** The connection broke while the answer was awaited: the statement may or may not have been committed. */
   | { readonly kind: "unknown"; readonly sqlState: string | null };
 
-const CONNECT_CODES = new Set(["ECONNREFUSED", "ENOENT", "ENOTFOUND", "EAI_AGAIN", "EACCES", "EHOSTUNREACH", "ENETUNREACH"]);
+const CONNECT_CODES = new Set([
+  "ECONNREFUSED",
+  "ENOENT",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EACCES",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+]);
 
 /**
  * Classifies what a query rejected with.

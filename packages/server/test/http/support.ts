@@ -42,7 +42,10 @@ export interface Face {
   readonly announced: number[];
   readonly configuration: { version: number; fresh: boolean; isFresh(): boolean };
   readonly errors: unknown[];
-  addTenant(name: string, options?: { unknownEventTypes?: "refused" | "open"; retentionClass?: number }): Promise<string>;
+  addTenant(
+    name: string,
+    options?: { unknownEventTypes?: "refused" | "open"; retentionClass?: number },
+  ): Promise<string>;
   /** Gives the text of a new key back. */
   addKey(tenantUuid: string, options?: KeyOptions): Promise<string>;
   call(key: string, method: string, url: string, body?: unknown, headers?: Record<string, string>): Promise<Json>;
@@ -74,7 +77,10 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
   const owner = new pg.Pool({ ...database.connection, max: 2, options: "-c role=posthorn_engine" });
   const clock = new TestClock();
   await ensurePartitions(pools.owner, clock.nowMs(), [90]);
-  const ids = new IdGenerator(() => clock.nowMs(), (target) => void randomFillSync(target));
+  const ids = new IdGenerator(
+    () => clock.nowMs(),
+    (target) => void randomFillSync(target),
+  );
   const announced: number[] = [];
   const errors: unknown[] = [];
   const configuration = { version: 1, fresh: true, isFresh: () => configuration.fresh };

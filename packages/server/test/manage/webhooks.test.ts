@@ -168,7 +168,12 @@ describe("what is refused, and how", () => {
     ["a whsec_ secret without base64", { secret: "whsec_not*base64" }, "VALIDATION_ERROR", "secret"],
     ["our own header", { headers: { "X-Signature": "x" } }, "VALIDATION_ERROR", "headers.X-Signature"],
     ["a header with a line break", { headers: { "X-A": "a\r\nb" } }, "VALIDATION_ERROR", "headers.X-A"],
-    ["a mask with nothing behind it", { headers: { "X-API-Key": "********" } }, "VALIDATION_ERROR", "headers.X-API-Key"],
+    [
+      "a mask with nothing behind it",
+      { headers: { "X-API-Key": "********" } },
+      "VALIDATION_ERROR",
+      "headers.X-API-Key",
+    ],
     ["a filter that cannot be read", { filters: ["order.total >"] }, "INVALID_EXPRESSION", "filters[0]"],
     ["51 filters", { filters: Array(51).fill("true") }, "VALIDATION_ERROR", "filters"],
     ["active as text", { active: "yes" }, "WRONG_TYPE", "active"],
@@ -209,19 +214,22 @@ describe("what is refused, and how", () => {
 });
 
 describe("changing a webhook", () => {
-  test.each(["PUT", "PATCH"])("%s replaces whole fields, keeps the rest, and null restores the default", async (method) => {
-    const { body } = await create({ name: "old", timeout: 20, retryPolicy: { maxRetries: 2, retryDelay: 60 } });
-    const path = `/webhooks/${body.data.id}`;
-    const changed = await face.call(key, method, path, { retryPolicy: { maxRetries: 1 }, timeout: null });
-    expect(changed.status).toBe(200);
-    expect(changed.body.data).toMatchObject({
-      name: "old",
-      timeout: 15,
-      retryPolicy: { maxRetries: 1, retryDelay: 5, backoffMultiplier: 2 },
-      version: 2,
-    });
-    expect(changed.body.data.secret).toBeUndefined();
-  });
+  test.each(["PUT", "PATCH"])(
+    "%s replaces whole fields, keeps the rest, and null restores the default",
+    async (method) => {
+      const { body } = await create({ name: "old", timeout: 20, retryPolicy: { maxRetries: 2, retryDelay: 60 } });
+      const path = `/webhooks/${body.data.id}`;
+      const changed = await face.call(key, method, path, { retryPolicy: { maxRetries: 1 }, timeout: null });
+      expect(changed.status).toBe(200);
+      expect(changed.body.data).toMatchObject({
+        name: "old",
+        timeout: 15,
+        retryPolicy: { maxRetries: 1, retryDelay: 5, backoffMultiplier: 2 },
+        version: 2,
+      });
+      expect(changed.body.data.secret).toBeUndefined();
+    },
+  );
 
   test("makes immutable versions whose times of validity join without a gap", async () => {
     const { body } = await create({ name: "v1" });
@@ -229,7 +237,9 @@ describe("changing a webhook", () => {
     await face.call(key, "PUT", path, { name: "v2" });
     await face.call(key, "PUT", path, { name: "v3" });
     const versions = (await face.call(key, "GET", `${path}/versions`)).body.data;
-    expect(versions.map((v: { version: number; configuration: { name: string } }) => [v.version, v.configuration.name])).toEqual([
+    expect(
+      versions.map((v: { version: number; configuration: { name: string } }) => [v.version, v.configuration.name]),
+    ).toEqual([
       [3, "v3"],
       [2, "v2"],
       [1, "v1"],
@@ -274,7 +284,9 @@ describe("changing a webhook", () => {
     expect(late.body.error.code).toBe("PRECONDITION_FAILED");
     expect(late.headers["etag"]).toBe(mine.headers["etag"]);
     expect((await face.call(key, "DELETE", path, undefined, { "if-match": etag })).status).toBe(412);
-    expect((await face.call(key, "PUT", path, { name: "x" }, { "if-match": `W/${mine.headers["etag"]}` })).status).toBe(412);
+    expect((await face.call(key, "PUT", path, { name: "x" }, { "if-match": `W/${mine.headers["etag"]}` })).status).toBe(
+      412,
+    );
     const any = await face.call(key, "PUT", path, { name: "any" }, { "if-match": "*" });
     expect(any.status).toBe(200);
     const listed = await face.call(key, "PUT", path, { name: "l" }, { "if-match": `"0-0", ${any.headers["etag"]}` });
@@ -301,7 +313,9 @@ describe("changing a webhook", () => {
     expect(rotated.body.data.secret).toMatch(/^whsec_/);
     expect(rotated.body.data.version).toBe(3);
     expect((await face.owner.query("select id from secret where webhook_id = $1", [uuid])).rows).toHaveLength(1);
-    const audit = await face.owner.query("select change::text as c from audit_entry where object_id = $1", [body.data.id]);
+    const audit = await face.owner.query("select change::text as c from audit_entry where object_id = $1", [
+      body.data.id,
+    ]);
     expect(audit.rows.map((row) => row.c).join("")).not.toContain("s3cret");
   });
 });
@@ -331,10 +345,7 @@ describe("deleting a webhook", () => {
 describe("isolation", () => {
   test("ids of another tenant or of the other mode look absent, whatever is tried", async () => {
     const { body } = await create();
-    const strangers = [
-      await face.addKey(await face.addTenant("two")),
-      await face.addKey(tenant, { livemode: false }),
-    ];
+    const strangers = [await face.addKey(await face.addTenant("two")), await face.addKey(tenant, { livemode: false })];
     const before = (await face.owner.query("select version from config_version")).rows[0].version;
     for (const stranger of strangers) {
       const path = `/webhooks/${body.data.id}`;
@@ -396,7 +407,14 @@ describe("listing webhooks", () => {
   });
 
   test("refuses foreign cursors, odd limits and unknown parameters", async () => {
-    for (const query of ["cursor=abc", `cursor=${Buffer.from("event:x").toString("base64url")}`, "limit=0", "limit=201", "limit=ten", "statu=enabled"]) {
+    for (const query of [
+      "cursor=abc",
+      `cursor=${Buffer.from("event:x").toString("base64url")}`,
+      "limit=0",
+      "limit=201",
+      "limit=ten",
+      "statu=enabled",
+    ]) {
       const answer = await face.call(key, "GET", `/webhooks?${query}`);
       expect(answer.status, query).toBe(422);
     }

@@ -58,7 +58,7 @@ export function scanNdjson(body: Buffer): ScannedBatch | ScanRefusal {
   if (body.length === 0) return emptyBody(0);
   const found = new FoundItems();
   let position = skipBlank(body, 0);
-  while (position < body.length) {
+  while (position < body.length && found.count <= MAX_BATCH_EVENTS) {
     const lineFeedAt = body.indexOf(LINE_FEED, position);
     const lineEnd = lineFeedAt === -1 ? body.length : lineFeedAt;
     found.add(position, trimmedEnd(body, lineEnd));
@@ -80,11 +80,11 @@ class FoundItems {
 function batchOf(found: FoundItems, position: number): ScannedBatch | ScanRefusal {
   const field = "events";
   if (found.count === 0) {
-    const message = `The batch holds no events; expected 1 to ${MAX_BATCH_EVENTS}.`;
+    const message = `The batch holds no events; expected 1 to ${MAX_BATCH_EVENTS} of them.`;
     return shapeRefusal({ code: "EMPTY_BATCH", message, position, field });
   }
   if (found.count > MAX_BATCH_EVENTS) {
-    const message = `The batch holds ${found.count} events; expected at most ${MAX_BATCH_EVENTS}. Send several batches.`;
+    const message = `The batch holds more than ${MAX_BATCH_EVENTS} events; send several batches.`;
     return shapeRefusal({ code: "TOO_MANY_EVENTS", message, position, field });
   }
   return { kind: "batch", items: found.items };

@@ -92,8 +92,10 @@ function walkMembers(
   for (;;) {
     const valueStart = skipName(state, position);
     if (valueStart === REFUSED) return REFUSED;
-    const index = knownName(state, rules.names);
-    noteProblem(state, rules, walk, index, valueStart);
+    // With the list full only the syntax is still of interest: a million misspelt names cost no more than any others.
+    const isFull = walk.problems.length >= MAX_PROBLEMS;
+    const index = isFull ? -1 : knownName(state, rules.names);
+    if (!isFull) noteProblem(state, rules, walk, index, valueStart);
     const valueEnd = skip(state, valueStart, index);
     if (valueEnd === REFUSED) return REFUSED;
     if (index !== -1) {
@@ -144,10 +146,9 @@ function noteWrongType(state: ScanState, rules: MemberRules, walk: MemberWalk, i
 }
 
 function noteUnknown(state: ScanState, rules: MemberRules, walk: MemberWalk): void {
-  if (walk.problems.length >= MAX_PROBLEMS) return; // Decoding a million unknown names would be for nothing.
   const field = shownName(state);
   const nearest = nearestName(field, rules.names);
-  const hint = nearest === null ? `known are ${rules.names.join(", ")}` : `did you mean "${nearest}"?`;
+  const hint = nearest === null ? `known are ${rules.names.join(", ")}.` : `did you mean "${nearest}"?`;
   const message = `${JSON.stringify(field)} is not a member of ${rules.object}; ${hint}`;
   note(walk, { code: "UNKNOWN_MEMBER", message, position: state.nameStart, field });
 }

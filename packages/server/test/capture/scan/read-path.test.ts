@@ -110,7 +110,7 @@ describe("readPath", () => {
         expect(found === null).toBe(expected === null);
         if (found !== null) expect({ value: JSON.parse(found) }).toEqual(expected);
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 });

@@ -56,6 +56,6 @@ test("agrees with isUtf8, and what stands before the found byte could still have
         decoder.decode(bytes.subarray(position, position + 1), { stream: position < bytes.length }),
       ).toThrow();
     }),
-    { numRuns: 2000 },
+    { numRuns: 1000 },
   );
 });

@@ -1,12 +1,19 @@
 // The client's own promises: bytes as given, bounded time, no mix-up of connections, nothing left open.
 import { type AddressInfo, createServer, Socket } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import type { OutboundClient, OutboundClientOptions } from "../../../src/security/outbound/client.ts";
 import type { SendResult } from "../../../src/security/outbound/result.ts";
 import { createTlsIdentity } from "../../../src/security/outbound/tls-identity.ts";
 import { createTestClient, postTo, resolveTo } from "../../support/outbound.ts";
 import { createTestCertificate } from "../../support/receivers/certificates.ts";
-import { type Receiver, type ReceiverOptions, startReceiver } from "../../support/receivers/receiver.ts";
+import {
+  destroyAll,
+  type Receiver,
+  type ReceiverOptions,
+  startReceiver,
+  track,
+} from "../../support/receivers/receiver.ts";
 
 const closers: (() => Promise<void>)[] = [];
 
@@ -90,13 +97,8 @@ describe("the request", () => {
   });
 
   test("a large body that the receiver does not read ends in the request phase", async () => {
-    const server = createServer((socket) => socket.pause());
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    closers.push(() => new Promise((resolve) => server.close(() => resolve())));
-    const { port } = server.address() as AddressInfo;
-    const result = await setUpClient().send(
-      postTo(`http://127.0.0.1:${port}/`, { body: Buffer.alloc(10 * 1024 * 1024) }),
-    );
+    const { origin } = await setUpRaw((socket) => socket.pause());
+    const result = await setUpClient().send(postTo(origin, { body: Buffer.alloc(10 * 1024 * 1024) }));
     expect(result).toMatchObject({ kind: "timed_out", phase: "request", requestStarted: true });
   });
 });
@@ -158,24 +160,69 @@ describe("connections", () => {
     expect(client.stats).toEqual({ openConnections: 10, idleConnections: 10, running: 0 });
   });
 
-  test("a connection that the receiver closed while idle is replaced without a failure", async () => {
+  test("a connection that the receiver closed while idle is forgotten", async () => {
     const receiver = await setUp();
     const client = setUpClient();
-    for (let i = 0; i < 5; i++) {
+    await Promise.all(Array.from({ length: 4 }, () => client.send(postTo(receiver.origin))));
+    receiver.dropConnections();
+    await until(() => client.stats.openConnections === 0);
+    expect(client.stats.idleConnections).toBe(0);
+    expect(await client.send(postTo(receiver.origin))).toMatchObject({ kind: "responded", reusedConnection: false });
+  });
+
+  test("a request queued on a connection that closes before a byte was written is sent on a new one", async () => {
+    const receiver = await setUp();
+    const client = setUpClient();
+    for (let round = 1; round <= 5; round++) {
       await Promise.all(Array.from({ length: 4 }, () => client.send(postTo(receiver.origin))));
+      // From a check phase on, the next thing that happens is polling: the end is seen before the write.
+      await setImmediate();
       receiver.dropConnections();
       const results = await Promise.all(Array.from({ length: 4 }, () => client.send(postTo(receiver.origin))));
       expect(kindsOf(results)).toEqual(["responded"]);
+      expect(results.some((result) => result.reusedConnection)).toBe(false);
+      expect(receiver.requests).toHaveLength(round * 8);
     }
-    expect(receiver.requests).toHaveLength(40);
+  });
+
+  test("a request that was written to a closing connection fails, and is not sent again", async () => {
+    let count = 0;
+    const { origin } = await setUpRaw((socket) => {
+      socket.on("data", () => {
+        count++;
+        if (count === 1) socket.write("HTTP/1.1 204 No Content\r\n\r\n");
+        else socket.resetAndDestroy();
+      });
+    });
+    const client = setUpClient();
+    await client.send(postTo(origin));
+    const result = await client.send(postTo(origin));
+    expect(result).toMatchObject({
+      kind: "connection_failed",
+      phase: "response",
+      reusedConnection: true,
+      requestStarted: true,
+    });
+    expect(count).toBe(2);
   });
 
   test("an idle connection closes by itself", async () => {
-    const { receiver, closed } = await setUpClosable();
+    const receiver = await setUp();
     const client = setUpClient({ idleMs: 50 });
-    await client.send(postTo(receiver));
-    await closed;
+    await client.send(postTo(receiver.origin));
+    expect(client.stats.idleConnections).toBe(1);
+    await until(() => client.stats.openConnections === 0);
     expect(client.stats.idleConnections).toBe(0);
+  });
+
+  test("a receiver's shorter keep-alive hint is honoured", async () => {
+    const { origin } = await setUpRaw((socket) => {
+      socket.on("data", () => socket.write("HTTP/1.1 204 No Content\r\nkeep-alive: timeout=1\r\n\r\n"));
+    });
+    const client = setUpClient();
+    await client.send(postTo(origin));
+    await until(() => client.stats.openConnections === 0);
+    expect((await client.send(postTo(origin))).reusedConnection).toBe(false);
   });
 
   test("a connection past its age is not used again, so that a changed name is honoured", async () => {
@@ -299,18 +346,25 @@ describe("stopping", () => {
   });
 });
 
-/** A receiver that tells when its first connection has closed. */
-async function setUpClosable(): Promise<{ receiver: string; closed: Promise<void> }> {
-  let onClosed: () => void = () => {};
-  const closed = new Promise<void>((resolve) => {
-    onClosed = resolve;
-  });
+/** A receiver of raw sockets. */
+async function setUpRaw(onSocket: (socket: Socket) => void): Promise<{ origin: string }> {
+  const sockets = new Set<Socket>();
   const server = createServer((socket) => {
-    socket.on("error", () => {});
-    socket.on("data", () => socket.write("HTTP/1.1 204 No Content\r\n\r\n"));
-    socket.once("close", onClosed);
+    track(sockets, socket);
+    onSocket(socket);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  closers.push(() => new Promise((resolve) => server.close(() => resolve())));
-  return { receiver: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, closed };
+  closers.push(
+    () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        destroyAll(sockets);
+      }),
+  );
+  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+/** Lets the event loop turn until the condition holds. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await setImmediate();
 }

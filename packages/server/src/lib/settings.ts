@@ -1,0 +1,210 @@
+// The one table of settings: it gives parsing, the masked print-out and the settings page of the documents.
+// Nothing else reads the environment. An error names the setting and never repeats a secret.
+import { inspectApiKey } from "../security/api-keys.ts";
+import { type AllowTargets, parseAllowTargets } from "../security/addresses/allow-targets.ts";
+import { openMasterKey } from "../security/master-key.ts";
+import { nearestNames } from "./nearest.ts";
+
+/** What `serve` runs with. */
+export interface Settings {
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  readonly dataDir: string;
+  /** Undefined: the embedded database. May hold a password. */
+  readonly databaseUrl: string | undefined;
+  /** 32 bytes in base64, checked. Undefined: the key in the data directory. */
+  readonly masterKey: string | undefined;
+  readonly bootstrapApiKey: string | undefined;
+  readonly allowTargets: AllowTargets;
+  readonly logLevel: LogLevel;
+}
+
+export const LOG_LEVELS = ["silent", "fatal", "error", "warn", "info", "debug", "trace"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+type Parsed<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly message: string };
+
+export interface Setting<Value = unknown> {
+  /** The environment variable. */
+  readonly env: string;
+  /** The option of `serve`, without its dashes; it wins over the variable. */
+  readonly flag: string;
+  /** What holds when neither is given, as it would be written; undefined where that means something of its own. */
+  readonly default: string | undefined;
+  readonly secret: boolean;
+  /** One or two sentences for a person. */
+  readonly description: string;
+  readonly parse: (text: string) => Parsed<Value>;
+}
+
+type SettingTable = { readonly [Name in keyof Settings]-?: Setting<Exclude<Settings[Name], undefined>> };
+
+const valid = <Value>(value: Value): Parsed<Value> => ({ ok: true, value });
+const invalid = (message: string): { readonly ok: false; readonly message: string } => ({ ok: false, message });
+
+export const SETTINGS: SettingTable = {
+  host: {
+    env: "POSTHORN_HOST",
+    flag: "host",
+    default: "127.0.0.1",
+    secret: false,
+    description: "The address to listen on. 0.0.0.0 or :: makes the API reachable from other machines.",
+    parse: valid,
+  },
+  port: {
+    env: "POSTHORN_PORT",
+    flag: "port",
+    default: "8420",
+    secret: false,
+    description: "The port to listen on; 0 lets the system choose one.",
+    parse: (text) =>
+      /^\d{1,5}$/.test(text) && Number(text) <= 65_535
+        ? valid(Number(text))
+        : invalid(`must be a number from 0 to 65535, not "${text}".`),
+  },
+  dataDir: {
+    env: "POSTHORN_DATA_DIR",
+    flag: "data-dir",
+    default: "./.posthorn",
+    secret: false,
+    description: "Where the embedded database and the master key live. Not used for data when DATABASE_URL is set.",
+    parse: valid,
+  },
+  databaseUrl: {
+    env: "DATABASE_URL",
+    flag: "database-url",
+    default: undefined,
+    secret: true,
+    description: "A PostgreSQL 15 to 18 of your own. Without it, Posthorn starts the one that it brings.",
+    parse: parseDatabaseUrl,
+  },
+  masterKey: {
+    env: "POSTHORN_MASTER_KEY",
+    flag: "master-key",
+    default: undefined,
+    secret: true,
+    description:
+      "32 bytes in base64 that encrypt the secrets in the database. Required with DATABASE_URL; otherwise made at the first start and kept in the data directory.",
+    parse: (text) => {
+      const result = openMasterKey(text, "");
+      return result.ok ? valid(text) : invalid(result.message.trimStart());
+    },
+  },
+  bootstrapApiKey: {
+    env: "POSTHORN_BOOTSTRAP_API_KEY",
+    flag: "bootstrap-api-key",
+    default: undefined,
+    secret: true,
+    description:
+      "The administrator's API key of the first tenant, 20 characters or more. Read at the first start only; without it a key is made and printed once.",
+    parse: (text) =>
+      inspectApiKey(text) === "malformed"
+        ? invalid("must have 20 to 512 printable ASCII characters and no spaces.")
+        : valid(text),
+  },
+  allowTargets: {
+    env: "POSTHORN_ALLOW_TARGETS",
+    flag: "allow-targets",
+    default: "",
+    secret: false,
+    description:
+      "Comma list of host:port, IP or CIDR that deliveries may reach although they are private, plain http:// included. Empty: public addresses over https only.",
+    parse: (text) => {
+      const result = parseAllowTargets(text);
+      return result.ok ? valid(result.targets) : invalid(result.error.replace(/^POSTHORN_ALLOW_TARGETS: /, ""));
+    },
+  },
+  logLevel: {
+    env: "POSTHORN_LOG_LEVEL",
+    flag: "log-level",
+    default: "info",
+    secret: false,
+    description: `How much is logged: ${LOG_LEVELS.join(", ")}.`,
+    parse: (text) => {
+      const level = LOG_LEVELS.find((each) => each === text.toLowerCase());
+      return level === undefined ? invalid(`must be one of ${LOG_LEVELS.join(", ")}, not "${text}".`) : valid(level);
+    },
+  },
+};
+
+/** Variables of the commands that talk to a server; `serve` ignores them. */
+const OF_THE_CLI = ["POSTHORN_URL", "POSTHORN_API_KEY"];
+const OF_THE_TESTS = "POSTHORN_TEST_";
+
+export interface SettingError {
+  /** The variable, or the flag with its dashes, as it was given. */
+  readonly setting: string;
+  readonly code: "UNKNOWN_SETTING" | "INVALID_SETTING";
+  readonly message: string;
+}
+
+export type SettingsResult =
+  | { readonly ok: true; readonly settings: Settings }
+  | { readonly ok: false; readonly errors: readonly SettingError[] };
+
+/**
+ * Reads all settings: a flag wins over its variable, an empty variable counts as absent.
+ * A variable that begins with POSTHORN_ and is none of ours is an error: a misspelt setting must not be a silent default.
+ * @param flags by name without dashes, as `util.parseArgs` gives them
+ * @returns every error at once
+ */
+export function readSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string | undefined>> = {},
+): SettingsResult {
+  const errors: SettingError[] = [...unknownVariables(env), ...unknownFlags(flags)];
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries<Setting>(SETTINGS)) {
+    const flag = flags[setting.flag];
+    const given = flag ?? (env[setting.env] || undefined);
+    const text = given ?? setting.default;
+    if (text === undefined) continue;
+    const parsed = setting.parse(text);
+    const shownName = flag === undefined ? setting.env : `--${setting.flag}`;
+    if (parsed.ok) values[name] = parsed.value;
+    else errors.push({ setting: shownName, code: "INVALID_SETTING", message: `${shownName} ${parsed.message}` });
+  }
+  if (errors.length > 0) return { ok: false, errors };
+  // Every name of the table was parsed, or is one whose type allows it to be absent.
+  return { ok: true, settings: values as unknown as Settings };
+}
+
+/** The settings in force as lines to print, secrets masked. */
+export function printableSettings(settings: Settings): { env: string; value: string }[] {
+  return Object.entries<Setting>(SETTINGS).map(([name, setting]) => {
+    const value = settings[name as keyof Settings];
+    if (value === undefined) return { env: setting.env, value: "" };
+    if (setting.secret) return { env: setting.env, value: "********" };
+    return { env: setting.env, value: typeof value === "object" ? value.text : String(value) };
+  });
+}
+
+function unknownVariables(env: Readonly<Record<string, string | undefined>>): SettingError[] {
+  const known = [...Object.values<Setting>(SETTINGS).map((setting) => setting.env), ...OF_THE_CLI];
+  return Object.keys(env)
+    .filter((name) => name.startsWith("POSTHORN_") && !name.startsWith(OF_THE_TESTS) && !known.includes(name))
+    .map((name) => unknown(name, nearestNames(name, known, 1)));
+}
+
+function unknownFlags(flags: Readonly<Record<string, string | undefined>>): SettingError[] {
+  const known = Object.values<Setting>(SETTINGS).map((setting) => setting.flag);
+  return Object.keys(flags)
+    .filter((name) => !known.includes(name))
+    .map((name) =>
+      unknown(
+        `--${name}`,
+        nearestNames(name, known, 1).map((each) => `--${each}`),
+      ),
+    );
+}
+
+function unknown(setting: string, nearest: readonly string[]): SettingError {
+  const hint = nearest[0] === undefined ? "Remove it." : `Did you mean ${nearest[0]}?`;
+  return { setting, code: "UNKNOWN_SETTING", message: `There is no setting ${setting}. ${hint}` };
+}
+
+function parseDatabaseUrl(text: string): Parsed<string> {
+  const isUrl = URL.canParse(text) && /^postgres(ql)?:\/\//i.test(text);
+  return isUrl ? valid(text) : invalid("must look like postgres://user:password@host:5432/database.");
+}

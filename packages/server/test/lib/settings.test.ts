@@ -1,0 +1,146 @@
+// Proves the table of settings: defaults, precedence, every refusal by name, and that no secret is repeated.
+import { describe, expect, test } from "vitest";
+import { printableSettings, readSettings, SETTINGS, type Setting } from "../../src/lib/settings.ts";
+
+const MASTER_KEY = Buffer.alloc(32, 7).toString("base64");
+
+function errorsOf(env: Record<string, string>, flags: Record<string, string> = {}) {
+  const result = readSettings(env, flags);
+  return result.ok ? [] : result.errors;
+}
+
+function settingsOf(env: Record<string, string>, flags: Record<string, string> = {}) {
+  const result = readSettings(env, flags);
+  if (!result.ok) throw new Error(JSON.stringify(result.errors));
+  return result.settings;
+}
+
+test("with nothing given everything has its published default", () => {
+  expect(settingsOf({ PATH: "/bin" })).toEqual({
+    host: "127.0.0.1",
+    port: 8420,
+    dataDir: "./.posthorn",
+    allowTargets: expect.objectContaining({ text: "" }) as unknown,
+    logLevel: "info",
+  });
+});
+
+test("every setting can come from its variable, and its flag wins", () => {
+  const env = {
+    POSTHORN_HOST: "0.0.0.0",
+    POSTHORN_PORT: "9000",
+    POSTHORN_DATA_DIR: "/data",
+    DATABASE_URL: "postgres://u:p@db/posthorn",
+    POSTHORN_MASTER_KEY: MASTER_KEY,
+    POSTHORN_BOOTSTRAP_API_KEY: "correct-horse-battery",
+    POSTHORN_ALLOW_TARGETS: "localhost:3000, 10.0.0.0/8",
+    POSTHORN_LOG_LEVEL: "WARN",
+  };
+  expect(Object.keys(env)).toEqual(Object.values<Setting>(SETTINGS).map((setting) => setting.env));
+  expect(settingsOf(env)).toMatchObject({
+    host: "0.0.0.0",
+    port: 9000,
+    dataDir: "/data",
+    databaseUrl: "postgres://u:p@db/posthorn",
+    masterKey: MASTER_KEY,
+    bootstrapApiKey: "correct-horse-battery",
+    allowTargets: { text: "10.0.0.0/8,localhost:3000" },
+    logLevel: "warn",
+  });
+  const flags = {
+    host: "::",
+    port: "0",
+    "data-dir": "d",
+    "log-level": "debug",
+    "database-url": "postgresql:///x?host=/run",
+  };
+  expect(settingsOf(env, flags)).toMatchObject({
+    host: "::",
+    port: 0,
+    dataDir: "d",
+    logLevel: "debug",
+    databaseUrl: "postgresql:///x?host=/run",
+  });
+});
+
+test("an empty variable counts as absent", () => {
+  expect(settingsOf({ POSTHORN_PORT: "", DATABASE_URL: "", POSTHORN_MASTER_KEY: "" })).toMatchObject({ port: 8420 });
+});
+
+describe("a value that cannot be", () => {
+  test.each([
+    ["POSTHORN_PORT", "65536"],
+    ["POSTHORN_PORT", "80a"],
+    ["POSTHORN_PORT", "-1"],
+    ["DATABASE_URL", "mysql://u:hunter2hunter2@h/d"],
+    ["DATABASE_URL", "localhost:5432 hunter2hunter2"],
+    ["POSTHORN_MASTER_KEY", "hunter2hunter2"],
+    ["POSTHORN_BOOTSTRAP_API_KEY", "hunter2hunter2"],
+    ["POSTHORN_BOOTSTRAP_API_KEY", "hunter2hunter2 with spaces"],
+    ["POSTHORN_ALLOW_TARGETS", "*.example.com"],
+    ["POSTHORN_LOG_LEVEL", "loud"],
+  ])("of %s is refused by that name: %s", (name, value) => {
+    const errors = errorsOf({ [name]: value });
+    expect(errors).toEqual([
+      { setting: name, code: "INVALID_SETTING", message: expect.stringMatching(`^${name} `) as string },
+    ]);
+    expect(JSON.stringify(errors)).not.toContain("hunter2");
+  });
+
+  test("of a flag is refused by the flag's name", () => {
+    expect(errorsOf({}, { port: "x" })).toMatchObject([{ setting: "--port", code: "INVALID_SETTING" }]);
+  });
+
+  test("does not hide the next: all are told at once", () => {
+    expect(errorsOf({ POSTHORN_PORT: "x", POSTHORN_LOG_LEVEL: "y", POSTHORN_X: "z" })).toHaveLength(3);
+  });
+});
+
+describe("an unknown name", () => {
+  test.each([
+    ["POSTHORN_PROT", "POSTHORN_PORT"],
+    ["POSTHORN_ALLOWED_TARGETS", "POSTHORN_ALLOW_TARGETS"],
+    ["POSTHORN_LOGLEVEL", "POSTHORN_LOG_LEVEL"],
+  ])("%s is refused with the nearest known one", (name, nearest) => {
+    expect(errorsOf({ [name]: "1" })).toEqual([
+      { setting: name, code: "UNKNOWN_SETTING", message: `There is no setting ${name}. Did you mean ${nearest}?` },
+    ]);
+  });
+
+  test("far from all others gets no suggestion", () => {
+    expect(errorsOf({ POSTHORN_SOMETHING_ELSE_ENTIRELY: "1" })[0]?.message).toContain("Remove it.");
+  });
+
+  test("of a flag is refused with its dashes", () => {
+    expect(errorsOf({}, { datadir: "x" })[0]?.message).toBe("There is no setting --datadir. Did you mean --data-dir?");
+  });
+
+  test("is no error when it belongs to the tests, to the CLI's other commands, or to somebody else", () => {
+    const env = {
+      POSTHORN_TEST_DATABASE_URL: "x",
+      POSTHORN_URL: "x",
+      POSTHORN_API_KEY: "x",
+      POSTHORNS: "x",
+      HOME: "x",
+    };
+    expect(errorsOf(env)).toEqual([]);
+  });
+});
+
+test("the print-out masks every secret", () => {
+  const settings = settingsOf({
+    DATABASE_URL: "postgres://u:hunter2@db/posthorn",
+    POSTHORN_MASTER_KEY: MASTER_KEY,
+    POSTHORN_ALLOW_TARGETS: "localhost:3000",
+  });
+  const printed = printableSettings(settings);
+  expect(printed).toContainEqual({ env: "POSTHORN_PORT", value: "8420" });
+  expect(printed).toContainEqual({ env: "POSTHORN_ALLOW_TARGETS", value: "localhost:3000" });
+  expect(printed).toContainEqual({ env: "POSTHORN_MASTER_KEY", value: "********" });
+  expect(JSON.stringify(printed)).not.toContain("hunter2");
+  expect(JSON.stringify(printed)).not.toContain(MASTER_KEY);
+});
+
+test("every setting tells a person what it does", () => {
+  for (const setting of Object.values<Setting>(SETTINGS)) expect(setting.description).toMatch(/^[A-Z0-9].{20,}\.$/);
+});
