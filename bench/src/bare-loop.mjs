@@ -12,8 +12,8 @@ import { splitEvents } from "./lib/split-events.mjs";
 
 const BATCH_MAX_ROWS = 2000;
 const BATCH_MAX_BYTES = 4 * 1024 * 1024;
-/** As many as a webhook of the product may have in flight by default. */
-const REQUESTS_IN_FLIGHT = 64;
+/** Enough that the sender's connections limit it and not this: with 64 a backlog grew behind 128 connections. */
+const REQUESTS_IN_FLIGHT = 256;
 const SECRET = createSecretKey(Buffer.from(process.env.BARE_SECRET ?? "bare-loop-signing-secret"));
 const RECEIVER_URL = process.env.RECEIVER_URL ?? "";
 
@@ -222,16 +222,20 @@ class Result {
     this.durationUs = 0;
     this.status = 0;
   }
-  onRequestStart() {}
-  /** @param {unknown} _controller @param {number} status */
-  onResponseStart(_controller, status) {
+  // undici's older handler methods: they get the raw headers and skip one object and one parse (30 against 35 µs a request).
+  onConnect() {}
+  /** @param {number} status */
+  onHeaders(status) {
     this.status = status;
+    return true;
   }
-  onResponseData() {}
-  onResponseEnd() {
+  onData() {
+    return true;
+  }
+  onComplete() {
     this.finish();
   }
-  onResponseError() {
+  onError() {
     this.finish();
   }
   finish() {

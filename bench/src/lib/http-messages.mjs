@@ -27,7 +27,7 @@ export function frameMessage(bytes, start) {
     if (bytes.length - start > MAX_HEAD_BYTES) throw new Error("message head of more than 16 KiB");
     return null;
   }
-  const head = bytes.latin1Slice(start, headEnd);
+  const head = bytes.toString("latin1", start, headEnd);
   const bodyStart = headEnd + HEAD_END.length;
   const length = CONTENT_LENGTH.exec(head);
   if (length !== null) {
@@ -45,7 +45,7 @@ function frameChunked(bytes, head, bodyStart) {
   for (;;) {
     const lineEnd = bytes.indexOf("\r\n", at);
     if (lineEnd < 0) return null;
-    const size = Number.parseInt(bytes.latin1Slice(at, lineEnd), 16);
+    const size = Number.parseInt(bytes.toString("latin1", at, lineEnd), 16);
     if (Number.isNaN(size)) throw new Error("chunk without a size");
     if (size === 0) {
       const end = at + LAST_CHUNK.length;

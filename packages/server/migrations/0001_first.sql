@@ -411,6 +411,14 @@ begin
     end if;
   end loop;
 
+  -- History and the audit trail are only added to. (Erasing a data subject overwrites an event's bytes: an update.
+  -- A retried dead letter goes back to pending: a delete.)
+  if with_roles then
+    revoke update, delete on audit_entry, attempt, cancelled_delivery from posthorn_api, posthorn_engine;
+    revoke delete on event from posthorn_api, posthorn_engine;
+    revoke update on dead_letter from posthorn_api, posthorn_engine;
+  end if;
+
   -- A key is looked up before its tenant is known: only by someone who holds the key itself.
   if with_roles then
     create policy holder on api_key for select to posthorn_api

@@ -252,14 +252,6 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const upkeep = createUpkeep({ pools, clock, log });
 
   // --- start and stop -------------------------------------------------------------------------------------------
-  await upkeep.runOnce("partitions");
-  await configuration.start();
-  deliveries.start();
-  await ownership.start();
-  upkeep.start();
-  await http.listen({ host: options.host, port: options.port });
-  open = true;
-
   let stopping: Promise<void> | undefined;
   const stopOnce = async (): Promise<void> => {
     open = false;
@@ -279,6 +271,18 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await Promise.all([outbound.close(), offload.stop()]);
     await pools.end();
   };
+  try {
+    await upkeep.runOnce("partitions");
+    await configuration.start();
+    deliveries.start();
+    await ownership.start();
+    upkeep.start();
+    await http.listen({ host: options.host, port: options.port });
+    open = true;
+  } catch (error) {
+    await stopOnce().catch(logFailure("closing a node that could not start"));
+    throw error;
+  }
   const { port } = http.server.address() as AddressInfo;
   const shownHost = options.host.includes(":") ? `[${options.host}]` : options.host;
   return {

@@ -1,8 +1,9 @@
 // Statements that read deliveries back, wherever they are: pending in `delivery`, otherwise in their terminal record
 // (a delivered attempt, a dead letter, a cancelled delivery). One statement reads all four, so that a delivery that
 // changes state meanwhile is seen once. API role, inside asTenant, the tenant clause written all the same.
+import type { StoredConfiguration } from "../../manage/webhook-configuration.ts";
 import type { Executor } from "../../storage/pools.ts";
-import type { IdSpan } from "./bounds.ts";
+import { highestUuid, type IdSpan, lowestUuid, millisecondsOfUuid } from "./bounds.ts";
 
 export const DELIVERY_STATES = ["pending", "delivered", "dead_letter", "cancelled"] as const;
 export type DeliveryState = (typeof DELIVERY_STATES)[number];
@@ -77,8 +78,6 @@ const SOURCES: Readonly<Record<DeliveryState, Source>> = {
 };
 
 const RETENTION_CLASSES = [7, 30, 90, 400, 3650];
-/** An attempt is never older than its delivery, but its id may come from a node whose time lags; partitions are days. */
-const ATTEMPT_LAG = "interval '1 hour'";
 
 export interface DeliveryFilter {
   readonly states: readonly DeliveryState[];
@@ -104,7 +103,7 @@ export async function selectDeliveries(
   span: IdSpan,
   limit: number,
 ): Promise<ListedDeliveryRow[]> {
-  const values: unknown[] = [tenantUuid, livemode, span.fromUuid, span.beforeUuid, limit];
+  const values: unknown[] = [tenantUuid, livemode, span.fromUuid, span.beforeUuid, limit, attemptsFrom(span.fromUuid)];
   let clauses = ` and ${MODE} = $2`;
   if (filter.webhookUuid !== null) {
     values.push(filter.webhookUuid);
@@ -123,8 +122,7 @@ export async function selectDeliveries(
 
 function branchesOf(state: DeliveryState, clauses: string): string[] {
   const source = SOURCES[state];
-  // Attempts are partitioned by their own time, which begins with the delivery's.
-  const pruned = state === "delivered" ? " and t.id >= $3" : "";
+  const pruned = state === "delivered" ? " and t.id >= $6" : "";
   const branch = (ofClass: string) => `(select ${source.columns} from ${source.from}
     where t.tenant_id = $1${ofClass} and ${source.id} >= $3 and ${source.id} < $4${pruned} and ${source.where}${clauses}
     order by ${source.id} desc
@@ -143,8 +141,150 @@ async function withEvents(db: Executor, branches: string[], values: unknown[]): 
   return rows;
 }
 
-/** An event, and the ids that its deliveries can have. */
-export interface EventSpan {
+/** An event whose deliveries are wanted. */
+export interface EventKey {
   readonly uuid: string;
   readonly retentionClass: number;
+}
+
+/**
+ * Deliveries of some events, newest first. A delivery's id carries the millisecond of its event, so they lie in a
+ * narrow range of each primary key (of attempt_delivery for attempts); replays carry their own time and are found by
+ * the partial indexes `…_replayed`.
+ */
+export async function selectDeliveriesOfEvents(
+  db: Executor,
+  tenantUuid: string,
+  events: readonly EventKey[],
+  filter: Pick<DeliveryFilter, "states" | "webhookUuid">,
+  span: IdSpan,
+  limit: number,
+): Promise<DeliveryRow[]> {
+  const times = events.map((event) => millisecondsOfUuid(event.uuid));
+  const { rows } = await db.query<DeliveryRow>({
+    text: `select t.*
+      from unnest($2::uuid[], $3::int2[], $4::uuid[], $5::uuid[], $6::uuid[])
+        as w (event_id, retention_class, lowest, highest, attempts_from)
+      cross join lateral (${filter.states.flatMap(branchesOfEvent).join("\nunion all\n")}) t
+      where t.id >= $7 and t.id < $8 and ($9::uuid is null or t.webhook_id = $9)
+      order by t.id desc
+      limit $10`,
+    values: [
+      tenantUuid,
+      events.map((event) => event.uuid),
+      events.map((event) => event.retentionClass),
+      times.map(lowestUuid),
+      times.map(highestUuid),
+      events.map((event) => attemptsFrom(event.uuid)),
+      span.fromUuid,
+      span.beforeUuid,
+      filter.webhookUuid,
+      limit,
+    ],
+  });
+  return rows;
+}
+
+function branchesOfEvent(state: DeliveryState): string[] {
+  const { columns, from, id, where } = SOURCES[state];
+  const ofClass = state === "pending" ? "" : " and t.retention_class = w.retention_class";
+  const pruned = state === "delivered" ? " and t.id >= w.attempts_from" : "";
+  const common = `select ${columns} from ${from}
+    where t.tenant_id = $1 and t.event_id = w.event_id${ofClass}${pruned} and ${where}`;
+  const beside = `${id} between w.lowest and w.highest`;
+  return [`${common} and ${beside}`, `${common} and t.replayed and not (${beside})`];
+}
+
+/** One delivery in whatever state, by primary keys and attempt_delivery. */
+export async function selectDelivery(
+  db: Executor,
+  tenantUuid: string,
+  livemode: boolean,
+  deliveryUuid: string,
+): Promise<ListedDeliveryRow | null> {
+  const branches = DELIVERY_STATES.map((state) => {
+    const { columns, from, id, where } = SOURCES[state];
+    const pruned = state === "delivered" ? " and t.id >= $4" : "";
+    return `select ${columns} from ${from}
+      where t.tenant_id = $1 and ${id} = $3${pruned} and ${where} and ${MODE} = $2`;
+  });
+  const { rows } = await db.query<ListedDeliveryRow>({
+    name: "select_delivery",
+    text: `select t.*, e.type as event_type, e.reference, e.sender_id
+      from (${branches.join("\nunion all\n")}) t
+      left join lateral (select type, reference, sender_id from event e where ${EVENT_OF_ROW}) e on true`,
+    values: [tenantUuid, livemode, deliveryUuid, attemptsFrom(deliveryUuid)],
+  });
+  return rows[0] ?? null;
+}
+
+export interface AttemptRow {
+  id: string;
+  number: number;
+  trigger: string;
+  started_at: Date;
+  next_attempt_at: Date | null;
+  duration_ms: number;
+  dns_ms: number | null;
+  connect_ms: number | null;
+  tls_ms: number | null;
+  first_byte_ms: number | null;
+  body_length: number;
+  webhook_version: number;
+  response_status: number | null;
+  ends_delivery: boolean;
+  response_truncated: boolean;
+  outcome: string;
+  outcome_code: string | null;
+  url: string;
+  address: string | null;
+  body_hash: Buffer | null;
+  response_headers: string | null;
+  response_body: Buffer | null;
+}
+
+/** The attempts of one delivery in their order, by index attempt_delivery. */
+export async function selectAttempts(db: Executor, tenantUuid: string, deliveryUuid: string): Promise<AttemptRow[]> {
+  const { rows } = await db.query<AttemptRow>({
+    name: "select_attempts",
+    text: `select id, number, trigger, started_at, next_attempt_at, duration_ms, dns_ms, connect_ms, tls_ms,
+        first_byte_ms, body_length, webhook_version, response_status, ends_delivery, response_truncated, outcome,
+        outcome_code, url, address, body_hash, response_headers, response_body
+      from attempt
+      where tenant_id = $1 and delivery_id = $2 and id >= $3
+      order by started_at, id`,
+    values: [tenantUuid, deliveryUuid, attemptsFrom(deliveryUuid)],
+  });
+  return rows;
+}
+
+/** What a webhook says now and said in the versions that its attempts used; by primary keys. */
+export async function selectConfigurations(
+  db: Executor,
+  tenantUuid: string,
+  webhookUuid: string,
+  versions: readonly number[],
+): Promise<{ version: number; configuration: StoredConfiguration; is_current: boolean; status: string }[]> {
+  const { rows } = await db.query<{
+    version: number;
+    configuration: StoredConfiguration;
+    is_current: boolean;
+    status: string;
+  }>({
+    name: "select_configurations_of_attempts",
+    text: `select v.version, v.configuration, v.version = w.version as is_current, w.status
+      from webhook w
+      join webhook_version v on v.tenant_id = w.tenant_id and v.webhook_id = w.id
+      where w.tenant_id = $1 and w.id = $2 and (v.version = w.version or v.version = any ($3))`,
+    values: [tenantUuid, webhookUuid, versions],
+  });
+  return rows;
+}
+
+/**
+ * Where the attempts of a delivery begin: attempts are partitioned by their own time, which is never before the
+ * delivery's, but may be given by a node whose idea of time lags. Partitions are days, so an hour costs nothing.
+ */
+function attemptsFrom(deliveryUuid: string): string {
+  return lowestUuid(Math.max(0, millisecondsOfUuid(deliveryUuid) - 3_600_000));
 }

@@ -1,0 +1,19 @@
+// How the command speaks: plain lines, colour only on a terminal that wants it, errors to standard error.
+import { styleText } from "node:util";
+
+const hasColour = (stream: NodeJS.WriteStream): boolean =>
+  stream.isTTY === true && process.env.NO_COLOR === undefined && process.env.TERM !== "dumb";
+
+export function say(line = ""): void {
+  process.stdout.write(`${line}\n`);
+}
+
+export function bold(text: string): string {
+  return hasColour(process.stdout) ? styleText("bold", text) : text;
+}
+
+/** One refusal: its stable code and what to do. */
+export function fail(code: string, message: string): void {
+  const label = hasColour(process.stderr) ? styleText("red", code) : code;
+  process.stderr.write(`${label}: ${message}\n`);
+}

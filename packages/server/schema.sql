@@ -1,0 +1,536 @@
+-- The schema that the migrations make, read back from the catalogue. Generated: node scripts/schema.mjs --write
+-- History partitions (event_c90, event_c90_20261123, …) come and go with time and are left out.
+
+create sequence delivery_seq as bigint increment by 1 cache 1;
+
+create table api_key (
+  tenant_id uuid not null,
+  id uuid not null,
+  created_at timestamp with time zone not null,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  config_version bigint not null,
+  webhook_id uuid,
+  capture_limit_per_second integer,
+  livemode boolean not null,
+  key_hash bytea not null,
+  name text not null,
+  last_characters text not null,
+  company_id text,
+  scopes text[] not null,
+  allowed_ips text[],
+  constraint api_key_pkey PRIMARY KEY (tenant_id, id),
+  constraint api_key_capture_limit_per_second_check CHECK ((capture_limit_per_second > 0)),
+  constraint api_key_key_hash_check CHECK ((octet_length(key_hash) = 32))
+);
+CREATE UNIQUE INDEX api_key_hash ON api_key USING btree (key_hash);
+alter table api_key enable row level security;
+alter table api_key force row level security;
+create policy engine on api_key as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy holder on api_key as permissive for select to posthorn_api
+  using ((key_hash = ( SELECT decode(NULLIF(current_setting('posthorn.key_hash'::text, true), ''::text), 'hex'::text) AS decode)));
+create policy tenant on api_key as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table attempt (
+  tenant_id uuid not null,
+  id uuid not null,
+  delivery_id uuid not null,
+  event_id uuid not null,
+  webhook_id uuid not null,
+  started_at timestamp with time zone not null,
+  next_attempt_at timestamp with time zone,
+  duration_ms integer not null,
+  dns_ms integer,
+  connect_ms integer,
+  tls_ms integer,
+  first_byte_ms integer,
+  body_length integer not null,
+  webhook_version integer not null,
+  retention_class smallint not null,
+  number smallint not null,
+  response_status smallint,
+  ends_delivery boolean not null,
+  replayed boolean not null,
+  response_truncated boolean not null default false,
+  trigger text not null,
+  outcome text not null,
+  outcome_code text,
+  url text not null,
+  address text,
+  body_hash bytea,
+  response_headers text,
+  response_body bytea,
+  constraint attempt_pkey PRIMARY KEY (tenant_id, retention_class, id),
+  constraint attempt_trigger_check CHECK ((trigger = ANY (ARRAY['initial'::text, 'retry'::text, 'manual'::text, 'replay'::text])))
+) partition by LIST (retention_class);
+CREATE INDEX attempt_delivered ON attempt USING btree (tenant_id, webhook_id, delivery_id) WHERE (ends_delivery AND (outcome = 'delivered'::text));
+CREATE INDEX attempt_delivery ON attempt USING btree (tenant_id, delivery_id);
+CREATE INDEX attempt_replayed ON attempt USING btree (tenant_id, event_id) WHERE replayed;
+alter table attempt enable row level security;
+alter table attempt force row level security;
+create policy engine on attempt as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on attempt as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table audit_entry (
+  tenant_id uuid not null,
+  id uuid not null,
+  at timestamp with time zone not null,
+  actor text not null,
+  action text not null,
+  object_type text not null,
+  object_id text not null,
+  request_id text,
+  change json,
+  constraint audit_entry_pkey PRIMARY KEY (tenant_id, id)
+);
+alter table audit_entry enable row level security;
+alter table audit_entry force row level security;
+create policy engine on audit_entry as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on audit_entry as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table batch (
+  tenant_id uuid not null,
+  id uuid not null,
+  webhook_id uuid not null,
+  created_at timestamp with time zone not null,
+  lane smallint not null,
+  member_ids uuid[] not null,
+  constraint batch_pkey PRIMARY KEY (tenant_id, id)
+);
+CREATE INDEX batch_lane ON batch USING btree (lane, webhook_id);
+alter table batch enable row level security;
+alter table batch force row level security;
+create policy engine on batch as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+
+create table cancelled_delivery (
+  tenant_id uuid not null,
+  id uuid not null,
+  event_id uuid not null,
+  webhook_id uuid not null,
+  cancelled_at timestamp with time zone not null,
+  webhook_version integer not null,
+  retention_class smallint not null,
+  attempt_count smallint not null,
+  replayed boolean not null,
+  reason text not null,
+  constraint cancelled_delivery_pkey PRIMARY KEY (tenant_id, retention_class, id),
+  constraint cancelled_delivery_reason_check CHECK ((reason = ANY (ARRAY['webhook_deleted'::text, 'requested'::text, 'superseded'::text])))
+) partition by LIST (retention_class);
+CREATE INDEX cancelled_delivery_replayed ON cancelled_delivery USING btree (tenant_id, event_id) WHERE replayed;
+CREATE INDEX cancelled_delivery_webhook ON cancelled_delivery USING btree (tenant_id, webhook_id, id);
+alter table cancelled_delivery enable row level security;
+alter table cancelled_delivery force row level security;
+create policy engine on cancelled_delivery as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on cancelled_delivery as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table company (
+  tenant_id uuid not null,
+  created_at timestamp with time zone not null,
+  config_version bigint not null,
+  id text not null,
+  name text not null,
+  constraint company_pkey PRIMARY KEY (tenant_id, id)
+);
+alter table company enable row level security;
+alter table company force row level security;
+create policy engine on company as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on company as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table config_version (
+  only_row boolean not null default true,
+  version bigint not null,
+  constraint config_version_pkey PRIMARY KEY (only_row),
+  constraint config_version_only_row_check CHECK (only_row)
+);
+
+create table dead_letter (
+  tenant_id uuid not null,
+  id uuid not null,
+  event_id uuid not null,
+  webhook_id uuid not null,
+  seq bigint not null,
+  dead_at timestamp with time zone not null,
+  webhook_version integer not null,
+  retention_class smallint not null,
+  lane smallint not null,
+  attempt_count smallint not null,
+  replayed boolean not null,
+  reason text not null,
+  ordering_key text,
+  constraint dead_letter_pkey PRIMARY KEY (tenant_id, retention_class, id),
+  constraint dead_letter_reason_check CHECK ((reason = ANY (ARRAY['attempts_exhausted'::text, 'endpoint_gone'::text, 'webhook_disabled'::text, 'rejected_permanently'::text, 'expired'::text])))
+) partition by LIST (retention_class);
+CREATE INDEX dead_letter_replayed ON dead_letter USING btree (tenant_id, event_id) WHERE replayed;
+CREATE INDEX dead_letter_webhook ON dead_letter USING btree (tenant_id, webhook_id, id);
+alter table dead_letter enable row level security;
+alter table dead_letter force row level security;
+create policy engine on dead_letter as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on dead_letter as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table delivery (
+  tenant_id uuid not null,
+  id uuid not null,
+  event_id uuid not null,
+  webhook_id uuid not null,
+  batch_id uuid,
+  seq bigint not null,
+  due_at timestamp with time zone not null,
+  webhook_version integer not null,
+  retention_class smallint not null,
+  lane smallint not null,
+  attempt_count smallint not null default 0,
+  policy_attempt_base smallint not null default 0,
+  handoff boolean not null default false,
+  replayed boolean not null default false,
+  next_trigger text not null default 'initial'::text,
+  held_reason text,
+  ordering_key text,
+  constraint delivery_pkey PRIMARY KEY (tenant_id, id),
+  constraint delivery_check CHECK (((held_reason IS NULL) = (due_at < 'infinity'::timestamp with time zone))),
+  constraint delivery_held_reason_check CHECK ((held_reason = ANY (ARRAY['paused'::text, 'breaker_open'::text, 'transformation_failed'::text, 'key_parked'::text]))),
+  constraint delivery_next_trigger_check CHECK ((next_trigger = ANY (ARRAY['initial'::text, 'retry'::text, 'manual'::text, 'replay'::text])))
+) with (autovacuum_enabled=off, fillfactor=80, vacuum_truncate=off);
+CREATE INDEX delivery_due ON delivery USING btree (lane, webhook_id, due_at);
+CREATE INDEX delivery_handoff ON delivery USING btree (lane, seq) WHERE handoff;
+CREATE INDEX delivery_replayed ON delivery USING btree (tenant_id, event_id) WHERE replayed;
+alter table delivery enable row level security;
+alter table delivery force row level security;
+create policy engine on delivery as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on delivery as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table event (
+  tenant_id uuid not null,
+  id uuid not null,
+  config_version bigint not null,
+  delivery_count integer not null,
+  retention_class smallint not null,
+  livemode boolean not null,
+  has_long_number boolean not null,
+  erased_at timestamp with time zone,
+  type text not null,
+  sender_id text,
+  sent_timestamp text,
+  reference text,
+  ordering_key text,
+  data bytea not null,
+  context bytea,
+  constraint event_pkey PRIMARY KEY (tenant_id, retention_class, id)
+) partition by LIST (retention_class);
+CREATE INDEX event_reference ON event USING btree (tenant_id, reference, id) WHERE (reference IS NOT NULL);
+CREATE INDEX event_sender_id ON event USING btree (tenant_id, sender_id) WHERE (sender_id IS NOT NULL);
+CREATE INDEX event_type_time ON event USING btree (tenant_id, type, id);
+alter table event enable row level security;
+alter table event force row level security;
+create policy engine on event as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on event as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table event_key (
+  tenant_id uuid not null,
+  event_id uuid not null,
+  expires_at timestamp with time zone not null,
+  retention_class smallint not null,
+  livemode boolean not null,
+  kind text not null,
+  key text not null,
+  request_hash bytea not null,
+  constraint event_key_pkey PRIMARY KEY (tenant_id, key, kind, livemode),
+  constraint event_key_kind_check CHECK ((kind = ANY (ARRAY['key'::text, 'id'::text])))
+) partition by HASH (tenant_id, key);
+alter table event_key enable row level security;
+alter table event_key force row level security;
+create policy engine on event_key as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+
+create table event_key_0 partition of event_key FOR VALUES WITH (modulus 16, remainder 0);
+
+create table event_key_1 partition of event_key FOR VALUES WITH (modulus 16, remainder 1);
+
+create table event_key_10 partition of event_key FOR VALUES WITH (modulus 16, remainder 10);
+
+create table event_key_11 partition of event_key FOR VALUES WITH (modulus 16, remainder 11);
+
+create table event_key_12 partition of event_key FOR VALUES WITH (modulus 16, remainder 12);
+
+create table event_key_13 partition of event_key FOR VALUES WITH (modulus 16, remainder 13);
+
+create table event_key_14 partition of event_key FOR VALUES WITH (modulus 16, remainder 14);
+
+create table event_key_15 partition of event_key FOR VALUES WITH (modulus 16, remainder 15);
+
+create table event_key_2 partition of event_key FOR VALUES WITH (modulus 16, remainder 2);
+
+create table event_key_3 partition of event_key FOR VALUES WITH (modulus 16, remainder 3);
+
+create table event_key_4 partition of event_key FOR VALUES WITH (modulus 16, remainder 4);
+
+create table event_key_5 partition of event_key FOR VALUES WITH (modulus 16, remainder 5);
+
+create table event_key_6 partition of event_key FOR VALUES WITH (modulus 16, remainder 6);
+
+create table event_key_7 partition of event_key FOR VALUES WITH (modulus 16, remainder 7);
+
+create table event_key_8 partition of event_key FOR VALUES WITH (modulus 16, remainder 8);
+
+create table event_key_9 partition of event_key FOR VALUES WITH (modulus 16, remainder 9);
+
+create table event_type (
+  tenant_id uuid not null,
+  created_at timestamp with time zone not null,
+  config_version bigint not null,
+  retention_class smallint,
+  name text not null,
+  description text not null,
+  reference_path text[],
+  schema json,
+  example json,
+  constraint event_type_pkey PRIMARY KEY (tenant_id, name),
+  constraint event_type_retention_class_check CHECK ((retention_class = ANY (ARRAY[7, 30, 90, 400, 3650])))
+);
+alter table event_type enable row level security;
+alter table event_type force row level security;
+create policy engine on event_type as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on event_type as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table fan_out (
+  tenant_id uuid not null,
+  id uuid not null,
+  config_version bigint not null,
+  seq bigint not null,
+  next_index integer not null default 0,
+  retention_class smallint not null,
+  lane smallint not null,
+  webhook_ids uuid[] not null,
+  webhook_versions integer[] not null,
+  webhook_lanes smallint[] not null,
+  ordering_key text,
+  constraint fan_out_pkey PRIMARY KEY (tenant_id, id)
+);
+CREATE INDEX fan_out_lane ON fan_out USING btree (lane);
+alter table fan_out enable row level security;
+alter table fan_out force row level security;
+create policy engine on fan_out as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+
+create table lane (
+  id smallint not null,
+  node_id uuid,
+  epoch bigint not null default 0,
+  constraint lane_pkey PRIMARY KEY (id),
+  constraint lane_id_check CHECK (((id >= 0) AND (id <= 255)))
+) with (fillfactor=50);
+
+create table node (
+  id uuid not null,
+  incarnation bigint not null,
+  beat bigint not null default 0,
+  started_at timestamp with time zone not null,
+  beat_at timestamp with time zone not null,
+  process_id integer not null,
+  alive boolean not null,
+  version text not null,
+  host text not null,
+  constraint node_pkey PRIMARY KEY (id)
+) with (fillfactor=50);
+
+create table schema_migration (
+  name text not null,
+  checksum text not null,
+  applied_at timestamp with time zone not null default now(),
+  constraint schema_migration_pkey PRIMARY KEY (name)
+);
+
+create table secret (
+  tenant_id uuid not null,
+  id uuid not null,
+  webhook_id uuid not null,
+  created_at timestamp with time zone not null,
+  valid_until_at timestamp with time zone,
+  config_version bigint not null,
+  purpose text not null,
+  ciphertext text not null,
+  constraint secret_pkey PRIMARY KEY (tenant_id, id),
+  constraint secret_ciphertext_check CHECK ((ciphertext ~~ 'v1.%'::text)),
+  constraint secret_purpose_check CHECK ((purpose = 'signing'::text))
+);
+CREATE INDEX secret_webhook ON secret USING btree (tenant_id, webhook_id);
+alter table secret enable row level security;
+alter table secret force row level security;
+create policy engine on secret as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on secret as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table tenant (
+  id uuid not null,
+  created_at timestamp with time zone not null,
+  config_version bigint not null,
+  capture_limit_per_second integer,
+  retention_class smallint not null default 90,
+  unknown_event_types text not null default 'refused'::text,
+  name text not null,
+  constraint tenant_pkey PRIMARY KEY (id),
+  constraint tenant_name_key UNIQUE (name),
+  constraint tenant_capture_limit_per_second_check CHECK ((capture_limit_per_second > 0)),
+  constraint tenant_retention_class_check CHECK ((retention_class = ANY (ARRAY[7, 30, 90, 400, 3650]))),
+  constraint tenant_unknown_event_types_check CHECK ((unknown_event_types = ANY (ARRAY['refused'::text, 'open'::text])))
+);
+alter table tenant enable row level security;
+alter table tenant force row level security;
+create policy engine on tenant as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on tenant as permissive for select to posthorn_api
+  using ((id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table tenant_key (
+  tenant_id uuid not null,
+  id uuid not null,
+  created_at timestamp with time zone not null,
+  retired_at timestamp with time zone,
+  wrapped_key text not null,
+  constraint tenant_key_pkey PRIMARY KEY (tenant_id, id),
+  constraint tenant_key_wrapped_key_check CHECK ((wrapped_key ~~ 'v1.%'::text))
+);
+alter table tenant_key enable row level security;
+alter table tenant_key force row level security;
+create policy engine on tenant_key as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on tenant_key as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table webhook (
+  tenant_id uuid not null,
+  id uuid not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  disabled_at timestamp with time zone,
+  deleted_at timestamp with time zone,
+  config_version bigint not null,
+  version integer not null,
+  lane smallint not null,
+  livemode boolean not null,
+  status text not null,
+  disabled_reason text,
+  configuration json not null,
+  constraint webhook_pkey PRIMARY KEY (tenant_id, id),
+  constraint webhook_check CHECK (((status = 'disabled'::text) = (disabled_reason IS NOT NULL))),
+  constraint webhook_check1 CHECK (((status = 'deleted'::text) = (deleted_at IS NOT NULL))),
+  constraint webhook_disabled_reason_check CHECK ((disabled_reason = ANY (ARRAY['owner'::text, 'endpoint_gone'::text, 'health'::text]))),
+  constraint webhook_lane_check CHECK (((lane >= 0) AND (lane <= 255))),
+  constraint webhook_status_check CHECK ((status = ANY (ARRAY['enabled'::text, 'paused'::text, 'disabled'::text, 'deleted'::text]))),
+  constraint webhook_version_check CHECK ((version > 0))
+);
+CREATE INDEX webhook_config_version ON webhook USING btree (config_version);
+alter table webhook enable row level security;
+alter table webhook force row level security;
+create policy engine on webhook as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on webhook as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table webhook_version (
+  tenant_id uuid not null,
+  webhook_id uuid not null,
+  created_at timestamp with time zone not null,
+  from_config_version bigint not null,
+  to_config_version bigint,
+  version integer not null,
+  created_by text not null,
+  configuration json not null,
+  constraint webhook_version_pkey PRIMARY KEY (tenant_id, webhook_id, version)
+);
+alter table webhook_version enable row level security;
+alter table webhook_version force row level security;
+create policy engine on webhook_version as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on webhook_version as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+grant delete, insert, select, update on api_key to posthorn_api;
+grant delete, insert, select, update on api_key to posthorn_engine;
+grant insert, select on attempt to posthorn_api;
+grant insert, select on attempt to posthorn_engine;
+grant insert, select on audit_entry to posthorn_api;
+grant insert, select on audit_entry to posthorn_engine;
+grant delete, insert, select, update on batch to posthorn_engine;
+grant insert, select on cancelled_delivery to posthorn_api;
+grant insert, select on cancelled_delivery to posthorn_engine;
+grant delete, insert, select, update on company to posthorn_api;
+grant delete, insert, select, update on company to posthorn_engine;
+grant select, update on config_version to posthorn_api;
+grant delete, insert, select, update on config_version to posthorn_engine;
+grant delete, insert, select on dead_letter to posthorn_api;
+grant delete, insert, select on dead_letter to posthorn_engine;
+grant delete, insert, select, update on delivery to posthorn_api;
+grant delete, insert, select, update on delivery to posthorn_engine;
+grant usage on sequence delivery_seq to posthorn_api;
+grant usage on sequence delivery_seq to posthorn_engine;
+grant insert, select, update on event to posthorn_api;
+grant insert, select, update on event to posthorn_engine;
+grant delete, insert, select, update on event_key to posthorn_engine;
+grant delete, insert, select, update on event_type to posthorn_api;
+grant delete, insert, select, update on event_type to posthorn_engine;
+grant delete, insert, select, update on fan_out to posthorn_engine;
+grant select on lane to posthorn_api;
+grant delete, insert, select, update on lane to posthorn_engine;
+grant select on node to posthorn_api;
+grant delete, insert, select, update on node to posthorn_engine;
+grant delete, insert, select, update on secret to posthorn_api;
+grant delete, insert, select, update on secret to posthorn_engine;
+grant select on tenant to posthorn_api;
+grant delete, insert, select, update on tenant to posthorn_engine;
+grant delete, insert, select, update on tenant_key to posthorn_api;
+grant delete, insert, select, update on tenant_key to posthorn_engine;
+grant delete, insert, select, update on webhook to posthorn_api;
+grant delete, insert, select, update on webhook to posthorn_engine;
+grant delete, insert, select, update on webhook_version to posthorn_api;
+grant delete, insert, select, update on webhook_version to posthorn_engine;

@@ -1,0 +1,196 @@
+// Reading back what happened: events with their deliveries, deliveries with their attempts, one by one and as lists.
+// Everything under row-level security in one short transaction; must never change a row.
+import { idFromUuid, parseId, SENDER_ID_PATTERN, uuidFromBytes } from "@posthorn/contract";
+import type pg from "pg";
+import type { Clock } from "../../lib/clock.ts";
+import type { RetryPolicySetting } from "../../storage/configuration.ts";
+import { asTenant, type Executor } from "../../storage/pools.ts";
+import { type IdSpan, readBackwards, spanOf, type TimeBounds } from "./bounds.ts";
+import {
+  type DeliveryFilter,
+  type DeliveryRow,
+  type DeliveryState,
+  DELIVERY_STATES,
+  type ListedDeliveryRow,
+  selectAttempts,
+  selectConfigurations,
+  selectDeliveries,
+  selectDeliveriesOfEvents,
+  selectDelivery,
+} from "./deliveries.sql.ts";
+import {
+  type EventFilter,
+  type EventHeadRow,
+  type EventRow,
+  selectEvent,
+  selectEventBySenderId,
+  selectEvents,
+} from "./events.sql.ts";
+import { attemptView, listedDeliveryView } from "./views.ts";
+
+/** Whose records: a tenant in one mode. */
+export interface Reader {
+  readonly tenantUuid: string;
+  readonly livemode: boolean;
+}
+
+/**
+ * The times of every attempt to come if all of them fail, milliseconds since 1970; the first is `nextAttemptAtMs`.
+ * deliver/retry-policy.ts has it; the policy is the webhook's own or null for the default.
+ */
+export type RetryTimes = (
+  policy: RetryPolicySetting | null,
+  deliveryBytes: Uint8Array,
+  attemptsMade: number,
+  nextAttemptAtMs: number,
+) => readonly number[];
+
+export interface RecordsOptions {
+  /** API role, under row-level security. */
+  readonly api: pg.Pool;
+  readonly clock: Clock;
+  readonly retryTimes: RetryTimes;
+}
+
+export interface EventQuery extends EventFilter, TimeBounds {
+  readonly cursorUuid: string;
+}
+
+export interface DeliveryQuery extends TimeBounds {
+  readonly states: readonly DeliveryState[];
+  readonly webhookUuid: string | null;
+  readonly type: EventFilter["type"];
+  readonly reference: string | null;
+  /** As receivers see it, or `evt_…`. */
+  readonly eventId: string | null;
+  readonly cursorUuid: string;
+}
+
+/** How many deliveries an event shows by itself; the others are in the list of deliveries. */
+const DELIVERIES_SHOWN = 100;
+/** Events that share a business number: a document lives through dozens, not thousands. */
+const EVENTS_OF_REFERENCE = 5_000;
+
+export class Records {
+  readonly #options: RecordsOptions;
+
+  constructor(options: RecordsOptions) {
+    this.#options = options;
+  }
+
+  /** An event by `evt_…` or by its sender's id, with its newest hundred deliveries; null when there is none. */
+  async event(reader: Reader, id: string): Promise<{ event: EventRow; deliveries: DeliveryRow[] } | null> {
+    return this.#read(reader, async (db) => {
+      const event = await findEvent(db, reader, id);
+      if (event === null) return null;
+      const filter = { states: DELIVERY_STATES, webhookUuid: null };
+      const span = this.#span({ fromMs: null, toMs: null });
+      const keys = [{ uuid: event.id, retentionClass: event.retention_class }];
+      const deliveries = await selectDeliveriesOfEvents(db, reader.tenantUuid, keys, filter, span, DELIVERIES_SHOWN);
+      return { event, deliveries };
+    });
+  }
+
+  /** Up to `limit` events, newest first, without their payloads. */
+  async events(reader: Reader, query: EventQuery, limit: number): Promise<EventHeadRow[]> {
+    const span = this.#span(query, query.cursorUuid);
+    return this.#read(reader, (db) =>
+      readBackwards(span, limit, (part, count) =>
+        selectEvents(db, reader.tenantUuid, reader.livemode, query, part, count),
+      ),
+    );
+  }
+
+  /** Up to `limit` deliveries in any of the states, newest first. */
+  async deliveries(reader: Reader, query: DeliveryQuery, limit: number): Promise<ListedDeliveryRow[]> {
+    const span = this.#span(query, query.cursorUuid);
+    return this.#read(reader, (db) =>
+      query.eventId === null && query.reference === null
+        ? readBackwards(span, limit, (part, count) =>
+            selectDeliveries(db, reader.tenantUuid, reader.livemode, query, part, count),
+          )
+        : this.#deliveriesOfEvents(db, reader, query, span, limit),
+    );
+  }
+
+  /** A delivery with all its attempts and, while it is pending, the real times of those to come; null when absent. */
+  async delivery(reader: Reader, deliveryUuid: string): Promise<Record<string, unknown> | null> {
+    return this.#read(reader, async (db) => {
+      const { tenantUuid, livemode } = reader;
+      const delivery = await selectDelivery(db, tenantUuid, livemode, deliveryUuid);
+      if (delivery === null) return null;
+      const attempts = await selectAttempts(db, tenantUuid, deliveryUuid);
+      const used = [...new Set(attempts.map((attempt) => attempt.webhook_version))];
+      const configurations = await selectConfigurations(db, tenantUuid, delivery.webhook_id, used);
+      const byVersion = new Map(configurations.map((each) => [each.version, each.configuration]));
+      const current = configurations.find((each) => each.is_current);
+      return {
+        ...listedDeliveryView(delivery),
+        ...this.#nextAttempts(delivery, current?.configuration.retryPolicy ?? null),
+        attempts: attempts.map((attempt) => attemptView(attempt, delivery, byVersion.get(attempt.webhook_version))),
+      };
+    });
+  }
+
+  #nextAttempts(delivery: DeliveryRow, policy: RetryPolicySetting | null): { nextAttempts?: string[] } {
+    if (delivery.state !== "pending" || delivery.at === null) return {};
+    const bytes = parseId("delivery", idFromUuid("delivery", delivery.id)) as Uint8Array;
+    const made = delivery.attempt_count - delivery.policy_attempt_base;
+    const times = this.#options.retryTimes(policy, bytes, made, delivery.at.getTime());
+    return { nextAttempts: times.map((ms) => new Date(ms).toISOString()) };
+  }
+
+  async #deliveriesOfEvents(
+    db: Executor,
+    reader: Reader,
+    query: DeliveryQuery,
+    span: IdSpan,
+    limit: number,
+  ): Promise<ListedDeliveryRow[]> {
+    const events = await this.#eventsNamed(db, reader, query);
+    const byId = new Map(events.map((event) => [event.id, event]));
+    const keys = events.map((event) => ({ uuid: event.id, retentionClass: event.retention_class }));
+    const rows = await selectDeliveriesOfEvents(db, reader.tenantUuid, keys, query, span, limit);
+    return rows.map((row) => {
+      const event = byId.get(row.event_id) as EventHeadRow;
+      return { ...row, event_type: event.type, reference: event.reference, sender_id: event.sender_id };
+    });
+  }
+
+  /** The events that a filter by id or business number means, of the type asked for. */
+  async #eventsNamed(db: Executor, reader: Reader, query: DeliveryQuery): Promise<EventHeadRow[]> {
+    const { tenantUuid, livemode } = reader;
+    if (query.eventId === null) {
+      // Not bounded by the times asked for: those are the deliveries', and a replay is later than its event.
+      const span = this.#span({ fromMs: null, toMs: null });
+      const filter = { type: query.type, reference: query.reference };
+      return selectEvents(db, tenantUuid, livemode, filter, span, EVENTS_OF_REFERENCE);
+    }
+    const event = await findEvent(db, reader, query.eventId);
+    if (event === null || (query.reference !== null && event.reference !== query.reference)) return [];
+    return query.type === null || matchesType(query.type, event.type) ? [event] : [];
+  }
+
+  #span(bounds: TimeBounds, cursorUuid = "ffffffff-ffff-ffff-ffff-ffffffffffff"): IdSpan {
+    return spanOf(bounds, cursorUuid, this.#options.clock.nowMs());
+  }
+
+  #read<Result>(reader: Reader, work: (db: Executor) => Promise<Result>): Promise<Result> {
+    return asTenant(this.#options.api, reader.tenantUuid, work);
+  }
+}
+
+/** An event by our id, else by the sender's. */
+export async function findEvent(db: Executor, reader: Reader, id: string): Promise<EventRow | null> {
+  const { tenantUuid, livemode } = reader;
+  const bytes = parseId("event", id);
+  if (bytes !== null) {
+    const event = await selectEvent(db, tenantUuid, livemode, uuidFromBytes(bytes));
+    if (event !== null) return event;
+  }
+  return SENDER_ID_PATTERN.test(id) ? selectEventBySenderId(db, tenantUuid, livemode, id) : null;
+}
+
+function matchesType(wanted: { readonly text: string; readonly isPrefix: boolean }, type: string): boolean {
+  return wanted.isPrefix ? type.startsWith(wanted.text) : type === wanted.text;
+}

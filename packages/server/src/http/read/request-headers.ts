@@ -1,0 +1,50 @@
+// The headers of a request that was sent, made again from the version that it used: names as sent, secret values and
+// signatures masked. Must never need a secret; a test holds it against what deliver really sends.
+import {
+  ATTEMPT_HEADER,
+  DELIVERY_HEADER,
+  EVENT_HEADER,
+  SIGNATURE_HEADER,
+  WEBHOOK_ID_HEADER,
+  WEBHOOK_SIGNATURE_HEADER,
+  WEBHOOK_TIMESTAMP_HEADER,
+} from "@posthorn/contract";
+import { MASK, maskHeaders } from "../../lib/masking.ts";
+import type { StoredConfiguration } from "../../manage/webhook-configuration.ts";
+
+export interface SentAttempt {
+  /** What the receiver saw as `webhook-id`. */
+  readonly publicEventId: string;
+  readonly eventType: string;
+  readonly deliveryId: string;
+  readonly number: number;
+  readonly startedAtMs: number;
+}
+
+/** Header names and shown values, in the order in which they were sent. */
+export function sentHeaders(configuration: StoredConfiguration, attempt: SentAttempt): Record<string, string> {
+  return {
+    "content-type": "application/json",
+    ...maskHeaders(configuration.headers ?? {}),
+    [EVENT_HEADER]: attempt.eventType,
+    [DELIVERY_HEADER]: attempt.deliveryId,
+    [ATTEMPT_HEADER]: String(attempt.number),
+    [SIGNATURE_HEADER]: `sha256=${MASK}`,
+    [WEBHOOK_ID_HEADER]: attempt.publicEventId,
+    [WEBHOOK_TIMESTAMP_HEADER]: String(Math.floor(attempt.startedAtMs / 1_000)),
+    [WEBHOOK_SIGNATURE_HEADER]: `v1,${MASK}`,
+  };
+}
+
+/** A receiver's headers from the lines they are kept in; a name sent twice has its values joined, cookies are masked. */
+export function receivedHeaders(lines: string | null): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const line of (lines ?? "").split("\n")) {
+    const colon = line.indexOf(": ");
+    if (colon < 1) continue;
+    const name = line.slice(0, colon).toLowerCase();
+    const value = name === "set-cookie" ? MASK : line.slice(colon + 2);
+    headers[name] = headers[name] === undefined || value === MASK ? value : `${headers[name]}, ${value}`;
+  }
+  return headers;
+}

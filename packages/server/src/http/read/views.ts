@@ -1,0 +1,120 @@
+// Events, deliveries and attempts as everybody sees them. Pure: rows in, published names out.
+import { idFromUuid } from "@posthorn/contract";
+import type { StoredConfiguration } from "../../manage/webhook-configuration.ts";
+import { bodyExcerpt } from "./body-excerpt.ts";
+import { millisecondsOfUuid } from "./bounds.ts";
+import type { AttemptRow, DeliveryRow, ListedDeliveryRow } from "./deliveries.sql.ts";
+import type { EventHeadRow } from "./events.sql.ts";
+import { receivedHeaders, sentHeaders } from "./request-headers.ts";
+
+/** What receivers see as the event's id: the sender's own, or ours. */
+export function publicEventId(event: { readonly id: string; readonly sender_id: string | null }): string {
+  return event.sender_id ?? idFromUuid("event", event.id);
+}
+
+/** An event without its payload. */
+export function eventHeadView(event: EventHeadRow): Record<string, unknown> {
+  const receivedAt = new Date(millisecondsOfUuid(event.id)).toISOString();
+  return {
+    id: publicEventId(event),
+    // Only this one is for ever: a sender may use an id again after the idempotency window.
+    ...(event.sender_id === null ? {} : { recordId: idFromUuid("event", event.id) }),
+    event: event.type,
+    timestamp: event.sent_timestamp ?? receivedAt,
+    livemode: event.livemode,
+    api_version: "v1",
+    reference: event.reference,
+    orderingKey: event.ordering_key,
+    receivedAt,
+    deliveryCount: event.delivery_count,
+    ...(event.erased_at === null ? {} : { erasedAt: event.erased_at.toISOString() }),
+  };
+}
+
+/** A delivery's own part, without its event. */
+export function deliveryView(row: DeliveryRow): Record<string, unknown> {
+  const at = row.at?.toISOString() ?? null;
+  return {
+    id: idFromUuid("delivery", row.id),
+    webhookId: idFromUuid("webhook", row.webhook_id),
+    state: row.state,
+    attemptCount: row.attempt_count,
+    webhookVersion: row.webhook_version,
+    replayed: row.replayed,
+    createdAt: new Date(millisecondsOfUuid(row.id)).toISOString(),
+    ...stateView(row, at),
+  };
+}
+
+function stateView(row: DeliveryRow, at: string | null): Record<string, unknown> {
+  switch (row.state) {
+    case "pending":
+      return { nextAttemptAt: at, ...(row.reason === null ? {} : { heldReason: row.reason }) };
+    case "delivered":
+      return { nextAttemptAt: null, deliveredAt: at };
+    case "dead_letter":
+      return { nextAttemptAt: null, deadAt: at, deadReason: row.reason };
+    case "cancelled":
+      return { nextAttemptAt: null, cancelledAt: at, cancelledReason: row.reason };
+    default:
+      return row.state satisfies never;
+  }
+}
+
+/** A delivery with the name of its event. */
+export function listedDeliveryView(row: ListedDeliveryRow): Record<string, unknown> {
+  return {
+    ...deliveryView(row),
+    eventId: publicEventId({ id: row.event_id, sender_id: row.sender_id }),
+    event: row.event_type,
+    reference: row.reference,
+  };
+}
+
+/** One attempt of a delivery; `configuration` is of the version that it used, absent when that is not kept. */
+export function attemptView(
+  row: AttemptRow,
+  delivery: ListedDeliveryRow,
+  configuration: StoredConfiguration | undefined,
+): Record<string, unknown> {
+  const sent = {
+    publicEventId: publicEventId({ id: delivery.event_id, sender_id: delivery.sender_id }),
+    eventType: delivery.event_type,
+    deliveryId: idFromUuid("delivery", delivery.id),
+    number: row.number,
+    startedAtMs: row.started_at.getTime(),
+  };
+  return {
+    id: idFromUuid("attempt", row.id),
+    number: row.number,
+    trigger: row.trigger,
+    startedAt: row.started_at.toISOString(),
+    durationMs: row.duration_ms,
+    timings: { dnsMs: row.dns_ms, connectMs: row.connect_ms, tlsMs: row.tls_ms, firstByteMs: row.first_byte_ms },
+    outcome: row.outcome,
+    outcomeCode: row.outcome_code,
+    endsDelivery: row.ends_delivery,
+    nextAttemptAt: row.next_attempt_at?.toISOString() ?? null,
+    webhookVersion: row.webhook_version,
+    address: row.address,
+    request: {
+      method: configuration?.method ?? "POST",
+      url: row.url,
+      headers: configuration === undefined ? null : sentHeaders(configuration, sent),
+      bodyLength: row.body_length,
+      bodySha256: row.body_hash?.toString("hex") ?? null,
+    },
+    response: responseView(row),
+  };
+}
+
+function responseView(row: AttemptRow): Record<string, unknown> | null {
+  if (row.response_status === null) return null;
+  const bytes = row.response_body ?? Buffer.alloc(0);
+  return {
+    status: row.response_status,
+    headers: receivedHeaders(row.response_headers),
+    ...bodyExcerpt(bytes, row.response_truncated),
+    bodyTruncated: row.response_truncated,
+  };
+}

@@ -1,0 +1,4 @@
+// The door of the server package, for the command line.
+export { readSettings, SETTINGS, type Settings as SettingsOfServe } from "./lib/settings.ts";
+export { type ServeRefusal, type ServeResult, serve, VERSION } from "./serve.ts";
+export { migrateOnly } from "./migrate-only.ts";
