@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { StartProblem } from "./install.mjs";
 
@@ -37,12 +37,12 @@ function packagesOf(root) {
   return JSON.parse(readText(join(root, "tsconfig.json"))).references.map(({ path }) => join(root, path));
 }
 
-/** Names, sizes and times: the times of a file may go back (git checkout, rsync), so "newer than" would not do. */
+/** Names, sizes and times, so that a copied tree stays built: the times of a file may go back (git checkout, rsync), so "newer than" would not do. */
 function fingerprint(root) {
   const hash = createHash("sha256");
   const note = (path) => {
     const stat = statSync(path);
-    hash.update(`${path}\0${stat.size}\0${stat.mtimeMs}\n`);
+    hash.update(`${relative(root, path)}\0${stat.size}\0${stat.mtimeMs}\n`);
   };
   for (const name of ["tsconfig.json", "tsconfig.base.json", "package-lock.json"]) note(join(root, name));
   for (const folder of packagesOf(root)) {

@@ -11,7 +11,7 @@ import { describeMachine, machineLine, waitForQuiet } from "./lib/machine.mjs";
 import { measure } from "./lib/measure.mjs";
 import { startPostgres } from "./lib/postgres.mjs";
 import { productIsBuilt, productSide } from "./lib/product-side.mjs";
-import { resultsTable, writeResultsBlock } from "./lib/report.mjs";
+import { disturbanceNote, resultsTable, writeResultsBlock } from "./lib/report.mjs";
 import { SCENARIOS } from "./lib/scenarios.mjs";
 import { summarise } from "./lib/summary.mjs";
 
@@ -23,7 +23,7 @@ const PUBLISHED_NAME = "end-to-end";
 const HELP = `npm run bench -- [options]
   --rounds N          pairs of measurements per scenario (5)
   --seconds S         length of one measurement (8)
-  --warm-up S         load before it that is not counted (2)
+  --warm-up S         load before it that is not counted (3)
   --only SIDE         bare or product
   --scenarios A,B     ${SCENARIOS.map(({ name }) => name).join(", ")}
   --name NAME         results/NAME.json and .svg; "${PUBLISHED_NAME}" (default) also fills the README
@@ -49,7 +49,7 @@ function readOptions() {
     options: {
       rounds: { type: "string", default: "5" },
       seconds: { type: "string", default: "8" },
-      "warm-up": { type: "string", default: "2" },
+      "warm-up": { type: "string", default: "3" },
       only: { type: "string" },
       scenarios: { type: "string" },
       name: { type: "string", default: PUBLISHED_NAME },
@@ -170,12 +170,12 @@ async function publish(results) {
   say(table);
   if (options.name !== PUBLISHED_NAME) return;
   const facts = `${results.startedAt.slice(0, 10)}, ${machineLine(results.machine)} ${options.rounds} rounds of ${options.measureMs / 1000} s after ${options.warmUpMs / 1000} s of warm-up; in brackets the least and the greatest.`;
-  const failed =
-    results.failures.length === 0
-      ? []
-      : [`${results.failures.length} measurements failed their checks and are not in the table.`];
+  const warnings = [disturbanceNote(results.summary)].filter((note) => note !== null);
+  if (results.failures.length > 0) {
+    warnings.push(`${results.failures.length} measurements failed their checks and are not in the table.`);
+  }
   const chart = "![Throughput, latency and CPU of Posthorn beside the bare loop](results/end-to-end.svg)";
-  await writeResultsBlock(join(BENCH_DIRECTORY, "README.md"), [facts, ...failed, table, chart].join("\n\n"));
+  await writeResultsBlock(join(BENCH_DIRECTORY, "README.md"), [facts, ...warnings, table, chart].join("\n\n"));
 }
 
 /** @param {string} line */

@@ -36,8 +36,7 @@ export function drawChart(summary, machine) {
     body += drawn.svg;
     y = drawn.endY + 26;
   }
-  const note = `Median of the rounds; thin lines run from the least to the greatest. ${machine}`;
-  const height = y + 16;
+  const height = y + 32;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" font-family="system-ui, 'DejaVu Sans', Arial, sans-serif" font-size="12">`,
     `<title>Posthorn beside the bare loop</title>`,
@@ -45,7 +44,8 @@ export function drawChart(summary, machine) {
     text(20, 28, "Posthorn beside the bare loop", { size: 17, weight: 600 }),
     legend(summary, 46),
     body,
-    text(20, y, note, { size: 11, fill: FAINT }),
+    text(20, y, "Bars: median of the rounds; thin lines: from the least to the greatest.", { size: 11, fill: FAINT }),
+    text(20, y + 15, machine, { size: 11, fill: FAINT }),
     "</svg>\n",
   ].join("\n");
 }

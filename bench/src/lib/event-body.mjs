@@ -34,10 +34,21 @@ export function eventTemplate(byteCount) {
   const missing = byteCount - Buffer.byteLength(eventJson(""));
   if (missing < 0)
     throw new RangeError(`an event has at least ${byteCount - missing} bytes, ${byteCount} were asked for`);
-  const note = "Paid by transfer, thank you. ".repeat(Math.ceil(missing / 29)).slice(0, missing);
+  const note = `Paid by transfer, thank you. Statement ${incompressibleText(missing)}`.slice(0, missing);
   const bytes = Buffer.from(eventJson(note));
   const sentAtOffset = bytes.indexOf(SENT_AT_NEEDLE) + SENT_AT_NAME.length;
   return { bytes, sentAtOffset, sequenceOffset: sentAtOffset + SENT_AT_DIGITS + SEQUENCE_NAME.length };
+}
+
+/** Always the same text, of the kind that a database's compression cannot shrink to nothing. @param {number} length */
+function incompressibleText(length) {
+  let state = 42;
+  let text = "";
+  while (text.length < length) {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    text += `${state.toString(36)} `;
+  }
+  return text;
 }
 
 /** @param {string} note */

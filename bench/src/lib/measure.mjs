@@ -29,6 +29,7 @@ where c.relkind in ('r', 'p') and not c.relispartition and n.nspname not in ('pg
  * @property {import("./children.mjs").Instrument} receiver
  * @property {number} warmUpMs
  * @property {number} measureMs
+ * @property {number} [drainTimeoutMs]
  *
  * @typedef {Awaited<ReturnType<typeof measure>>} Measurement
  */
@@ -207,7 +208,11 @@ async function drain(bench, inside, acknowledgedCount) {
     const elapsedMs = performance.now() - startedAtMs;
     if (receivedCount >= acknowledgedCount && (pendingCount ?? 0) === 0) return elapsedMs;
     const state = { receivedCount, acknowledgedCount, pendingCount };
-    refuseUnless(elapsedMs < DRAIN_TIMEOUT_MS, "every event is delivered and recorded in time", state);
+    refuseUnless(
+      elapsedMs < (bench.drainTimeoutMs ?? DRAIN_TIMEOUT_MS),
+      "every event is delivered and recorded in time",
+      state,
+    );
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -6,6 +6,8 @@ import { readFile, writeFile } from "node:fs/promises";
 
 const BEGIN = "<!-- results: begin (written by run.mjs) -->";
 const END = "<!-- results: end -->";
+/** More CPU than this in other hands, and figures are no longer worth publishing. */
+const DISTURBED_SHARE = 0.1;
 
 /** @param {ScenarioSummary[]} summary @returns {string} a Markdown table */
 export function resultsTable(summary) {
@@ -44,6 +46,17 @@ export function resultsTable(summary) {
   );
   const large = summary.flatMap((scenario) => largeLines(scenario));
   return [row(head), row(head.map(() => "---")), ...rows.map(row), ...large].join("\n");
+}
+
+/**
+ * What to say when somebody else used the machine, or null when nobody did.
+ * @param {ScenarioSummary[]} summary
+ */
+export function disturbanceNote(summary) {
+  const shares = summary.flatMap(({ bare, product }) => [bare, product].map((side) => side?.othersCpuShare?.max ?? 0));
+  const most = Math.max(0, ...shares);
+  if (most <= DISTURBED_SHARE) return null;
+  return `**Not a result:** other programs used up to ${Math.round(most * 100)} % of the machine meanwhile.`;
 }
 
 /** @param {ScenarioSummary} scenario */

@@ -1,7 +1,7 @@
 // Builds one node: the only place that knows all parts and wires them. Reads no environment, decides no rule.
 import { randomFillSync } from "node:crypto";
 import type { AddressInfo } from "node:net";
-import { type ErrorCode, formatId, IdGenerator } from "@posthorn/contract";
+import { type ErrorCode, formatId, IdGenerator, idFromUuid } from "@posthorn/contract";
 import { AdmissionControl } from "./capture/admission.ts";
 import { Capture, timestampOfId } from "./capture/capture.ts";
 import { readPathText } from "./capture/scan/read-path.ts";
@@ -15,7 +15,10 @@ import type { LeaseTimings } from "./deliver/lease.ts";
 import { Ownership } from "./deliver/ownership.ts";
 import { DeliveryMemory, type MemoryLimits } from "./deliver/queue.ts";
 import type { Seal } from "./deliver/request.ts";
+import { retryTimes } from "./deliver/retry-policy.ts";
 import { Authenticator } from "./http/authenticate.ts";
+import { addHealthRoutes } from "./http/health.ts";
+import { Records } from "./http/read/records.ts";
 import { routeTable } from "./http/routes.ts";
 import { publishHandlers } from "./http/routes/publish.ts";
 import { createHttpServer } from "./http/server.ts";
@@ -26,6 +29,8 @@ import { createUpkeep } from "./maintain/upkeep.ts";
 import { disableGone } from "./manage/disable-gone.ts";
 import { Webhooks } from "./manage/webhooks.ts";
 import { Recorder } from "./record/record.ts";
+import { Replays } from "./replay/replay.ts";
+import { Retries } from "./replay/retry.ts";
 import { FanOuts } from "./route/fan-out.ts";
 import { Matcher } from "./route/match.ts";
 import { RouteStage } from "./route/route.ts";
@@ -191,10 +196,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     onWritten: (webhooks) => deliveries.wakeByIds(webhooks),
     ...(failpoint === undefined ? {} : { failpoint }),
   });
+  const matcher = new Matcher(catalogue);
   const routeStage = new RouteStage({
     catalogue,
     configuration,
-    matcher: new Matcher(catalogue),
+    matcher,
     readText: (data, path) => readPathText(data, 0, data.length, path),
     newDeliveryId: (eventMs) => ids.next(eventMs),
     reserve: (webhook, idBytes, event) => {
@@ -214,6 +220,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     ids,
     identity,
     route: (event) => routeStage.route(event),
+    onFenced: () => void ownership.beatNow().catch(logFailure("joining again")),
     ...(failpoint === undefined ? {} : { failpoint }),
   });
 
@@ -221,7 +228,23 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   let open = false;
   const documentationUrl = (code: ErrorCode): string => `/docs/errors#${code}`;
   const admission = new AdmissionControl(() => clock.monotonicMs());
+  const newId = () => ids.next();
+  // Retried and replayed rows are written as hand-offs; this node looks at once, another one at its next beat.
+  const wake = () => void ownership.beatNow().catch(logFailure("looking for handed over deliveries"));
   const routes = routeTable({
+    records: new Records({ api: pools.api, clock, retryTimes }),
+    retries: new Retries({ api: pools.api, clock, newId, wake }),
+    replays: new Replays({
+      api: pools.api,
+      clock,
+      newId,
+      wake,
+      routeAgain: async (event) => {
+        const tenant = await configuration.tenant(idFromUuid("tenant", event.tenantUuid));
+        return matcher.match(tenant, event).map((webhook) => webhook.uuid);
+      },
+    }),
+    eventTypes: { catalogue, api: pools.api },
     publish: publishHandlers({
       capture,
       admission,
@@ -234,7 +257,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     webhooks: new Webhooks({
       api: pools.api,
       clock,
-      newId: () => ids.next(),
+      newId,
       random,
       rules: { checkUrl: (url) => checkUrl(url, options.allowTargets), catalogueNames: () => catalogue.types.keys() },
       encryptSecret: (secret) => vault.encryptSecret(pools.engine, secret),
@@ -249,6 +272,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     log,
     documentationUrl,
   });
+  addHealthRoutes(http, () => ({ isOpen: open, isConnected: ownership.maySend() && configuration.isFresh() }));
   const upkeep = createUpkeep({ pools, clock, log });
 
   // --- start and stop -------------------------------------------------------------------------------------------

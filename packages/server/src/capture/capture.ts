@@ -102,6 +102,8 @@ export interface CaptureOptions {
   readonly ids: IdGenerator;
   readonly identity: () => NodeIdentity;
   readonly route: RouteEvent;
+  /** The fence refused: this node was declared dead and has to join again. */
+  readonly onFenced: () => void;
   readonly failpoint?: (name: "before_commit" | "after_commit") => void;
 }
 
@@ -219,7 +221,7 @@ export class Capture {
     }
     const ids = stored.length === items.length ? null : new Set(stored.map((row) => row.id));
     if (ids?.size === 0 && items.every((item) => item.row.keys.length === 0)) {
-      // The fence refused: this node was declared dead. It joins again at its next beat.
+      this.#options.onFenced();
       return this.#waitOrGiveUp(items);
     }
     const duplicates: Pending[] = [];

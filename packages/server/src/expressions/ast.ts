@@ -64,3 +64,13 @@ export function childrenOf(node: Node): readonly Node[] {
 export function countNodes(node: Node): number {
   return childrenOf(node).reduce((sum, child) => sum + countNodes(child), 1);
 }
+
+/** Whether some part of a tree builds a new list or object, instead of passing on a part of the payload. */
+export function buildsValues(node: Node): boolean {
+  const builds =
+    node.kind === "list" ||
+    node.kind === "object" ||
+    (node.kind === "binary" && node.operator === "+") ||
+    (node.kind === "call" && (node.name === "map" || node.name === "filter"));
+  return builds || childrenOf(node).some(buildsValues);
+}

@@ -3,7 +3,7 @@
 import type { BinaryOperator, CallNode, Node } from "./ast.ts";
 import { compileCall } from "./compile-call.ts";
 import { ExpressionProblem } from "./errors.ts";
-import type { Evaluation } from "./limits.ts";
+import { ALLOCATION_UNITS, type Evaluation } from "./limits.ts";
 import type { Evaluate } from "./macros.ts";
 import { elementAt, negate, OPERATIONS, type Operation } from "./operators.ts";
 import type { LiteralPatterns } from "./patterns.ts";
@@ -89,6 +89,7 @@ function compileIndex(containerNode: Node, indexNode: Node, context: CompileCont
 function compileList(nodes: readonly Node[], context: CompileContext): Evaluate {
   const elements = nodes.map((node) => compileNode(node, context));
   return (run) => {
+    run.spend(ALLOCATION_UNITS);
     const list: Value[] = [];
     for (const element of elements) {
       const value = element(run);
@@ -103,6 +104,7 @@ function compileObject(nodes: readonly (readonly [key: Node, value: Node])[], co
   refuseBadKeys(nodes.map(([key]) => key));
   const entries = nodes.map(([key, value]) => [compileNode(key, context), compileNode(value, context)] as const);
   return (run) => {
+    run.spend(ALLOCATION_UNITS);
     const object: Record<string, Value> = {};
     for (const [keyOf, valueOf] of entries) {
       const key = keyOf(run);

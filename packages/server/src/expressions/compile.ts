@@ -1,9 +1,11 @@
 // The door of the expression language: source text in, a program that can be evaluated against events out.
 // A text that is no expression is a result, never an exception; so is an evaluation that had to be stopped.
+import { buildsValues } from "./ast.ts";
 import { compileNode } from "./compile-node.ts";
 import { type ExpressionError, ExpressionFault, ExpressionProblem } from "./errors.ts";
 import { Evaluation } from "./limits.ts";
 import type { Evaluate } from "./macros.ts";
+import { spendValue } from "./operators.ts";
 import { parse } from "./parse.ts";
 import { LiteralPatterns } from "./patterns.ts";
 import type { Scope } from "./scope.ts";
@@ -47,6 +49,14 @@ export class Program {
   }
 }
 
+function payingForResult(evaluate: Evaluate): Evaluate {
+  return (run) => {
+    const value = evaluate(run);
+    if (typeof value === "object") spendValue(value, run);
+    return value;
+  };
+}
+
 export type Compilation =
   | { readonly ok: true; readonly program: Program }
   | { readonly ok: false; readonly error: ExpressionError };
@@ -63,8 +73,9 @@ export function compileExpression(source: string): Compilation {
   try {
     const roots = new Set<string>();
     const context = { roots, patterns: new LiteralPatterns(), variables: new Map<string, number>(), macroNesting: 0 };
-    const evaluate = compileNode(parse(source), context);
-    return { ok: true, program: new Program(source, roots, evaluate) };
+    const tree = parse(source);
+    const evaluate = compileNode(tree, context);
+    return { ok: true, program: new Program(source, roots, buildsValues(tree) ? payingForResult(evaluate) : evaluate) };
   } catch (error) {
     if (error instanceof ExpressionProblem) return { ok: false, error: error.error };
     throw error;

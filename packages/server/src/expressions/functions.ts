@@ -80,7 +80,7 @@ const NUMBER = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
 /** Towards zero, as CEL; a text must be a whole number. Keeps all digits of a whole exact number. */
 function toInteger(value: Value, run: Evaluation): Value {
   if (typeof value === "string") {
-    run.spendText(value.length);
+    run.spend(value.length);
     return INTEGER.test(value) ? present(numberFromText(value)) : ABSENT;
   }
   if (!isNumber(value)) return ABSENT;
@@ -90,7 +90,7 @@ function toInteger(value: Value, run: Evaluation): Value {
 /** The nearest double of a number or of a text that holds one. */
 function toNumber(value: Value, run: Evaluation): Value {
   if (typeof value === "string") {
-    run.spendText(value.length);
+    run.spend(value.length);
     return NUMBER.test(value) ? present(Number(value)) : ABSENT;
   }
   return isNumber(value) ? present(toDouble(value)) : ABSENT;

@@ -24,15 +24,19 @@ export const MAX_PATTERN_REPEATS = 250;
 export const MAX_PATTERN_PROGRAM = 250;
 /** Characters of a text that an expression builds. */
 export const MAX_BUILT_TEXT = 1 << 20;
-/** Lists and objects inside one another that `==` looks into. */
-export const MAX_EQUALITY_DEPTH = 500;
+/** Lists and objects inside one another that `==` looks into and that a built value may have. */
+export const MAX_VALUE_DEPTH = 500;
 
 /**
- * Units of work for one evaluation; a unit is about 20 ns, so that a whole budget is some 20 ms.
- * One node of a macro's body, one element compared and 16 characters read or written cost one unit.
+ * Units of work for one evaluation: a unit is some 20 to 50 ns, a whole budget some tens of milliseconds (measured on
+ * Node 20 with the hostile cases of poison.test.ts). One node of a macro's body and one element compared cost a unit.
  */
 export const MAX_WORK = 1_000_000;
-const CHARACTERS_PER_UNIT = 16;
+/** Building a list or an object, beyond its parts. */
+export const ALLOCATION_UNITS = 8;
+/** Characters per unit where the engine handles a text as a whole, and where we look at each. */
+const COPIED_PER_UNIT = 16;
+const VISITED_PER_UNIT = 4;
 
 /** The state of one evaluation: where names come from, the macros' variables, and the work that is left. */
 export class Evaluation {
@@ -56,8 +60,13 @@ export class Evaluation {
     }
   }
 
-  /** Counts the reading or writing of a text. */
+  /** Counts the copying or comparing of a text as a whole. */
   spendText(length: number): void {
-    if (length >= CHARACTERS_PER_UNIT) this.spend(Math.floor(length / CHARACTERS_PER_UNIT));
+    if (length >= COPIED_PER_UNIT) this.spend(Math.floor(length / COPIED_PER_UNIT));
+  }
+
+  /** Counts a look at every character of a text. */
+  spendCharacters(length: number): void {
+    if (length >= VISITED_PER_UNIT) this.spend(Math.floor(length / VISITED_PER_UNIT));
   }
 }

@@ -29,7 +29,7 @@ export function elementsOf(value: Value, run: Evaluation): ValueList | undefined
 }
 
 function turn(element: Value, { slot, cost, evaluate }: MacroBody, run: Evaluation): Value {
-  run.spend(cost);
+  run.spend(cost + 1);
   run.variables[slot] = element;
   return evaluate(run);
 }

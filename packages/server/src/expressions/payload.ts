@@ -5,7 +5,7 @@ import { setOwnMember, type Value } from "./values.ts";
 
 /**
  * Parses JSON. With `exactNumbers` off it is JSON.parse. With it on, numbers that a double cannot hold (more than 15
- * significant digits, or out of range) become ExactNumbers, which costs about ten times as much: the capture
+ * significant digits, or out of range) become ExactNumbers, which costs about five times as much: the capture
  * scanner tells whether a payload has such a number. Bytes are UTF-8 and were checked before.
  * Throws the SyntaxError of JSON.parse when the text is not JSON.
  */

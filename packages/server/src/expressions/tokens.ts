@@ -87,7 +87,7 @@ function readNumber(source: string, start: number): Token | undefined {
   refuseTail(source, start, end);
   const value = numberFromText(hex === undefined ? digits : BigInt(hex).toString());
   if (!Number.isFinite(typeof value === "number" ? value : value.value)) {
-    throw new ExpressionProblem("INVALID_NUMBER", `The number ${digits} is too large.`, start);
+    throw new ExpressionProblem("INVALID_NUMBER", `The number ${digits.slice(0, 30)} is too large.`, start);
   }
   return { kind: "number", text: source.slice(start, end), value, start, end };
 }
@@ -97,7 +97,7 @@ function refuseTail(source: string, start: number, end: number): void {
   const tail = /^[\p{ID_Continue}.]+/u.exec(source.slice(end))?.[0] ?? "";
   throw new ExpressionProblem(
     "INVALID_NUMBER",
-    `“${source.slice(start, end)}${tail}” is not a number.`,
+    `“${source.slice(start, end + tail.length).slice(0, 30)}” is not a number.`,
     start,
     /^[_\d]+$/.test(tail) ? "Write digits without separators, as in 10000." : 'A text needs quotes, as in "5kg".',
   );

@@ -6,6 +6,8 @@ export interface Success {
   readonly kind: "success";
   readonly status: 200 | 201 | 202;
   readonly data: unknown;
+  /** Members added to `data` as JSON text, byte for byte: payloads are never re-serialised. */
+  readonly rawMembers?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -66,6 +68,13 @@ export function fieldFailure(details: readonly ErrorDetail[]): Failure {
 /** Where an error code is explained, on this server. */
 export function documentationPath(code: ErrorCode): string {
   return `/docs/errors#${code}`;
+}
+
+/** The data of a success as JSON text. */
+export function dataJson(answer: Success): string {
+  const text = JSON.stringify(answer.data);
+  const members = Object.entries(answer.rawMembers ?? {}).map(([name, json]) => `,${JSON.stringify(name)}:${json}`);
+  return members.length === 0 ? text : `${text.slice(0, -1)}${members.join("")}}`;
 }
 
 /** The success body around data that is JSON text already. */

@@ -4,7 +4,8 @@ import type { IncomingHttpHeaders } from "node:http";
 import { type Failure, failure } from "./answer.ts";
 
 /** One media type, optionally `; charset=utf-8` and nothing else. */
-const MEDIA_TYPE = /^([a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+)(?:[ \t]*;[ \t]*charset[ \t]*=[ \t]*(?:"utf-8"|utf-8))?$/;
+const MEDIA_TYPE =
+  /^[ \t]*([a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+)(?:[ \t]*;[ \t]*charset[ \t]*=[ \t]*(?:"utf-8"|utf-8))?[ \t]*$/;
 
 /**
  * @param contentTypes media types that the route takes, lower case
@@ -25,7 +26,7 @@ export function refusedByHead(headers: IncomingHttpHeaders, contentTypes: readon
   }
   // Almost everybody sends exactly this.
   if (type === contentTypes[0]) return null;
-  const media = MEDIA_TYPE.exec(type.trim().toLowerCase())?.[1];
+  const media = MEDIA_TYPE.exec(type.toLowerCase())?.[1];
   if (media !== undefined && contentTypes.includes(media)) return null;
   return failure(
     "UNSUPPORTED_MEDIA_TYPE",

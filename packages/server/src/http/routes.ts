@@ -1,11 +1,18 @@
 // THE table of routes: everything that /v1 (and /api/v1) answers, with the scope it needs. Read it to review access.
 import { rawRoute, type RawHandler, type RawRoute, type Route } from "./route-entry.ts";
 import { BATCH_BODY_LIMIT_BYTES, EVENT_BODY_LIMIT_BYTES } from "./routes/publish.ts";
+import { deliveryRoutes, type DeliveriesFace, type RetriesFace } from "./routes/deliveries.ts";
+import { eventTypeRoutes, type EventTypesFace } from "./routes/event-types.ts";
+import { type EventsFace, eventRoutes, type ReplaysFace } from "./routes/events.ts";
 import { webhookRoutes, type WebhooksFace } from "./routes/webhooks.ts";
 
 /** What stands behind the routes; each is the small interface that its handlers need. */
 export interface RouteHandlers {
   readonly webhooks: WebhooksFace;
+  readonly records: EventsFace & DeliveriesFace;
+  readonly retries: RetriesFace;
+  readonly replays: ReplaysFace;
+  readonly eventTypes: EventTypesFace;
   /** The capture path. */
   readonly publish: {
     readonly event: RawHandler;
@@ -38,6 +45,9 @@ export function routeTable(handlers: RouteHandlers): readonly Route[] {
       admit: publish.admit(BATCH_BODY_LIMIT_BYTES),
       handle: publish.batch,
     }),
+    ...eventRoutes(handlers.records, handlers.replays),
+    ...deliveryRoutes(handlers.records, handlers.retries),
     ...webhookRoutes(handlers.webhooks),
+    ...eventTypeRoutes(handlers.eventTypes),
   ];
 }

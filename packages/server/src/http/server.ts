@@ -8,6 +8,7 @@ import type { Clock } from "../lib/clock.ts";
 import {
   type Answer,
   type AnswerMeta,
+  dataJson,
   documentationPath,
   type Failure,
   failure,
@@ -93,7 +94,7 @@ function makeAnswering(options: HttpServerOptions): Answering {
       switch (answer.kind) {
         case "success":
           if (answer.headers !== undefined) reply.headers(answer.headers);
-          return reply.status(answer.status).send(successBody(JSON.stringify(answer.data), meta));
+          return reply.status(answer.status).send(successBody(dataJson(answer), meta));
         case "page":
           return reply.status(200).send(pageBody(answer, meta));
         case "failure":

@@ -45,7 +45,8 @@ function unknownField(path: Path, key: string, schema: z.ZodType, hints: FieldHi
   if (path.length === 0 && hints.notYet?.includes(key)) {
     return { field, message: "This field is not built yet. Leave it out for now.", code: "FIELD_NOT_AVAILABLE_YET" };
   }
-  const readOnly = path.length === 0 ? hints.readOnly?.[key] : undefined;
+  // Own members only: `constructor` is a name that somebody may send.
+  const readOnly = path.length === 0 && Object.hasOwn(hints.readOnly ?? {}, key) ? hints.readOnly?.[key] : undefined;
   if (readOnly !== undefined) return { field, message: readOnly, code: "READ_ONLY_FIELD" };
   const known = fieldsAt(schema, path);
   const nearest = nearestNames(key, known, 3);

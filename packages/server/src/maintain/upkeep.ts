@@ -112,7 +112,7 @@ function createJobs({ pools, clock, log }: UpkeepOptions): Record<UpkeepKind, ()
   const keyPurge = createKeyPurge(pools.engine);
   const makePartitions = async (): Promise<void> => {
     const made = await ensurePartitions(pools.owner, clock.nowMs(), await listRetentionClasses(pools.engine));
-    if (made.length > 0) log.info({ partitions: made.length, last: made.at(-1) }, "partitions made");
+    if (made.length > 0) log.debug({ partitions: made.length, last: made.at(-1) }, "partitions made");
   };
 
   return {

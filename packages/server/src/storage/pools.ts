@@ -66,7 +66,8 @@ export function openPools(options: PoolOptions): Pools {
     capture: open("capture", 2, `${engine} -c statement_timeout=5s -c synchronous_commit=on`, { pipeline: true }),
     record: open("record", 2, `${engine} -c statement_timeout=5s -c synchronous_commit=off`, { pipeline: true }),
     control: open("control", 1, `${engine} -c statement_timeout=2s -c synchronous_commit=off`),
-    api: open("api", 6, `${api} -c statement_timeout=10s`),
+    // People wait rather than be refused: a burst of changes queues for the one configuration version.
+    api: open("api", 6, `${api} -c statement_timeout=10s`, { connectionTimeoutMillis: 5_000 }),
     engine: open("engine", 4, `${engine} -c statement_timeout=10s`),
     owner: open("owner", 2, options.withRoles ? "" : "-c posthorn.engine=on"),
   };

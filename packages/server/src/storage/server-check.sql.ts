@@ -40,7 +40,7 @@ export async function readServerFacts(client: ClientBase): Promise<ServerFacts> 
            (select r.rolsuper or r.rolcreaterole from pg_roles r where r.rolname = current_user) as "canCreateRoles",
            (select o.rolname::text
               from pg_class c join pg_roles o on o.oid = c.relowner
-             where c.oid = to_regclass(format('%I.schema_migration', current_schema()))
+             where c.oid = to_regclass(quote_ident(current_schema()) || '.schema_migration')
                and not pg_has_role(current_user, c.relowner, 'usage'))       as "foreignOwner"`);
   const [facts] = rows;
   if (facts === undefined) throw new Error("the server answered no row");

@@ -7,7 +7,7 @@ import type { Scope } from "../../src/expressions/scope.ts";
 import type { Value, ValueObject } from "../../src/expressions/values.ts";
 import { programOf, salesOrderScope, scopeOf, shown } from "./support.ts";
 
-/** Some tens of milliseconds on an idle core; the rest is for a machine that runs other tests beside this one. */
+/** Some tens of milliseconds on an idle core; the rest is for slower machines. */
 const ENOUGH_MS = 200;
 const prototypeKeys = JSON.stringify(Reflect.ownKeys(Object.prototype).map(String));
 
@@ -16,12 +16,13 @@ afterAll(() => {
   expect(JSON.stringify(Reflect.ownKeys(Object.prototype).map(String))).toBe(prototypeKeys);
 });
 
-/** The best of three, so that only our own slowness counts and not a pause of the machine. */
+/** The best of three in processor time, so that only our own slowness counts and not what else runs here. */
 function bestMs(action: () => void): number {
   const times = [1, 2, 3].map(() => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     action();
-    return performance.now() - started;
+    const { user, system } = process.cpuUsage(started);
+    return (user + system) / 1000;
   });
   return Math.min(...times);
 }
@@ -103,7 +104,7 @@ describe("payloads that make an innocent expression expensive", () => {
   const text = "a".repeat(10 << 20);
   const roots: ValueObject = {
     million,
-    wide: Object.fromEntries(million.slice(0, 300_000).map((index) => [`key_${index}`, index])),
+    wide: Object.fromEntries(million.slice(0, 100_000).map((index) => [`key_${index}`, index])),
     three: million.slice(0, 300),
     texts: million.slice(0, 20_000).map(() => "a".repeat(500)),
     text,
@@ -111,6 +112,8 @@ describe("payloads that make an innocent expression expensive", () => {
     needle: `${"a".repeat(100_000)}b${"a".repeat(100_000)}`,
     emoji: "😀".repeat(1 << 20),
     ab: `${"abbabaab".repeat(5_000)}c`,
+    short: text.slice(0, 3 << 20),
+    hostile: `${"a".repeat(2_000)}b${"a".repeat(2_000)}`,
     digits: "7".repeat(1 << 20),
     lists: million.slice(0, 1000).map(() => million.slice(0, 1000)),
     pattern: "(x{100})y{100}",
@@ -123,7 +126,7 @@ describe("payloads that make an innocent expression expensive", () => {
   it.each([
     ["million.all(x, x >= 0)", BUDGET],
     ["million.exists(x, x == -1)", BUDGET],
-    ["million.filter(x, true).size()", "1000000"],
+    ["million.filter(x, true).size()", BUDGET],
     ["million.map(x, [x, x])", BUDGET],
     ["million == million + []", BUDGET],
     ["-1 in million", "false"],
@@ -131,17 +134,18 @@ describe("payloads that make an innocent expression expensive", () => {
     ["million.all(x, million.all(y, true))", BUDGET],
     ["wide.all(k, wide[k] >= 0)", BUDGET],
     ["wide == wide", "true"],
-    ["wide.filter(k, k in wide).size()", BUDGET],
+    ["wide.filter(k, k in wide).size()", "100000"],
     ["texts.map(t, t + t).map(t, t + t).map(t, t + t)", BUDGET],
     ["texts.all(t, t.contains('b') == false)", "true"],
     ["text == copy", "true"],
-    ["text < copy", "false"],
+    ["text < copy", BUDGET],
     ["text.contains('b')", "false"],
-    ["text.contains(needle)", "false"],
-    ["text.contains(needle) || text.contains(needle) || text.contains(needle)", BUDGET],
+    ["ab.contains(needle)", "false"],
+    ["text.contains(needle)", BUDGET],
+    ["short.contains(hostile)", "false"],
     [Array.from({ length: 150 }, () => "text.contains('b')").join(" || "), BUDGET],
     [Array.from({ length: 150 }, () => "text != copy").join(" || "), BUDGET],
-    ["text.size()", String(10 << 20)],
+    ["text.size()", BUDGET],
     ["size(emoji)", String(1 << 20)],
     ["text + text", "fault TEXT_TOO_LONG"],
     ["text.upperAscii().lowerAscii() == text", BUDGET],
@@ -151,7 +155,7 @@ describe("payloads that make an innocent expression expensive", () => {
     ["texts.exists(t, t.matches('(a|aa)+$b'))", BUDGET],
     ["texts.exists(t, t.matches(pattern))", BUDGET],
     ["million.exists(x, t.matches(string(x)))", BUDGET],
-    ["int(digits) > double(digits)", "absent"],
+    ["int(digits) > double(digits)", BUDGET],
     ["digits.matches('^[0-9]+$')", BUDGET],
     ["wide[text]", "absent"],
     ["text in wide", "false"],
@@ -160,6 +164,10 @@ describe("payloads that make an innocent expression expensive", () => {
     ["lists == lists", BUDGET],
     ["lists.map(l, l.size()).size()", "1000"],
     ["lists.map(l, l + l).size()", BUDGET],
+    ["million.map(x, text)", BUDGET],
+    ["[million]", BUDGET],
+    ['million.exists(x, string(x) + "_id" in wide)', BUDGET],
+    ["million.all(x, [x] == [x])", BUDGET],
     ['["foo", "bar"].map(x, [x + x, x + x]).map(x, [x + x, x + x]).map(x, [x + x, x + x]).size()', "2"],
   ])("%s → %s", (source, expected) => {
     const program = programOf(source);
@@ -169,7 +177,9 @@ describe("payloads that make an innocent expression expensive", () => {
 
   it("a text that doubles in every step ends at its limit", () => {
     expect(shown(programOf(`["xx"]${".map(x, x + x)".repeat(60)}`).evaluate(scope))).toBe("fault TEXT_TOO_LONG");
-    expect(shown(programOf(`["foo", "bar"]${".map(x, [x + x, x + x])".repeat(20)}`).evaluate(scope))).toBe("absent");
+    expect(shown(programOf(`["foo", "bar"]${".map(x, [x + x, x + x])".repeat(20)}`).evaluate(scope))).toBe(BUDGET);
+    expect(shown(programOf(`["foo"]${".map(x, [x, x])".repeat(30)}`).evaluate(scope))).toBe(BUDGET);
+    expect(shown(programOf(`${'{"a": '.repeat(49)}1${"}".repeat(49)}.a`).evaluate(scope)).length).toBeGreaterThan(200);
     expect(shown(programOf(`[["a"]]${".map(x, x + x)".repeat(40)}`).evaluate(scope))).toBe(BUDGET);
   });
 

@@ -1,13 +1,19 @@
 // A whole HTTP face on a database of its own: two tenants with keys, everything real but publishing and delivering.
 import { createHash, randomFillSync } from "node:crypto";
+import type { AddressInfo } from "node:net";
 import { formatId, IdGenerator, idFromUuid, uuidFromBytes } from "@posthorn/contract";
 import type { FastifyInstance, InjectOptions } from "fastify";
 import pg from "pg";
 import { Authenticator } from "../../src/http/authenticate.ts";
 import { type RouteHandlers, routeTable } from "../../src/http/routes.ts";
-import { createHttpServer } from "../../src/http/server.ts";
+import { createHttpServer, type HttpServerOptions } from "../../src/http/server.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { ensurePartitions } from "../../src/maintain/partitions.ts";
+import { makeCatalogue } from "../../src/catalogue/catalogue.ts";
+import { retryTimes } from "../../src/deliver/retry-policy.ts";
+import { Records } from "../../src/http/read/records.ts";
+import { Replays, type ReplaysOptions } from "../../src/replay/replay.ts";
+import { Retries } from "../../src/replay/retry.ts";
 import { Webhooks } from "../../src/manage/webhooks.ts";
 import { openPools, type Pools } from "../../src/storage/pools.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
@@ -42,6 +48,8 @@ export interface Face {
   readonly announced: number[];
   readonly configuration: { version: number; fresh: boolean; isFresh(): boolean };
   readonly errors: unknown[];
+  /** Webhooks (UUIDs) whose owners were woken. */
+  readonly woken: string[];
   addTenant(
     name: string,
     options?: { unknownEventTypes?: "refused" | "open"; retentionClass?: number },
@@ -50,6 +58,8 @@ export interface Face {
   addKey(tenantUuid: string, options?: KeyOptions): Promise<string>;
   call(key: string, method: string, url: string, body?: unknown, headers?: Record<string, string>): Promise<Json>;
   inject(options: InjectOptions): Promise<Json>;
+  /** Listens on a free port of the loopback. */
+  listen(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -64,7 +74,8 @@ export interface KeyOptions {
 /** What a test may put in the place of the real thing. */
 export interface FaceOverrides {
   readonly publish?: RouteHandlers["publish"];
-  readonly handlers?: (parts: { pools: Pools; clock: Clock; ids: IdGenerator }) => Partial<RouteHandlers>;
+  readonly timeouts?: HttpServerOptions["timeouts"];
+  readonly routeAgain?: ReplaysOptions["routeAgain"];
 }
 
 const notHere = (): never => {
@@ -83,11 +94,14 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
   );
   const announced: number[] = [];
   const errors: unknown[] = [];
+  const woken: string[] = [];
+  const wake = (webhookUuids: readonly string[]) => void woken.push(...webhookUuids);
+  const newId = () => ids.next();
   const configuration = { version: 1, fresh: true, isFresh: () => configuration.fresh };
   const webhooks = new Webhooks({
     api: pools.api,
     clock,
-    newId: () => ids.next(),
+    newId,
     random: (target) => void randomFillSync(target),
     rules: {
       checkUrl: (url) =>
@@ -106,12 +120,22 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
     routes: routeTable({
       webhooks,
       publish: overrides.publish ?? { event: notHere, batch: notHere, admit: () => null },
-      ...(overrides.handlers?.({ pools, clock, ids }) ?? {}),
-    } as RouteHandlers),
+      records: new Records({ api: pools.api, clock, retryTimes }),
+      retries: new Retries({ api: pools.api, clock, newId, wake }),
+      replays: new Replays({
+        api: pools.api,
+        clock,
+        newId,
+        wake,
+        routeAgain: overrides.routeAgain ?? (async () => []),
+      }),
+      eventTypes: { api: pools.api, catalogue: makeCatalogue([]) },
+    }),
     authenticator: new Authenticator({ api: pools.api, clock, configuration }),
     clock,
     newRequestId: () => formatId("request", ids.next()),
     log: { isLevelEnabled: () => false, debug: () => {}, error: (fields) => errors.push(fields["err"]) },
+    ...(overrides.timeouts === undefined ? {} : { timeouts: overrides.timeouts }),
   });
   await app.ready();
   const inject = async (options: InjectOptions): Promise<Json> => {
@@ -129,7 +153,12 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
     announced,
     configuration,
     errors,
+    woken,
     inject,
+    async listen() {
+      await app.listen({ port: 0, host: "127.0.0.1" });
+      return (app.server.address() as AddressInfo).port;
+    },
     async addTenant(name, options = {}) {
       const uuid = uuidFromBytes(ids.next());
       await owner.query(

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { DAY_MS } from "../../src/maintain/days.ts";
 import { createUpkeep, type UpkeepKind } from "../../src/maintain/upkeep.ts";
 import { withLock } from "../../src/storage/advisory-locks.sql.ts";
-import { createPooledDatabase, insertTenant, type PooledDatabase } from "./fixtures.ts";
+import { createPooledDatabase, insertDelivery, insertTenant, type PooledDatabase } from "./fixtures.ts";
 
 let database: PooledDatabase;
 beforeAll(async () => {
@@ -112,4 +112,26 @@ test("retention and keys find nothing to do on a young database", async () => {
   await upkeep.runOnce("retention");
   await upkeep.runOnce("keys");
   expect(messages).toEqual([]);
+});
+
+test("an event's last days: what is owed of it expires first, its partition goes a day later", async () => {
+  const { upkeep, messages, time } = byHand();
+  const tenantId = await insertTenant(database.admin, 7);
+  await upkeep.runOnce("partitions");
+  const id = await insertDelivery(database.admin, { tenantId, eventMs: START, retentionClass: 7 });
+  messages.length = 0;
+
+  time.nowMs = START + 6 * DAY_MS;
+  await upkeep.runOnce("retention");
+  expect(messages).toEqual([]);
+  time.nowMs = START + 7 * DAY_MS;
+  await upkeep.runOnce("retention");
+  const { rows } = await database.admin.query("select id, reason, tableoid::regclass::text as place from dead_letter");
+  expect(rows).toEqual([{ id, reason: "expired", place: "dead_letter_c7_20261123" }]);
+  time.nowMs = START + 8 * DAY_MS;
+  await upkeep.runOnce("retention");
+  const left = await database.admin.query(
+    "select to_regclass('event_c7_20261123')::text as event, to_regclass('event_c7_20261124')::text as next",
+  );
+  expect(left.rows).toEqual([{ event: null, next: "event_c7_20261124" }]);
 });

@@ -3,7 +3,7 @@
 // changes state meanwhile is seen once. API role, inside asTenant, the tenant clause written all the same.
 import type { StoredConfiguration } from "../../manage/webhook-configuration.ts";
 import type { Executor } from "../../storage/pools.ts";
-import { highestUuid, type IdSpan, lowestUuid, millisecondsOfUuid } from "./bounds.ts";
+import { attemptsFrom, highestUuid, type IdSpan, lowestUuid, millisecondsOfUuid } from "../../lib/id-bounds.ts";
 
 export const DELIVERY_STATES = ["pending", "delivered", "dead_letter", "cancelled"] as const;
 export type DeliveryState = (typeof DELIVERY_STATES)[number];
@@ -103,7 +103,9 @@ export async function selectDeliveries(
   span: IdSpan,
   limit: number,
 ): Promise<ListedDeliveryRow[]> {
-  const values: unknown[] = [tenantUuid, livemode, span.fromUuid, span.beforeUuid, limit, attemptsFrom(span.fromUuid)];
+  const values: unknown[] = [tenantUuid, livemode, span.fromUuid, span.beforeUuid, limit];
+  // $6 of the branch for attempts; PostgreSQL refuses a parameter that no branch uses.
+  if (filter.states.includes("delivered")) values.push(attemptsFrom(span.fromUuid));
   let clauses = ` and ${MODE} = $2`;
   if (filter.webhookUuid !== null) {
     values.push(filter.webhookUuid);
@@ -133,7 +135,7 @@ function branchesOf(state: DeliveryState, clauses: string): string[] {
 async function withEvents(db: Executor, branches: string[], values: unknown[]): Promise<ListedDeliveryRow[]> {
   const { rows } = await db.query<ListedDeliveryRow>({
     text: `select t.*, e.type as event_type, e.reference, e.sender_id
-      from (${branches.join("\nunion all\n")}\norder by id desc\nlimit $5) t
+      from (select * from (${branches.join("\nunion all\n")}) branch order by id desc limit $5) t
       left join lateral (select type, reference, sender_id from event e where ${EVENT_OF_ROW}) e on true
       order by t.id desc`,
     values,
@@ -279,12 +281,4 @@ export async function selectConfigurations(
     values: [tenantUuid, webhookUuid, versions],
   });
   return rows;
-}
-
-/**
- * Where the attempts of a delivery begin: attempts are partitioned by their own time, which is never before the
- * delivery's, but may be given by a node whose idea of time lags. Partitions are days, so an hour costs nothing.
- */
-function attemptsFrom(deliveryUuid: string): string {
-  return lowestUuid(Math.max(0, millisecondsOfUuid(deliveryUuid) - 3_600_000));
 }

@@ -1,7 +1,7 @@
 // Statements that read events back. API role, inside asTenant, the tenant clause written all the same.
 // Lists are not prepared by name: their partitions are pruned by the bounds at planning time, which needs the values.
 import type { Executor } from "../../storage/pools.ts";
-import type { IdSpan } from "./bounds.ts";
+import type { IdSpan } from "../../lib/id-bounds.ts";
 
 export interface EventHeadRow {
   id: string;
@@ -17,11 +17,6 @@ export interface EventHeadRow {
   erased_at: Date | null;
 }
 
-export interface EventRow extends EventHeadRow {
-  data: Buffer;
-  context: Buffer | null;
-}
-
 const HEAD = `id, retention_class, config_version, delivery_count, livemode, type, sender_id, sent_timestamp, reference,
   ordering_key, erased_at`;
 /** All that a tenant can have; a class without partitions costs nothing. */
@@ -33,10 +28,10 @@ export async function selectEvent(
   tenantUuid: string,
   livemode: boolean,
   eventUuid: string,
-): Promise<EventRow | null> {
-  const { rows } = await db.query<EventRow>({
+): Promise<EventHeadRow | null> {
+  const { rows } = await db.query<EventHeadRow>({
     name: "select_event",
-    text: `select ${HEAD}, data, context from event where tenant_id = $1 and id = $2 and livemode = $3`,
+    text: `select ${HEAD} from event where tenant_id = $1 and id = $2 and livemode = $3`,
     values: [tenantUuid, eventUuid, livemode],
   });
   return rows[0] ?? null;
@@ -48,14 +43,34 @@ export async function selectEventBySenderId(
   tenantUuid: string,
   livemode: boolean,
   senderId: string,
-): Promise<EventRow | null> {
-  const { rows } = await db.query<EventRow>({
+): Promise<EventHeadRow | null> {
+  const { rows } = await db.query<EventHeadRow>({
     name: "select_event_by_sender_id",
-    text: `select ${HEAD}, data, context from event
+    text: `select ${HEAD} from event
       where tenant_id = $1 and sender_id = $2 and livemode = $3
       order by id desc
       limit 1`,
     values: [tenantUuid, senderId, livemode],
+  });
+  return rows[0] ?? null;
+}
+
+export interface PayloadRow {
+  data: Buffer;
+  context: Buffer | null;
+}
+
+/** An event's payload as it was received, by primary key. */
+export async function selectPayload(
+  db: Executor,
+  tenantUuid: string,
+  retentionClass: number,
+  eventUuid: string,
+): Promise<PayloadRow | null> {
+  const { rows } = await db.query<PayloadRow>({
+    name: "select_payload",
+    text: "select data, context from event where tenant_id = $1 and retention_class = $2 and id = $3",
+    values: [tenantUuid, retentionClass, eventUuid],
   });
   return rows[0] ?? null;
 }

@@ -5,9 +5,8 @@ import type pg from "pg";
 import type { Clock } from "../../lib/clock.ts";
 import type { RetryPolicySetting } from "../../storage/configuration.ts";
 import { asTenant, type Executor } from "../../storage/pools.ts";
-import { type IdSpan, readBackwards, spanOf, type TimeBounds } from "./bounds.ts";
+import { type IdSpan, readBackwards, spanOf, type TimeBounds } from "../../lib/id-bounds.ts";
 import {
-  type DeliveryFilter,
   type DeliveryRow,
   type DeliveryState,
   DELIVERY_STATES,
@@ -21,10 +20,11 @@ import {
 import {
   type EventFilter,
   type EventHeadRow,
-  type EventRow,
+  type PayloadRow,
   selectEvent,
   selectEventBySenderId,
   selectEvents,
+  selectPayload,
 } from "./events.sql.ts";
 import { attemptView, listedDeliveryView } from "./views.ts";
 
@@ -66,6 +66,12 @@ export interface DeliveryQuery extends TimeBounds {
   readonly cursorUuid: string;
 }
 
+export interface FoundEvent {
+  readonly event: EventHeadRow;
+  readonly payload: PayloadRow;
+  readonly deliveries: readonly DeliveryRow[];
+}
+
 /** How many deliveries an event shows by itself; the others are in the list of deliveries. */
 const DELIVERIES_SHOWN = 100;
 /** Events that share a business number: a document lives through dozens, not thousands. */
@@ -79,7 +85,7 @@ export class Records {
   }
 
   /** An event by `evt_…` or by its sender's id, with its newest hundred deliveries; null when there is none. */
-  async event(reader: Reader, id: string): Promise<{ event: EventRow; deliveries: DeliveryRow[] } | null> {
+  async event(reader: Reader, id: string): Promise<FoundEvent | null> {
     return this.#read(reader, async (db) => {
       const event = await findEvent(db, reader, id);
       if (event === null) return null;
@@ -87,7 +93,8 @@ export class Records {
       const span = this.#span({ fromMs: null, toMs: null });
       const keys = [{ uuid: event.id, retentionClass: event.retention_class }];
       const deliveries = await selectDeliveriesOfEvents(db, reader.tenantUuid, keys, filter, span, DELIVERIES_SHOWN);
-      return { event, deliveries };
+      const payload = await selectPayload(db, reader.tenantUuid, event.retention_class, event.id);
+      return payload === null ? null : { event, payload, deliveries };
     });
   }
 
@@ -181,7 +188,7 @@ export class Records {
 }
 
 /** An event by our id, else by the sender's. */
-export async function findEvent(db: Executor, reader: Reader, id: string): Promise<EventRow | null> {
+export async function findEvent(db: Executor, reader: Reader, id: string): Promise<EventHeadRow | null> {
   const { tenantUuid, livemode } = reader;
   const bytes = parseId("event", id);
   if (bytes !== null) {

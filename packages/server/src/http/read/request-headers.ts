@@ -38,13 +38,15 @@ export function sentHeaders(configuration: StoredConfiguration, attempt: SentAtt
 
 /** A receiver's headers from the lines they are kept in; a name sent twice has its values joined, cookies are masked. */
 export function receivedHeaders(lines: string | null): Record<string, string> {
-  const headers: Record<string, string> = {};
+  // A map: a receiver may call its header `constructor`.
+  const headers = new Map<string, string>();
   for (const line of (lines ?? "").split("\n")) {
     const colon = line.indexOf(": ");
     if (colon < 1) continue;
     const name = line.slice(0, colon).toLowerCase();
     const value = name === "set-cookie" ? MASK : line.slice(colon + 2);
-    headers[name] = headers[name] === undefined || value === MASK ? value : `${headers[name]}, ${value}`;
+    const before = headers.get(name);
+    headers.set(name, before === undefined || value === MASK ? value : `${before}, ${value}`);
   }
-  return headers;
+  return Object.fromEntries(headers);
 }

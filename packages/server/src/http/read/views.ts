@@ -2,7 +2,7 @@
 import { idFromUuid } from "@posthorn/contract";
 import type { StoredConfiguration } from "../../manage/webhook-configuration.ts";
 import { bodyExcerpt } from "./body-excerpt.ts";
-import { millisecondsOfUuid } from "./bounds.ts";
+import { millisecondsOfUuid } from "../../lib/id-bounds.ts";
 import type { AttemptRow, DeliveryRow, ListedDeliveryRow } from "./deliveries.sql.ts";
 import type { EventHeadRow } from "./events.sql.ts";
 import { receivedHeaders, sentHeaders } from "./request-headers.ts";

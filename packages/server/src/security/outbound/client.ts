@@ -52,7 +52,7 @@ export interface OutboundClientOptions {
 }
 
 export interface OutboundClient {
-  /** Sends one request. Never rejects; all outcomes are in the result. */
+  /** Sends one request. Whatever the network or the receiver does is in the result; a rejection is a bug of ours. */
   send(request: OutboundRequest): Promise<SendResult>;
   /** Ends running requests with `aborted`, closes all connections; resolves when every socket is closed. */
   close(): Promise<void>;
@@ -77,7 +77,9 @@ const CLIENT_HEADERS: ReadonlySet<string> = new Set([
 
 interface CachedCheck {
   readonly check: UrlCheck;
-  /** Origin and guard decision; the TLS identity completes it. */
+  /** Guard decision and origin: with the id of a TLS identity before it, the key of a pool. */
+  readonly target: string;
+  /** The key under the default identity, joined once. */
   readonly poolKey: string;
 }
 
@@ -91,12 +93,11 @@ export function createOutboundClient(options: OutboundClientOptions): OutboundCl
   const connectSocket = options.connectSocket ?? connectTcp;
   const identity = createDefaultIdentity(options.furtherCas ?? []);
   const fixedHeaders = ["user-agent", options.userAgent ?? "Posthorn", "accept-encoding", "identity"];
-  const wheel = new DeadlineWheel(nowMs(), TICK_MS);
+  const wheel = new DeadlineWheel<Attempt>(nowMs(), TICK_MS);
   const idle = new IdleConnections({ maxIdle: maxConnections, maxAgeMs: options.maxConnectionAgeMs ?? 60_000 });
   const checks = new LRUCache<string, CachedCheck>({ max: MAX_CACHED_URLS });
   // Weak: a signal that nobody holds any more takes its (by then empty) group with it.
   const abortGroups = new WeakMap<AbortSignal, Set<Attempt>>();
-  const running = new Set<Attempt>();
   let openConnections = 0;
   let ticker: NodeJS.Timeout | null = null;
   let onAllClosed: (() => void) | null = null;
@@ -133,21 +134,17 @@ export function createOutboundClient(options: OutboundClientOptions): OutboundCl
     const cached = checks.get(url);
     if (cached !== undefined) return cached;
     const verdict = checkUrl(url, options.allowTargets);
-    const poolKey = verdict.ok ? `${verdict.url.resolution} ${verdict.url.origin}` : "";
-    const fresh = { check: verdict, poolKey };
+    const target = verdict.ok ? `${verdict.url.resolution} ${verdict.url.origin}` : "";
+    const fresh = { check: verdict, target, poolKey: `${identity.id} ${target}` };
     checks.set(url, fresh);
     return fresh;
   }
 
   function run(request: PreparedRequest, signal: AbortSignal | undefined): Promise<SendResult> {
-    return new Promise((resolve) => {
-      const attempt = new Attempt(context, request, (result) => {
-        running.delete(attempt);
-        if (signal !== undefined) abortGroups.get(signal)?.delete(attempt);
-        resolve(result);
-      });
-      running.add(attempt);
-      if (signal !== undefined) groupOf(signal).add(attempt);
+    return new Promise((resolve, reject) => {
+      const group = signal === undefined ? null : groupOf(signal);
+      const attempt = new Attempt(context, request, { resolve, reject, group });
+      group?.add(attempt);
       startTicker();
       attempt.start();
     });
@@ -159,7 +156,10 @@ export function createOutboundClient(options: OutboundClientOptions): OutboundCl
     if (known !== undefined) return known;
     const group = new Set<Attempt>();
     abortGroups.set(signal, group);
-    signal.addEventListener("abort", () => abortAll(group), { once: true });
+    const abortGroup = (): void => {
+      for (const attempt of group) attempt.abort();
+    };
+    signal.addEventListener("abort", abortGroup, { once: true });
     return group;
   }
 
@@ -173,7 +173,7 @@ export function createOutboundClient(options: OutboundClientOptions): OutboundCl
   }
 
   function send(request: OutboundRequest): Promise<SendResult> {
-    const { check: verdict, poolKey } = check(request.url);
+    const { check: verdict, target, poolKey } = check(request.url);
     if (!verdict.ok) return Promise.resolve(notSent({ kind: "blocked", code: verdict.code, message: verdict.message }));
     if (isClosed || request.signal?.aborted === true)
       return Promise.resolve(notSent({ kind: "aborted", phase: "dns" }));
@@ -182,13 +182,12 @@ export function createOutboundClient(options: OutboundClientOptions): OutboundCl
       const message = `The request cannot be sent: the header ${ownHeader} is set by the client.`;
       return Promise.resolve(notSent({ kind: "blocked", code: "REQUEST_INVALID", message }));
     }
-    const tls = request.tls ?? identity;
     const prepared: PreparedRequest = {
       url: verdict.url,
-      poolKey: `${tls.id} ${poolKey}`,
-      identity: tls,
+      poolKey: request.tls === undefined ? poolKey : `${request.tls.id} ${target}`,
+      identity: request.tls ?? identity,
       method: request.method,
-      headers: [...fixedHeaders, ...request.headers],
+      headers: fixedHeaders.concat(request.headers),
       body: request.body,
       timeoutMs: request.timeoutMs,
       keptBodyBytes: Math.min(request.keptBodyBytes ?? DEFAULT_KEPT_BODY_BYTES, MAX_KEPT_BODY_BYTES),
@@ -198,7 +197,7 @@ export function createOutboundClient(options: OutboundClientOptions): OutboundCl
 
   async function close(): Promise<void> {
     isClosed = true;
-    abortAll(running);
+    for (const attempt of wheel.entries()) attempt.abort();
     idle.closeAll();
     if (ticker !== null) clearInterval(ticker);
     ticker = null;
@@ -212,13 +211,9 @@ export function createOutboundClient(options: OutboundClientOptions): OutboundCl
     send,
     close,
     get stats() {
-      return { openConnections, idleConnections: idle.count, running: running.size };
+      return { openConnections, idleConnections: idle.count, running: wheel.count };
     },
   };
-}
-
-function abortAll(attempts: ReadonlySet<Attempt>): void {
-  for (const attempt of attempts) attempt.abort();
 }
 
 function findClientHeader(headers: readonly string[]): string | null {

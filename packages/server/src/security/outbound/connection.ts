@@ -49,10 +49,9 @@ export class Connection {
     options.socket.once("close", () => options.onClosed(this));
   }
 
-  /** False once the receiver closed it, an error ended it, or unsent request bytes are still queued. */
-  get isReusable(): boolean {
-    const socket = this.#socket;
-    return !socket.destroyed && socket.writable && !socket.readableEnded && socket.writableLength === 0;
+  /** False once the receiver closed it or an error ended it (undici destroys the socket on either). */
+  get isOpen(): boolean {
+    return !this.#socket.destroyed;
   }
 
   /** Request bytes not yet given to the operating system. */

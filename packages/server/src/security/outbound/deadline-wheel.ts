@@ -2,9 +2,9 @@
 // It must never fire early; it may fire up to one tick late, which the attempt's bound of 1 s allows for.
 
 /** Something with a deadline. The wheel owns these fields while it is scheduled. */
-export interface WheelEntry {
-  wheelPrevious: WheelEntry | null;
-  wheelNext: WheelEntry | null;
+export interface WheelEntry<Self = unknown> {
+  wheelPrevious: Self | null;
+  wheelNext: Self | null;
   wheelSlot: number;
   dueAtMs: number;
   onDeadline(): void;
@@ -15,9 +15,9 @@ export const UNSCHEDULED = -1;
 
 const SLOT_COUNT = 1024;
 
-export class DeadlineWheel {
+export class DeadlineWheel<Entry extends WheelEntry<Entry>> {
   readonly #tickMs: number;
-  readonly #slots: (WheelEntry | null)[] = Array.from({ length: SLOT_COUNT }, () => null);
+  readonly #slots: (Entry | null)[] = Array.from({ length: SLOT_COUNT }, () => null);
   #lastTick: number;
   #count = 0;
 
@@ -32,7 +32,7 @@ export class DeadlineWheel {
   }
 
   /** Schedules or moves the entry. A time already past fires at the next tick. */
-  schedule(entry: WheelEntry, dueAtMs: number): void {
+  schedule(entry: Entry, dueAtMs: number): void {
     this.cancel(entry);
     // The tick that contains the due time has begun before it, so the one after is the first safe one.
     const tick = Math.max(Math.floor(dueAtMs / this.#tickMs) + 1, this.#lastTick + 1);
@@ -47,7 +47,7 @@ export class DeadlineWheel {
   }
 
   /** Takes the entry out; harmless when it is not in. */
-  cancel(entry: WheelEntry): void {
+  cancel(entry: Entry): void {
     if (entry.wheelSlot === UNSCHEDULED) return;
     const { wheelPrevious: previous, wheelNext: next } = entry;
     if (previous === null) this.#slots[entry.wheelSlot] = next;
@@ -59,6 +59,15 @@ export class DeadlineWheel {
     this.#count--;
   }
 
+  /** All that is scheduled, in no order. */
+  entries(): Entry[] {
+    const entries: Entry[] = [];
+    for (const head of this.#slots) {
+      for (let entry = head; entry !== null; entry = entry.wheelNext) entries.push(entry);
+    }
+    return entries;
+  }
+
   /**
    * Fires every entry due at `nowMs`. After a long stall each slot is visited once.
    * Due entries are collected first: a callback may schedule or cancel others.
@@ -67,7 +76,7 @@ export class DeadlineWheel {
     const tick = Math.floor(nowMs / this.#tickMs);
     const first = Math.max(this.#lastTick + 1, tick - SLOT_COUNT + 1);
     this.#lastTick = Math.max(this.#lastTick, tick);
-    const due: WheelEntry[] = [];
+    const due: Entry[] = [];
     for (let t = first; t <= tick; t++) {
       for (let entry = this.#slots[t % SLOT_COUNT] ?? null; entry !== null; entry = entry.wheelNext) {
         if (entry.dueAtMs <= nowMs) due.push(entry);

@@ -100,7 +100,7 @@ export class Dial {
     const resolve = resolution === "guarded" ? this.#context.resolvePublic : this.#context.resolveAllowed;
     const answer = await resolve(hostname);
     this.dnsMs = this.#context.nowMs() - startedAtMs;
-    if (!answer.ok) return { kind: "connection_failed", phase: "dns", code: answer.code };
+    if (!answer.ok) return failedOrTimedOut("dns", answer.code);
     // One bad answer among good ones is an attack or a mistake; either way nothing is dialled.
     if (resolution === "guarded" && !answer.addresses.every((address) => this.#isAllowed(address, port))) {
       return blockedName(hostname, port);
@@ -133,7 +133,7 @@ export class Dial {
     if (socket === null) return { kind: "connection_failed", phase: "connect", code: "TOO_MANY_CONNECTIONS" };
     this.#socket = socket;
     const code = await connected(socket, limitMs);
-    if (code !== null) return { kind: "connection_failed", phase: "connect", code };
+    if (code !== null) return failedOrTimedOut("connect", code);
     if (this.#isCancelled) socket.destroy();
     if (isSameAddress(socket.remoteAddress, address)) return { socket };
     socket.destroy();
@@ -165,6 +165,12 @@ export class Dial {
     }
     return { kind: "dialled", socket: secured, certificateExpiresAtMs: certificateExpiry(secured) };
   }
+}
+
+/** c-ares and the kernel have limits of their own; reaching one is a timeout like reaching ours. */
+function failedOrTimedOut(phase: "dns" | "connect", code: string): Failure {
+  const isTimeout = code === "ETIMEOUT" || code === "ETIMEDOUT";
+  return isTimeout ? { kind: "timed_out", phase } : { kind: "connection_failed", phase, code };
 }
 
 /** Resolves to null once connected, else to the error code; the socket is destroyed then. */

@@ -21,10 +21,11 @@ export class IdleConnections {
   /** The latest returned one (it is the warmest, and lets the others grow idle and close), or null. */
   take(poolKey: string, nowMs: number): Connection | null {
     const stack = this.#stacks.get(poolKey);
-    for (let connection = stack?.pop(); connection !== undefined; connection = stack?.pop()) {
+    if (stack === undefined) return null;
+    for (let connection = stack.pop(); connection !== undefined; connection = stack.pop()) {
       this.#count--;
-      if (stack?.length === 0) this.#stacks.delete(poolKey);
-      if (connection.isReusable && nowMs - connection.openedAtMs < this.#maxAgeMs) return connection;
+      if (stack.length === 0) this.#stacks.delete(poolKey);
+      if (connection.isOpen && nowMs - connection.openedAtMs < this.#maxAgeMs) return connection;
       connection.destroy();
     }
     return null;
@@ -32,7 +33,7 @@ export class IdleConnections {
 
   /** Keeps the connection for the next request, or closes it when it is spent. */
   put(connection: Connection, nowMs: number): void {
-    if (!connection.isReusable || nowMs - connection.openedAtMs >= this.#maxAgeMs) {
+    if (!connection.isOpen || connection.unsentBytes > 0 || nowMs - connection.openedAtMs >= this.#maxAgeMs) {
       connection.destroy();
       return;
     }

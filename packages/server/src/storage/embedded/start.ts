@@ -35,6 +35,8 @@ export type EmbeddedServer = {
   readonly majorVersion: number;
   readonly clusterDir: string;
   readonly logPath: string;
+  /** Tells a second start of this data directory where the node of this one listens. */
+  announce(url: string): Promise<void>;
   /** Of the server process now; changes when it has to be restarted. */
   pid(): number;
   /** Fast shutdown (open transactions are rolled back), waits for the end; any number of calls. */
@@ -99,6 +101,7 @@ function describe(
     majorVersion,
     clusterDir: plan.layout.clusterDir,
     logPath: plan.layout.logPath,
+    announce: (url) => lock.update({ url }),
     pid: () => supervision.current().pid,
     stop: async () => {
       await supervision.stop();
@@ -122,8 +125,8 @@ async function lockDataDir(layout: Layout): Promise<ProcessLock> {
     case "held":
       throw new EmbeddedPostgresError(
         "DATA_DIR_LOCKED",
-        `Process ${result.pid} already runs the PostgreSQL of ${layout.dataDir}. ` +
-          "Stop it first, or start this one with another --data-dir.",
+        `Posthorn already runs from the data directory ${layout.dataDir}: ${result.info.url ?? "it is just starting"} ` +
+          `(pid ${result.pid}). Use that one, stop it first, or start this one with another --data-dir and --port.`,
       );
     default:
       return result satisfies never;

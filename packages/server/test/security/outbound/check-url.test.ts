@@ -238,6 +238,7 @@ describe("with POSTHORN_ALLOW_TARGETS", () => {
     ["http://a.localhost:9000/", "URL_HOST"],
     ["http://user@localhost:9000/", "URL_USERINFO"],
     ["gopher://localhost:9000/", "URL_SCHEME"],
+    ["http://10.1.2.3:0/", "URL_PORT"],
   ])("%s is still refused", (url, code) => {
     expect(codeOf(url, targets)).toBe(code);
   });

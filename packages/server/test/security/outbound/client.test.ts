@@ -118,6 +118,24 @@ describe("the deadline", () => {
     expect(result).toMatchObject({ kind: "connection_failed", phase: "dns", code: "ENOTFOUND" });
   });
 
+  test("a resolver that gives up by itself is a timeout too", async () => {
+    const resolve = async () => {
+      throw Object.assign(new Error("queryA ETIMEOUT"), { code: "ETIMEOUT" });
+    };
+    const result = await setUpClient({ resolve }).send(postTo("https://slow.example.com/"));
+    expect(result).toMatchObject({ kind: "timed_out", phase: "dns" });
+  });
+
+  test("a failure of our own code rejects and leaves nothing behind", async () => {
+    const client = setUpClient({
+      connectSocket: () => {
+        throw new TypeError("a bug");
+      },
+    });
+    await expect(client.send(postTo("http://127.0.0.1:9/"))).rejects.toThrow("a bug");
+    expect(client.stats).toEqual({ openConnections: 0, idleConnections: 0, running: 0 });
+  });
+
   test("covers a connect that never completes, within the shorter bound of dialling", async () => {
     const never = await setUp();
     const client = setUpClient({ dialTimeoutMs: 100, connectSocket: () => new Socket() });
@@ -143,6 +161,30 @@ describe("the deadline", () => {
     expect(healthy.kind).toBe("responded");
     expect(healthy.timings.totalMs).toBeLessThan(200);
     expect(kindsOf(await Promise.all(slow))).toEqual(["timed_out"]);
+  });
+});
+
+describe("many attempts", () => {
+  test("at a receiver with a bad certificate leave no socket behind", async () => {
+    const receiver = await setUp({ tls: createTestCertificate({ commonName: "self", names: ["127.0.0.1"] }) });
+    const client = setUpClient();
+    for (let round = 0; round < 10; round++) {
+      const results = await Promise.all(
+        Array.from({ length: 20 }, () => client.send(postTo(receiver.origin, { timeoutMs: 5000 }))),
+      );
+      expect(kindsOf(results)).toEqual(["tls_failed"]);
+    }
+    await until(() => client.stats.openConnections === 0);
+    expect(receiver.requests).toHaveLength(0);
+  });
+
+  test("at receivers that hang all end within a second of their deadline", async () => {
+    const receiver = await setUp({ answer: () => "hang" });
+    const client = setUpClient();
+    const results = await Promise.all(Array.from({ length: 100 }, () => client.send(postTo(receiver.origin))));
+    expect(kindsOf(results)).toEqual(["timed_out"]);
+    expect(Math.max(...results.map((result) => result.timings.totalMs))).toBeLessThan(1300);
+    await until(() => client.stats.openConnections === 0);
   });
 });
 

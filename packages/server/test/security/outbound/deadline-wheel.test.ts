@@ -5,7 +5,9 @@ import { DeadlineWheel, UNSCHEDULED, type WheelEntry } from "../../../src/securi
 
 const TICK_MS = 50;
 
-function createEntry(onDeadline: () => void = () => {}): WheelEntry {
+interface Entry extends WheelEntry<Entry> {}
+
+function createEntry(onDeadline: () => void = () => {}): Entry {
   return { wheelPrevious: null, wheelNext: null, wheelSlot: UNSCHEDULED, dueAtMs: 0, onDeadline };
 }
 
@@ -20,7 +22,7 @@ test("every entry fires once, never early and at most one tick late, through any
     fc.property(fc.nat({ max: 100_000 }), fc.array(action, { maxLength: 60 }), (startMs, actions) => {
       let nowMs = startMs;
       const due = new Map<number, number>();
-      const wheel = new DeadlineWheel(nowMs, TICK_MS);
+      const wheel = new DeadlineWheel<Entry>(nowMs, TICK_MS);
       const entries = Array.from({ length: 10 }, (_, index) =>
         createEntry(() => {
           const dueAtMs = due.get(index);
@@ -52,7 +54,7 @@ test("every entry fires once, never early and at most one tick late, through any
 });
 
 test("an entry may cancel another one that is due in the same tick", () => {
-  const wheel = new DeadlineWheel(0, TICK_MS);
+  const wheel = new DeadlineWheel<Entry>(0, TICK_MS);
   const fired: string[] = [];
   const second = createEntry(() => fired.push("second"));
   const first = createEntry(() => {
@@ -66,7 +68,7 @@ test("an entry may cancel another one that is due in the same tick", () => {
 });
 
 test("an entry may schedule itself again from its own deadline", () => {
-  const wheel = new DeadlineWheel(0, TICK_MS);
+  const wheel = new DeadlineWheel<Entry>(0, TICK_MS);
   let count = 0;
   const entry = createEntry(() => {
     count++;

@@ -176,11 +176,13 @@ describe("stop and start again", () => {
     expect(isRunning(server.pid())).toBe(false);
   });
 
-  test("is refused while this data directory's server is run by somebody, who is named", async () => {
+  test("is refused while this data directory's server is run by somebody, and told by whom and where", async () => {
     const server = await start(place);
+    const refusal = { code: "DATA_DIR_LOCKED", message: expect.stringContaining(`(pid ${process.pid})`) };
+    await expect(start(place)).rejects.toMatchObject(refusal);
+    await server.announce("http://127.0.0.1:8420");
     await expect(start(place)).rejects.toMatchObject({
-      code: "DATA_DIR_LOCKED",
-      message: expect.stringContaining(String(process.pid)),
+      message: expect.stringContaining("http://127.0.0.1:8420 (pid "),
     });
     expect(await ask(server, "select 1")).toEqual([[1]]);
   });

@@ -19,7 +19,7 @@ export type ZooBehaviour = (visit: ZooVisit) => void;
 
 const OK = "HTTP/1.1 200 OK\r\n";
 const EMPTY_OK = `${OK}content-length: 0\r\n\r\n`;
-const CHUNK_16K = Buffer.alloc(16 * 1024, "x");
+const CHUNK = Buffer.alloc(10_000, "x");
 
 /** Answers a status and nothing else; redirects point at the canary. */
 export function statusBehaviour(status: number): ZooBehaviour {
@@ -74,7 +74,7 @@ export const ZOO_BEHAVIOURS: Readonly<Record<string, ZooBehaviour>> = {
   "/infinite": ({ socket, every }) => {
     socket.write(`${OK}transfer-encoding: chunked\r\n\r\n`);
     every(1, () => {
-      while (!socket.destroyed && socket.writableLength < 256 * 1024) socket.write(chunked(CHUNK_16K));
+      while (!socket.destroyed && socket.writableLength < 256 * 1024) socket.write(chunked(CHUNK));
     });
   },
   "/gzip-bomb": ({ socket }) => {

@@ -77,3 +77,11 @@ function boundary(ms: number, filler: number): string {
   }
   return uuidFromBytes(bytes);
 }
+
+/**
+ * Where the attempts of a delivery begin: attempts are partitioned by their own time, which is never before the
+ * delivery's, but may be given by a node whose idea of time lags. Partitions are days, so an hour costs nothing.
+ */
+export function attemptsFrom(deliveryUuid: string): string {
+  return lowestUuid(Math.max(0, millisecondsOfUuid(deliveryUuid) - 3_600_000));
+}

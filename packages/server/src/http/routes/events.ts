@@ -1,0 +1,104 @@
+// The routes that read events and replay them. Publishing has a file of its own.
+import { z } from "zod";
+import type { Replays } from "../../replay/replay.ts";
+import { type Answer, failure, fieldFailure, success } from "../answer.ts";
+import { PAGE_PARAMETERS, pageOf, pageStart, TIME_PARAMETER } from "../paging.ts";
+import type { Records } from "../read/records.ts";
+import { deliveryView, eventHeadView, publicEventId } from "../read/views.ts";
+import { type Call, type OrdinaryRoute, route } from "../route-entry.ts";
+import { TYPE_PARAMETER, typeFilter } from "../type-parameter.ts";
+import { actorOf } from "./webhooks.ts";
+
+const listQuery = z.strictObject({
+  ...PAGE_PARAMETERS,
+  type: TYPE_PARAMETER.optional(),
+  reference: z.string().min(1).max(200).optional(),
+  from: TIME_PARAMETER.optional(),
+  to: TIME_PARAMETER.optional(),
+});
+const replayBody = z.strictObject({ webhookId: z.string().nullable().optional() });
+
+export type EventsFace = Pick<Records, "event" | "events">;
+export type ReplaysFace = Pick<Replays, "replay">;
+
+export function eventRoutes(records: EventsFace, replays: ReplaysFace): OrdinaryRoute[] {
+  return [
+    route({
+      method: "GET",
+      path: "/events",
+      scope: "read:events",
+      summary: "List events, newest first, without their payloads.",
+      query: listQuery,
+      handle: (call) => list(records, call),
+    }),
+    route({
+      method: "GET",
+      path: "/events/{id}",
+      scope: "read:events",
+      summary: "Read one event with its payload and its deliveries.",
+      handle: (call) => get(records, call),
+    }),
+    route({
+      method: "POST",
+      path: "/events/{id}/replay",
+      scope: "write:deliveries",
+      summary: "Deliver an event once more: to one webhook, or to all that match it now.",
+      body: replayBody,
+      bodyOptional: true,
+      handle: (call) => replay(replays, call),
+    }),
+  ];
+}
+
+async function list(records: EventsFace, call: Call<z.output<typeof listQuery>>): Promise<Answer> {
+  const start = pageStart("event", call.query);
+  if (!start.ok) return start.failure;
+  const { type, reference, from, to } = call.query;
+  const query = {
+    type: typeFilter(type),
+    reference: reference ?? null,
+    fromMs: from ?? null,
+    toMs: to ?? null,
+    cursorUuid: start.beforeUuid,
+  };
+  const found = await records.events(call.principal, query, start.limit + 1);
+  return pageOf("event", found, start.limit, (event) => event.id, eventHeadView);
+}
+
+async function get(records: EventsFace, call: Call): Promise<Answer> {
+  const found = await records.event(call.principal, call.params["id"] as string);
+  if (found === null) return noEvent();
+  const { event, payload, deliveries } = found;
+  const data = { ...eventHeadView(event), deliveries: deliveries.map(deliveryView) };
+  // An erased event keeps its row; what stands in the place of its bytes is nobody's payload.
+  const isErased = event.erased_at !== null;
+  const rawMembers = {
+    data: isErased ? "null" : payload.data.toString("utf8"),
+    ...(isErased || payload.context === null ? {} : { context: payload.context.toString("utf8") }),
+  };
+  return { ...success(data), rawMembers };
+}
+
+async function replay(replays: ReplaysFace, call: Call<undefined, z.output<typeof replayBody>>): Promise<Answer> {
+  const outcome = await replays.replay(actorOf(call), call.params["id"] as string, call.body.webhookId ?? null);
+  switch (outcome.kind) {
+    case "replayed": {
+      const data = { id: publicEventId(outcome.event), event: outcome.event.type, deliveries: outcome.deliveries };
+      return success(data, 202);
+    }
+    case "no_event":
+      return noEvent();
+    case "no_webhook":
+      return fieldFailure([
+        { field: "webhookId", message: "There is no such webhook in this mode.", code: "UNKNOWN_WEBHOOK" },
+      ]);
+    case "not_possible":
+      return failure("CONFLICT", outcome.message);
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function noEvent(): Answer {
+  return failure("NOT_FOUND", "There is no such event. Check the id; events are kept for the tenant's retention time.");
+}

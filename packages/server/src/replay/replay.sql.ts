@@ -1,0 +1,114 @@
+// Statements that make new deliveries of a recorded event. API role, inside asTenant, the tenant clause written all
+// the same.
+import type { Executor } from "../storage/pools.ts";
+
+export interface ReplayedEventRow {
+  id: string;
+  retention_class: number;
+  livemode: boolean;
+  has_long_number: boolean;
+  erased_at: Date | null;
+  type: string;
+  sender_id: string | null;
+  sent_timestamp: string | null;
+  ordering_key: string | null;
+  data: Buffer;
+  context: Buffer | null;
+}
+
+const COLUMNS = `id, retention_class, livemode, has_long_number, erased_at, type, sender_id, sent_timestamp, ordering_key,
+  data, context`;
+
+/** The event by its own id, which prunes to a day; primary key in each class. */
+export async function selectEventToReplay(
+  db: Executor,
+  tenantUuid: string,
+  livemode: boolean,
+  eventUuid: string,
+): Promise<ReplayedEventRow | null> {
+  const { rows } = await db.query<ReplayedEventRow>({
+    name: "select_event_to_replay",
+    text: `select ${COLUMNS} from event where tenant_id = $1 and id = $2 and livemode = $3`,
+    values: [tenantUuid, eventUuid, livemode],
+  });
+  return rows[0] ?? null;
+}
+
+/** The newest event with this id of the sender's, by index event_sender_id. */
+export async function selectEventToReplayBySenderId(
+  db: Executor,
+  tenantUuid: string,
+  livemode: boolean,
+  senderId: string,
+): Promise<ReplayedEventRow | null> {
+  const { rows } = await db.query<ReplayedEventRow>({
+    name: "select_event_to_replay_by_sender_id",
+    text: `select ${COLUMNS} from event
+      where tenant_id = $1 and sender_id = $2 and livemode = $3
+      order by id desc
+      limit 1`,
+    values: [tenantUuid, senderId, livemode],
+  });
+  return rows[0] ?? null;
+}
+
+/** A webhook's status, by primary key, locked against a change of status until this transaction ends. */
+export async function lockWebhook(
+  db: Executor,
+  tenantUuid: string,
+  livemode: boolean,
+  webhookUuid: string,
+): Promise<string | null> {
+  const { rows } = await db.query<{ status: string }>({
+    name: "lock_webhook_to_replay",
+    text: `select status from webhook
+      where tenant_id = $1 and id = $2 and livemode = $3 and status <> 'deleted'
+      for share`,
+    values: [tenantUuid, webhookUuid, livemode],
+  });
+  return rows[0]?.status ?? null;
+}
+
+export interface NewDelivery {
+  readonly uuid: string;
+  readonly webhookUuid: string;
+}
+
+/**
+ * Adds a delivery for each webhook that is enabled at this moment, in its current version. `handoff` has the owner of
+ * the lane read them. Webhooks by primary key, locked as in lockWebhook.
+ * @returns what was made; a webhook that is gone or disabled is left out
+ */
+export async function insertReplays(
+  db: Executor,
+  tenantUuid: string,
+  event: Pick<ReplayedEventRow, "id" | "retention_class" | "livemode" | "ordering_key">,
+  deliveries: readonly NewDelivery[],
+  dueAt: string,
+): Promise<{ id: string; webhook_id: string }[]> {
+  const { rows } = await db.query<{ id: string; webhook_id: string }>({
+    name: "insert_replays",
+    text: `with wanted as (
+        select w.id as webhook_id, w.version, w.lane, n.id
+        from unnest($2::uuid[], $3::uuid[]) as n (id, webhook_id)
+        join webhook w on w.tenant_id = $1 and w.id = n.webhook_id and w.livemode = $4 and w.status = 'enabled'
+        for share of w
+      )
+      insert into delivery (tenant_id, id, event_id, webhook_id, seq, due_at, webhook_version, retention_class, lane,
+        handoff, replayed, next_trigger, ordering_key)
+      select $1, id, $5, webhook_id, nextval('delivery_seq'), $6, version, $7, lane, true, true, 'replay', $8
+      from wanted
+      returning id, webhook_id`,
+    values: [
+      tenantUuid,
+      deliveries.map((delivery) => delivery.uuid),
+      deliveries.map((delivery) => delivery.webhookUuid),
+      event.livemode,
+      event.id,
+      dueAt,
+      event.retention_class,
+      event.ordering_key,
+    ],
+  });
+  return rows;
+}

@@ -1,0 +1,112 @@
+// Statements that make a delivery due now. API role, inside asTenant, the tenant clause written all the same.
+import { attemptsFrom } from "../lib/id-bounds.ts";
+import type { Executor } from "../storage/pools.ts";
+
+export interface WebhookOfDelivery {
+  webhook_id: string;
+  status: string;
+}
+
+/**
+ * The webhook of a pending delivery or a dead letter, by primary keys, locked against a change of status until this
+ * transaction ends: a webhook that is disabled meanwhile finds the delivery among its pending ones, or not yet due.
+ */
+export async function lockWebhookOfDelivery(
+  db: Executor,
+  tenantUuid: string,
+  livemode: boolean,
+  deliveryUuid: string,
+): Promise<WebhookOfDelivery | null> {
+  const { rows } = await db.query<WebhookOfDelivery>({
+    name: "lock_webhook_of_delivery",
+    text: `select w.id as webhook_id, w.status
+      from webhook w
+      where w.tenant_id = $1 and w.livemode = $2 and w.id = any (array(
+        select webhook_id from delivery where tenant_id = $1 and id = $3
+        union all
+        select webhook_id from dead_letter where tenant_id = $1 and id = $3
+      ))
+      for share`,
+    values: [tenantUuid, livemode, deliveryUuid],
+  });
+  return rows[0] ?? null;
+}
+
+/**
+ * A pending or held delivery falls due, by primary key; its owner is told by `handoff`.
+ * @returns false when it is not pending (any more)
+ */
+export async function makeDueNow(
+  db: Executor,
+  tenantUuid: string,
+  deliveryUuid: string,
+  dueAt: string,
+): Promise<boolean> {
+  const { rowCount } = await db.query({
+    name: "make_due_now",
+    text: `update delivery
+      set due_at = $3, held_reason = null, next_trigger = 'manual', handoff = true
+      where tenant_id = $1 and id = $2`,
+    values: [tenantUuid, deliveryUuid, dueAt],
+  });
+  return rowCount === 1;
+}
+
+/**
+ * A dead letter becomes the pending delivery that it was: same id, attempts counted on, the policy from its start.
+ * Whoever deletes the terminal record writes the delivery, so two at once make one. The id prunes to a day.
+ * @returns false when there is no such dead letter (any more)
+ */
+export async function reviveDeadLetter(
+  db: Executor,
+  tenantUuid: string,
+  deliveryUuid: string,
+  dueAt: string,
+): Promise<boolean> {
+  const { rowCount } = await db.query({
+    name: "revive_dead_letter",
+    text: `with removed as (
+        delete from dead_letter
+        where tenant_id = $1 and id = $2
+        returning tenant_id, id, event_id, webhook_id, seq, webhook_version, retention_class, lane, attempt_count,
+          replayed, ordering_key
+      )
+      insert into delivery (tenant_id, id, event_id, webhook_id, seq, due_at, webhook_version, retention_class, lane,
+        attempt_count, policy_attempt_base, handoff, replayed, next_trigger, ordering_key)
+      select tenant_id, id, event_id, webhook_id, seq, $3::timestamptz, webhook_version, retention_class, lane,
+        attempt_count, attempt_count, true, replayed, 'manual', ordering_key
+      from removed`,
+    values: [tenantUuid, deliveryUuid, dueAt],
+  });
+  return rowCount === 1;
+}
+
+/**
+ * What a delivery is that could not be retried; mode by its webhook. Attempts by attempt_delivery, the rest by primary
+ * keys. `pending` and `dead_letter` are seen here when it changed between two statements.
+ */
+export async function selectState(
+  db: Executor,
+  tenantUuid: string,
+  livemode: boolean,
+  deliveryUuid: string,
+): Promise<string | null> {
+  const { rows } = await db.query<{ state: string }>({
+    name: "select_delivery_state",
+    text: `select found.state
+      from (
+        select 'pending' as state, webhook_id from delivery where tenant_id = $1 and id = $2
+        union all
+        select 'dead_letter', webhook_id from dead_letter where tenant_id = $1 and id = $2
+        union all
+        select 'delivered', webhook_id from attempt
+        where tenant_id = $1 and delivery_id = $2 and id >= $4 and ends_delivery and outcome = 'delivered'
+        union all
+        select 'cancelled', webhook_id from cancelled_delivery where tenant_id = $1 and id = $2
+      ) found
+      join webhook w on w.tenant_id = $1 and w.id = found.webhook_id and w.livemode = $3
+      limit 1`,
+    values: [tenantUuid, deliveryUuid, livemode, attemptsFrom(deliveryUuid)],
+  });
+  return rows[0]?.state ?? null;
+}
