@@ -13,7 +13,7 @@ const tool = (path) => join(root, "node_modules", path);
 const STEPS = [
   {
     name: "format",
-    commands: [[tool("@biomejs/biome/bin/biome"), "format", "."]],
+    commands: [[tool("@biomejs/biome/bin/biome"), "format", "--reporter=summary", "."]],
     advice: "Run `npm run format`.",
   },
   {

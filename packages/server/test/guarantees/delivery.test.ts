@@ -1,5 +1,6 @@
 // G3 and G4 in fault-free runs: every delivery ends in exactly one terminal record, and no request is made twice.
 // Broken on purpose (removed rows not joined in record_results): "a failed delivery" and "dead letter" go red.
+import { uuidFromId } from "@posthorn/contract";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestNode, type TestNode } from "../support/node.ts";
 import { type Receiver, startReceiver } from "../support/receivers/receiver.ts";
@@ -78,10 +79,7 @@ describe("a failed delivery", () => {
     expect(delivered.id).toBe(dead.id);
     const again = await node.api("POST", `/v1/deliveries/${dead.id}/retry`);
     expect([again.status, again.body.error.code]).toEqual([409, "NOT_RETRYABLE"]);
-    const terminal = await node.sql<{ n: string }>(
-      "select (select count(*) from attempt where ends_delivery and outcome = 'delivered') as n from delivery where false union all select count(*) from dead_letter",
-    );
-    expect(Number(terminal[0]?.n)).toBe(0);
+    expect(await node.sql("select 1 from dead_letter where event_id = $1", [uuidFromId("event", eventId)])).toEqual([]);
   });
 
   test("waits as long as Retry-After asks", async () => {
@@ -114,7 +112,7 @@ describe("an endpoint's answer", () => {
     const { receiver, type, webhookId } = await subscribe({ answer: () => 410 });
     const eventId = await publish(type);
     const dead = await deliveryOf(eventId, "dead_letter");
-    expect(dead.reason).toBe("endpoint_gone");
+    expect(dead.deadReason).toBe("endpoint_gone");
     await until("the webhook to be disabled", async () => {
       const { body } = await node.api("GET", `/v1/webhooks/${webhookId}`);
       return body.data.status === "disabled" && body.data.active === false;
@@ -135,7 +133,7 @@ describe("a webhook that is switched off", () => {
     await until("the first attempt", async () => (await deliveryOf(eventId, "pending")).attemptCount === 1);
     const changed = await node.api("PATCH", `/v1/webhooks/${webhookId}`, { active: false });
     expect(changed.status, JSON.stringify(changed.body)).toBe(200);
-    expect((await deliveryOf(eventId, "dead_letter")).reason).toBe("webhook_disabled");
+    expect((await deliveryOf(eventId, "dead_letter")).deadReason).toBe("webhook_disabled");
   });
 
   test("deleted: what is pending is cancelled", async () => {
@@ -143,7 +141,7 @@ describe("a webhook that is switched off", () => {
     const eventId = await publish(type);
     await until("the first attempt", async () => (await deliveryOf(eventId, "pending")).attemptCount === 1);
     await node.api("DELETE", `/v1/webhooks/${webhookId}`);
-    expect((await deliveryOf(eventId, "cancelled")).reason).toBe("webhook_deleted");
+    expect((await deliveryOf(eventId, "cancelled")).cancelledReason).toBe("webhook_deleted");
   });
 });
 

@@ -19,6 +19,7 @@ export type ZooBehaviour = (visit: ZooVisit) => void;
 
 const OK = "HTTP/1.1 200 OK\r\n";
 const EMPTY_OK = `${OK}content-length: 0\r\n\r\n`;
+const GZIP_BOMB = gzipSync(Buffer.alloc(8 * 1024 * 1024)); // 8 KiB
 const CHUNK = Buffer.alloc(10_000, "x");
 
 /** Answers a status and nothing else; redirects point at the canary. */
@@ -78,9 +79,8 @@ export const ZOO_BEHAVIOURS: Readonly<Record<string, ZooBehaviour>> = {
     });
   },
   "/gzip-bomb": ({ socket }) => {
-    const bomb = gzipSync(Buffer.alloc(16 * 1024 * 1024));
-    socket.write(`${OK}content-encoding: gzip\r\ncontent-length: ${bomb.length}\r\n\r\n`);
-    socket.write(bomb);
+    socket.write(`${OK}content-encoding: gzip\r\ncontent-length: ${GZIP_BOMB.length}\r\n\r\n`);
+    socket.write(GZIP_BOMB);
   },
   "/enc-chain-1000": head(
     `${OK}content-encoding: ${Array.from({ length: 1000 }, () => "gzip").join(", ")}\r\ncontent-length: 2\r\n\r\nok`,
