@@ -173,7 +173,7 @@ describe("many attempts", () => {
     const receiver = await setUp({ tls: createTestCertificate({ commonName: "self", names: ["127.0.0.1"] }) });
     const client = setUpClient();
     for (let round = 0; round < 10; round++) {
-      const results = await Promise.all(Array.from({ length: 20 }, () => client.send(postTo(receiver.origin, {}))));
+      const results = await Promise.all(Array.from({ length: 20 }, () => client.send(postTo(receiver.origin))));
       expect(kindsOf(results)).toEqual(["tls_failed"]);
     }
     await until(() => client.stats.openConnections === 0);
