@@ -37,7 +37,10 @@ function firstSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-function greet(served: Extract<Awaited<ReturnType<typeof serve>>, { outcome: "serving" }>, settings: SettingsOfServe): void {
+function greet(
+  served: Extract<Awaited<ReturnType<typeof serve>>, { outcome: "serving" }>,
+  settings: SettingsOfServe,
+): void {
   say(`${bold("Posthorn")} serves at ${bold(served.url)}`);
   if (served.database === "adopted") say("The database of an earlier start was still running and is used again.");
   if (!served.isFirstStart) return;

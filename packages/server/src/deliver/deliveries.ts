@@ -3,6 +3,7 @@
 // adds is reserved before its commit, and nothing is added past a read under way.
 import { type Id, idFromUuid } from "@posthorn/contract";
 import type { Clock } from "../lib/clock.ts";
+import { LANE_COUNT } from "../lib/lane.ts";
 import type { Log } from "../lib/log.ts";
 import type { Webhook } from "../storage/configuration.ts";
 import type { Executor } from "../storage/pools.ts";
@@ -244,7 +245,7 @@ export class Deliveries {
   async #readLanes(): Promise<void> {
     const nowMs = this.#options.clock.monotonicMs();
     if (nowMs - this.#lastFullReadMs >= FULL_READ_INTERVAL_MS) {
-      for (let lane = 0; lane < 256; lane += 1) if (this.#options.ownsLane(lane)) this.#lanesToRead.add(lane);
+      for (let lane = 0; lane < LANE_COUNT; lane += 1) if (this.#options.ownsLane(lane)) this.#lanesToRead.add(lane);
       this.#lastFullReadMs = nowMs;
     }
     if (this.#lanesToRead.size === 0) return;

@@ -5,6 +5,7 @@ import { compileCall } from "./compile-call.ts";
 import { ExpressionProblem } from "./errors.ts";
 import { ALLOCATION_UNITS, type Evaluation } from "./limits.ts";
 import type { Evaluate } from "./macros.ts";
+import { ExactNumber } from "./numbers.ts";
 import { elementAt, negate, OPERATIONS, type Operation } from "./operators.ts";
 import type { LiteralPatterns } from "./patterns.ts";
 import { memberName, readMember } from "./scope.ts";
@@ -135,11 +136,17 @@ function refuseBadKeys(keys: readonly Node[]): void {
 }
 
 function compileUnary(operator: "!" | "-", operand: Evaluate): Evaluate {
-  if (operator === "-") return (run) => negate(operand(run));
+  if (operator === "-") return (run) => negateAndPay(operand(run), run);
   return (run) => {
     const value = operand(run);
     return typeof value === "boolean" ? !value : ABSENT;
   };
+}
+
+function negateAndPay(value: Value, run: Evaluation): Value {
+  // A payload may hold a number of a million digits, and a macro may negate it at every turn.
+  if (value instanceof ExactNumber) run.spend(value.text.length);
+  return negate(value);
 }
 
 /**

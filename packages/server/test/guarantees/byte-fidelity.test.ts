@@ -35,7 +35,7 @@ async function deliverRaw(body: Buffer, path = "/v1/events") {
   if (request === undefined) throw new Error("no request");
   const keys = signingKeys(SECRET);
   if (keys === null) throw new Error("no keys");
-  const header = (name: string): string => String(request.headers[name]);
+  const header = (name: string): string => request.headers[name] ?? "";
   expect(header("x-signature")).toBe(`sha256=${createHmac("sha256", keys.plain).update(request.body).digest("hex")}`);
   const standard = createHmac("sha256", keys.standard)
     .update(`${header("webhook-id")}.${header("webhook-timestamp")}.`)
@@ -62,7 +62,9 @@ const VALUES: [string, string][] = [
 
 test.each(VALUES)("%s arrives as it was sent", async (_name, value) => {
   const context = '{ "userId":"u-1" , "n": 1.0 }';
-  const { answer, request } = await deliverRaw(Buffer.from(`{"data":${value},"event":"invoice.paid","context":${context}}`));
+  const { answer, request } = await deliverRaw(
+    Buffer.from(`{"data":${value},"event":"invoice.paid","context":${context}}`),
+  );
   const { id, timestamp } = answer.body.data;
   expect(request.body.toString()).toBe(
     `{"id":"${id}","event":"invoice.paid","timestamp":"${timestamp}","livemode":true,"api_version":"v1","data":${value},"context":${context}}`,
@@ -79,7 +81,11 @@ test("ten MiB of data arrive whole, scanned and signed away from the event loop"
 
 test("more than ten MiB of data are refused and change nothing", async () => {
   const before = await node.sql<{ count: string }>("select count(*) from event");
-  const answer = await node.api("POST", "/v1/events", `{"event":"invoice.paid","data":"${"x".repeat(10 * 1024 * 1024)}"}`);
+  const answer = await node.api(
+    "POST",
+    "/v1/events",
+    `{"event":"invoice.paid","data":"${"x".repeat(10 * 1024 * 1024)}"}`,
+  );
   expect([answer.status, answer.body.error.code]).toEqual([413, "BODY_TOO_LARGE"]);
   expect(await node.sql("select count(*) from event")).toEqual(before);
 });

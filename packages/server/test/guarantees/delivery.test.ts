@@ -19,9 +19,24 @@ afterAll(async () => {
 });
 
 let typeCount = 0;
-const TYPES = ["bill.created", "bill.received", "bill.approved", "bill.paid", "expense.created", "expense.approved",
-  "supplier.created", "supplier.updated", "requisition.created", "requisition.approved", "shift.closed", "sale.completed",
-  "return.processed", "product.updated", "reward.claimed", "points.earned"];
+const TYPES = [
+  "bill.created",
+  "bill.received",
+  "bill.approved",
+  "bill.paid",
+  "expense.created",
+  "expense.approved",
+  "supplier.created",
+  "supplier.updated",
+  "requisition.created",
+  "requisition.approved",
+  "shift.closed",
+  "sale.completed",
+  "return.processed",
+  "product.updated",
+  "reward.claimed",
+  "points.earned",
+];
 
 /** A receiver with a webhook of its own, on an event type that no other test uses. */
 async function subscribe(answering: Answering, fields: Record<string, unknown> = {}) {
@@ -59,14 +74,21 @@ describe("a failed delivery", () => {
     expect(new Set(requests.map((request) => request.headers["webhook-id"]))).toEqual(new Set([eventId]));
     const listed = await deliveryOf(eventId, "delivered");
     const { body } = await node.api("GET", `/v1/deliveries/${listed.id}`);
-    expect(body.data.attempts.map((attempt: Record<string, unknown>) => [attempt.number, attempt.trigger, attempt.outcome])).toEqual([
-      [1, "initial", "rejected"], [2, "retry", "rejected"], [3, "retry", "delivered"],
+    expect(
+      body.data.attempts.map((attempt: Record<string, unknown>) => [attempt.number, attempt.trigger, attempt.outcome]),
+    ).toEqual([
+      [1, "initial", "rejected"],
+      [2, "retry", "rejected"],
+      [3, "retry", "delivered"],
     ]);
   });
 
   test("becomes a dead letter after its last attempt; retried, it starts a fresh policy under the same id", async () => {
     let status = 500;
-    const { receiver, type } = await subscribe({ answer: () => status }, { retryPolicy: { maxRetries: 0, retryDelay: 1, backoffMultiplier: 1 } });
+    const { receiver, type } = await subscribe(
+      { answer: () => status },
+      { retryPolicy: { maxRetries: 0, retryDelay: 1, backoffMultiplier: 1 } },
+    );
     const eventId = await publish(type);
     const dead = await deliveryOf(eventId, "dead_letter");
     expect(receiver.requests).toHaveLength(1);
@@ -120,7 +142,10 @@ describe("an endpoint's answer", () => {
     const answer = await node.api("POST", "/v1/events", { event: type, data: 1 });
     expect(answer.body.data.deliveries).toBe(0);
     expect(receiver.requests).toHaveLength(1);
-    const audit = await node.sql<{ actor: string }>("select actor from audit_entry where action = 'webhook.disabled' and object_id = $1", [webhookId]);
+    const audit = await node.sql<{ actor: string }>(
+      "select actor from audit_entry where action = 'webhook.disabled' and object_id = $1",
+      [webhookId],
+    );
     expect(audit).toHaveLength(1);
     expect(audit[0]?.actor).toMatch(/^node_/);
   });
@@ -128,7 +153,10 @@ describe("an endpoint's answer", () => {
 
 describe("a webhook that is switched off", () => {
   test("disabled: what is pending becomes dead letters", async () => {
-    const { type, webhookId } = await subscribe({ answer: () => 503 }, { retryPolicy: { maxRetries: 5, retryDelay: 3_600, backoffMultiplier: 1 } });
+    const { type, webhookId } = await subscribe(
+      { answer: () => 503 },
+      { retryPolicy: { maxRetries: 5, retryDelay: 3_600, backoffMultiplier: 1 } },
+    );
     const eventId = await publish(type);
     await until("the first attempt", async () => (await deliveryOf(eventId, "pending")).attemptCount === 1);
     const changed = await node.api("PATCH", `/v1/webhooks/${webhookId}`, { active: false });
@@ -137,7 +165,10 @@ describe("a webhook that is switched off", () => {
   });
 
   test("deleted: what is pending is cancelled", async () => {
-    const { type, webhookId } = await subscribe({ answer: () => 503 }, { retryPolicy: { maxRetries: 5, retryDelay: 3_600, backoffMultiplier: 1 } });
+    const { type, webhookId } = await subscribe(
+      { answer: () => 503 },
+      { retryPolicy: { maxRetries: 5, retryDelay: 3_600, backoffMultiplier: 1 } },
+    );
     const eventId = await publish(type);
     await until("the first attempt", async () => (await deliveryOf(eventId, "pending")).attemptCount === 1);
     await node.api("DELETE", `/v1/webhooks/${webhookId}`);

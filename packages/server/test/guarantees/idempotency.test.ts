@@ -92,12 +92,18 @@ test("a batch answers each item for itself, and a repeated batch stores nothing 
   const first = await node.api("POST", "/v1/events/batch", batch, { "idempotency-key": "kb" });
   expect(first.status).toBe(202);
   expect(first.body.data.results.map((each: { status: string }) => each.status)).toEqual([
-    "accepted", "refused", "accepted", "refused",
+    "accepted",
+    "refused",
+    "accepted",
+    "refused",
   ]);
   expect(first.body.data.results[1].error).toMatchObject({ code: "UNKNOWN_EVENT_TYPE" });
   const second = await node.api("POST", "/v1/events/batch", batch, { "idempotency-key": "kb" });
   expect(second.body.data.results.map((each: { status: string }) => each.status)).toEqual([
-    "duplicate", "refused", "duplicate", "refused",
+    "duplicate",
+    "refused",
+    "duplicate",
+    "refused",
   ]);
   expect(second.body.data.results[0].id).toBe(first.body.data.results[0].id);
   expect(await eventsWith("B-1")).toBe(1);
@@ -108,6 +114,8 @@ test("NDJSON goes line by line, and a broken line refuses only itself", async ()
     "content-type": "application/x-ndjson",
   });
   expect(answer.body.data.results.map((each: { status: string }) => each.status)).toEqual([
-    "accepted", "refused", "accepted",
+    "accepted",
+    "refused",
+    "accepted",
   ]);
 });

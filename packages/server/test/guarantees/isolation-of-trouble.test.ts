@@ -36,10 +36,14 @@ test("a dead endpoint does not fill the node: its neighbour hears of everything 
   const opened = new Promise<void>((resolve) => {
     open = resolve;
   });
-  const dead = await subscribe(["invoice.created"], async () => {
-    await opened;
-    return 200;
-  }, { timeout: 30, maxInFlight: 4 });
+  const dead = await subscribe(
+    ["invoice.created"],
+    async () => {
+      await opened;
+      return 200;
+    },
+    { timeout: 30, maxInFlight: 4 },
+  );
   const healthy = await subscribe(["invoice.paid"]);
   await publishMany("invoice.created", 300);
   await publishMany("invoice.paid", 300);
@@ -58,7 +62,10 @@ test("an event that more than 256 webhooks hear of reaches each of them once", a
   for (let from = 0; from < 300; from += 20) {
     const made = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
-        node.api("POST", "/v1/webhooks/subscribe", { url: `${receiver.origin}/${from + index}`, events: ["report.generated"] }),
+        node.api("POST", "/v1/webhooks/subscribe", {
+          url: `${receiver.origin}/${from + index}`,
+          events: ["report.generated"],
+        }),
       ),
     );
     expect(new Set(made.map((each) => each.status))).toEqual(new Set([201]));

@@ -40,7 +40,7 @@ export async function startTestNode(options: Partial<NodeOptions> = {}): Promise
   });
   if (prepared.outcome === "refused") throw new Error(prepared.message);
   const allow = parseAllowTargets("127.0.0.1");
-  if (!allow.ok) throw new Error(allow.error.message);
+  if (!allow.ok) throw new Error(allow.error);
   const base: NodeOptions = {
     connection: database.connection,
     withRoles: prepared.withRoles,

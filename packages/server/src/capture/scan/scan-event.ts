@@ -1,5 +1,8 @@
 // Scans one event as it was posted: `{ event, data, id?, timestamp?, context?, orderingKey? }`, once, into byte ranges.
 // Never builds or re-serialises `data` and `context`: receivers get the very bytes that the sender wrote.
+//
+// Cost, warm, best round: 2.1 µs for a 711-byte event, where decoding and JSON.parse take 4.2; 1 MiB in 0.9 to 1.1 ms,
+// where they take 2.0 to 2.5 (Node 20.20, two shared cores; the command stands in bench/src/scan.ts).
 import { OPEN_BRACE, QUOTE } from "./ascii.ts";
 import { refuseInvalidUtf8, type ScanRefusal } from "./refusals.ts";
 import { type MemberRules, scanMembers, skipMember } from "./scan-members.ts";

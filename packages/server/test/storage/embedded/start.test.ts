@@ -88,6 +88,16 @@ describe("a first start", () => {
     expect(server.majorVersion).toBe(18);
   });
 
+  test.runIf(process.platform === "linux")(
+    "puts the server out of the reach of Ctrl-C, which goes to our process group",
+    async () => {
+      const server = await start(newPlace());
+      const stat = readFileSync(`/proc/${server.pid()}/stat`, "utf8");
+      const [, , processGroup, session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      expect([processGroup, session]).toEqual([String(server.pid()), String(server.pid())]);
+    },
+  );
+
   test("keeps the password from other users and asks for it", async () => {
     const place = newPlace();
     const server = await start(place);

@@ -1,0 +1,131 @@
+// One crash run: a database, receivers, senders, nodes to be killed, and the ledger that judges them at the end.
+// Must leave nothing behind, and must show the ledger's path when it finds a violation.
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
+import { uuidFromId } from "@posthorn/contract";
+import { check, type Verdict } from "./checker.ts";
+import { type ChildNode, type ChildNodeOptions, startChildNode } from "./child-node.ts";
+import { countWaiting, readFinalState } from "./final-state.ts";
+import { type Hearers, startHearers } from "./hearers.ts";
+import { type Ledger, openLedger } from "./ledger.ts";
+import { createPublisher, type Publisher } from "./publisher.ts";
+
+export const CRASH_API_KEY = "crash-administrator-key-0001";
+
+/** What a PostgreSQL connection is described by here. */
+export interface SceneConnection {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+}
+
+export interface Scene {
+  readonly ledger: Ledger;
+  readonly hearers: Hearers;
+  readonly publisher: Publisher;
+  /** Straight to the database, past every proxy. */
+  readonly pool: pg.Pool;
+  /** Starts a node; the senders knock at the one started last. */
+  startNode(options?: Partial<ChildNodeOptions>): Promise<ChildNode>;
+  /** SIGKILL, as a fault in the ledger. */
+  kill(node: ChildNode): Promise<void>;
+  /** Makes the webhooks of the scene; once, as soon as a node is up. */
+  subscribe(node: ChildNode): Promise<void>;
+  /** Waits until nothing is left to deliver (or for `limitMs`), then judges everything so far. */
+  judge(limitMs?: number): Promise<Verdict>;
+  close(): Promise<void>;
+}
+
+/**
+ * The webhooks of every scene. `all` hears every invoice, `large` only those above 100, `payments` never anything that
+ * is published here.
+ */
+const WEBHOOKS = [
+  { name: "all", events: ["invoice.*"] },
+  { name: "large", events: ["invoice.paid"], filters: ["invoice.total > 100"] },
+  { name: "payments", events: ["payment.*"] },
+] as const;
+
+const RETRY_AT_ONCE = { maxRetries: 100, retryDelay: 0.1, backoffMultiplier: 1 };
+const LOOK_EVERY_MS = 40;
+
+/** @param connection of an empty or migrated database that belongs to this scene */
+export async function openScene(connection: SceneConnection): Promise<Scene> {
+  const folder = mkdtempSync(join(tmpdir(), "posthorn-crash-"));
+  const ledger = openLedger(join(folder, "ledger.jsonl"));
+  const secrets = new Map(WEBHOOKS.map(({ name }) => [name as string, randomBytes(24).toString("hex")]));
+  const hearers = await startHearers(ledger, secrets);
+  const masterKey = randomBytes(32).toString("base64");
+  const pool = new pg.Pool({ ...connection, max: 3 });
+  pool.on("error", () => {});
+  const nodes: ChildNode[] = [];
+  const names = new Map<string, string>();
+  let isClean = true;
+  const publisher = createPublisher({
+    ledger,
+    apiKey: CRASH_API_KEY,
+    url: () => nodes.findLast((node) => !node.isGone)?.url,
+    expected: (total) => (total > 100 ? ["all", "large"] : ["all"]),
+  });
+
+  return {
+    ledger,
+    hearers,
+    publisher,
+    pool,
+    async startNode(options = {}) {
+      const node = await startChildNode({ connection, apiKey: CRASH_API_KEY, masterKey, ...options });
+      nodes.push(node);
+      return node;
+    },
+    async kill(node) {
+      const over = ledger.beginFault("node_killed");
+      await node.kill();
+      over();
+    },
+    async subscribe(node) {
+      for (const { name, ...rest } of WEBHOOKS) {
+        const response = await fetch(`${node.url}/v1/webhooks/subscribe`, {
+          method: "POST",
+          headers: { authorization: `Bearer ${CRASH_API_KEY}`, "content-type": "application/json" },
+          body: JSON.stringify({
+            url: `${hearers.origin}/${name}`,
+            secret: secrets.get(name),
+            retryPolicy: RETRY_AT_ONCE,
+            ...rest,
+          }),
+        });
+        const text = await response.text();
+        if (response.status !== 201) throw new Error(`${response.status} ${text}`);
+        names.set(uuidFromId("webhook", JSON.parse(text).data.id), name);
+      }
+    },
+    async judge(limitMs = 10_000) {
+      const endMs = performance.now() + limitMs;
+      for (;;) {
+        const { deliveries, fanOuts } = await countWaiting(pool);
+        if (deliveries + fanOuts === 0 || performance.now() > endMs) break;
+        await delay(LOOK_EVERY_MS);
+      }
+      const final = await readFinalState(pool, (uuid) => names.get(uuid) ?? uuid);
+      const verdict = check(ledger.entries, final);
+      isClean &&= verdict.violations.length === 0;
+      return verdict;
+    },
+    async close() {
+      await Promise.all(nodes.map((node) => node.kill()));
+      await hearers.close();
+      await pool.end();
+      ledger.close();
+      if (isClean) rmSync(folder, { recursive: true, force: true });
+      else console.error(`the ledger of this run: ${ledger.path}`);
+    },
+  };
+}
+
