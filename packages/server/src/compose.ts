@@ -6,6 +6,7 @@ import { AdmissionControl } from "./capture/admission.ts";
 import { Capture, timestampOfId } from "./capture/capture.ts";
 import { readPathText } from "./capture/scan/read-path.ts";
 import type { ScanRefusal } from "./capture/scan/refusals.ts";
+import type { ScannedBatch } from "./capture/scan/scan-batch.ts";
 import type { ScannedEvent } from "./capture/scan/scan-event.ts";
 import { defaultCatalogueFolder } from "./catalogue/folder.ts";
 import { loadCatalogue } from "./catalogue/load.ts";
@@ -253,6 +254,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       isOpen: () => open,
       scanLarge: async (body, start, end) =>
         shifted(await offload.run<ScannedEvent | ScanRefusal>("scanEvent", body.subarray(start, end)), start),
+      scanLargeBatch: (body, isNdjson) =>
+        offload.run<ScannedBatch | ScanRefusal>(isNdjson ? "scanNdjson" : "scanBatch", body),
     }),
     webhooks: new Webhooks({
       api: pools.api,

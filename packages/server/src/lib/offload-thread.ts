@@ -2,10 +2,15 @@
 // that it is given live no longer than their message.
 import { createHash, createHmac } from "node:crypto";
 import { parentPort } from "node:worker_threads";
+import { scanBatch, scanNdjson } from "../capture/scan/scan-batch.ts";
 import { scanEvent } from "../capture/scan/scan-event.ts";
 
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
 const TASKS: Record<string, (...parameters: never[]) => unknown> = {
-  scanEvent: (bytes: Uint8Array) => scanEvent(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
+  scanEvent: (bytes: Uint8Array) => scanEvent(bufferOf(bytes)),
+  scanBatch: (bytes: Uint8Array) => scanBatch(bufferOf(bytes)),
+  scanNdjson: (bytes: Uint8Array) => scanNdjson(bufferOf(bytes)),
   seal: (body: Uint8Array, plainKey: Uint8Array, standardKey: Uint8Array, standardPrefix: string) => ({
     plain: createHmac("sha256", plainKey).update(body).digest("hex"),
     standard: createHmac("sha256", standardKey).update(standardPrefix).update(body).digest("base64"),

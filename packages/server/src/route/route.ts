@@ -2,6 +2,7 @@
 // deliveries before the event is stored (guarantee G2), under the one configuration version that it names.
 import { type Id, millisecondsOfBytes } from "@posthorn/contract";
 import type { Catalogue } from "../catalogue/catalogue.ts";
+import { isEventTypeName } from "../catalogue/pattern.ts";
 import { laneOf } from "../lib/lane.ts";
 import type { Configuration, TenantConfiguration, Webhook } from "../storage/configuration.ts";
 import { FAN_OUT_THRESHOLD } from "./fan-out.ts";
@@ -98,7 +99,8 @@ export class RouteStage {
     const { catalogue, configuration, matcher } = this.#options;
     const definition = catalogue.get(event.type);
     const registered = tenant.registeredTypes.get(event.type);
-    if (definition === undefined && registered === undefined && event.sender.unknownEventTypes !== "open") {
+    const isOpen = event.sender.unknownEventTypes === "open" && isEventTypeName(event.type);
+    if (definition === undefined && registered === undefined && !isOpen) {
       return { kind: "unknown_type", nearest: catalogue.nearest(event.type, NEAREST_COUNT) };
     }
     const matched = matcher.match(tenant, event);

@@ -13,13 +13,15 @@ let face: Face;
 let tenant: string;
 let webhook: string;
 const ROWS = 4_000;
+const firstMs = () => face.clock.nowMs() - 10_000;
 
 beforeAll(async () => {
   face = await openFace();
   tenant = await face.addTenant("one");
   webhook = await new History(face, tenant).webhook();
-  const prefix = lowestUuid(face.clock.nowMs() - 1_000).slice(0, 13);
-  const id = (kind: string) => `('${prefix}-7${kind}00-8000-' || lpad(to_hex(i), 12, '0'))::uuid`;
+  // A delivery in the millisecond of its event, an event in each millisecond.
+  const id = (kind: string) =>
+    `(lpad(to_hex(${firstMs()}::bigint + i), 12, '0') || '7${kind}008000' || lpad(to_hex(i), 12, '0'))::uuid`;
   await face.owner.query(
     `insert into event (tenant_id, id, config_version, delivery_count, retention_class, livemode, has_long_number, type,
        reference, data)
@@ -133,10 +135,8 @@ test("deliveries in all states come from their primary keys and attempt_delivery
 });
 
 test("deliveries of one event are found beside it, whatever else there is", async () => {
-  const event = {
-    uuid: `${lowestUuid(face.clock.nowMs() - 1_000).slice(0, 13)}-7000-8000-000000000007`,
-    retentionClass: 90,
-  };
+  const start = lowestUuid(firstMs() + 7).slice(0, 13);
+  const event = { uuid: `${start}-7000-8000-000000000007`, retentionClass: 90 };
   const filter = { states: DELIVERY_STATES, webhookUuid: null };
   const scans = await scansOf((db) => selectDeliveriesOfEvents(db, tenant, [event], filter, span(), 100));
   expectFrugal(scans, [/delivery_pkey/]);
