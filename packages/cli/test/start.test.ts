@@ -239,6 +239,16 @@ describe.runIf(isRoot)("npm start for an ordinary user", PATIENT, () => {
 });
 
 describe("the starter", PATIENT, () => {
+  test("installs what the build needs, although it leaves out what only the tests need", () => {
+    const { packages } = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as {
+      packages: Record<string, { dev?: boolean; devOptional?: boolean } | undefined>;
+    };
+    for (const name of ["typescript", "@types/node", "@types/pg"]) {
+      const entry = packages[`node_modules/${name}`];
+      expect([name, entry === undefined || entry.dev === true || entry.devOptional === true]).toEqual([name, false]);
+    }
+  });
+
   test("stands back while another one installs or builds", async () => {
     const stamp = join(tree, "node_modules", ".posthorn-build");
     rmSync(stamp);

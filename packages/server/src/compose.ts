@@ -129,7 +129,13 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       deliveries.lanesAcquired(lanes);
       fanOuts.wake();
     },
-    onHandoff: (rows) => void deliveries.wakeByIds(rows).catch(logFailure("handed over deliveries")),
+    onBeat: () => fanOuts.wake(),
+    onHandoff: (rows) => {
+      deliveries.wakeByIds(rows).catch((error: unknown) => {
+        logFailure("handed over deliveries")(error);
+        deliveries.lanesAcquired(ownership.lanes);
+      });
+    },
     onLost: () => {
       dispatch.interrupt();
       deliveries.lanesLost();
@@ -194,7 +200,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     identity,
     ownsLane: (lane) => ownership.owns(lane),
     lanes: () => ownership.lanes,
-    onWritten: (webhooks) => deliveries.wakeByIds(webhooks),
+    onWritten: (webhooks, inDoubt) => deliveries.wakeByIds(webhooks, inDoubt),
     ...(failpoint === undefined ? {} : { failpoint }),
   });
   const matcher = new Matcher(catalogue);

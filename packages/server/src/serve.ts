@@ -53,6 +53,8 @@ interface Database {
   readonly outcome: "obtained";
   readonly kind: "embedded" | "adopted" | "external";
   readonly connection: ConnectionConfig;
+  /** Tells a second start where this one serves. */
+  announce(url: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -62,7 +64,7 @@ export async function obtainDatabase(settings: Settings, log: Log): Promise<Data
     const connection = { connectionString: settings.databaseUrl };
     const check = await checkServer(connection);
     if (!check.ok) return { outcome: "refused", code: check.code, message: check.message };
-    return { outcome: "obtained", kind: "external", connection, stop: async () => {} };
+    return { outcome: "obtained", kind: "external", connection, announce: async () => {}, stop: async () => {} };
   }
   try {
     const dataDir = resolve(settings.dataDir);
@@ -71,6 +73,7 @@ export async function obtainDatabase(settings: Settings, log: Log): Promise<Data
       outcome: "obtained",
       kind: server.adopted ? "adopted" : "embedded",
       connection: server.connection,
+      announce: (url) => server.announce(url),
       stop: () => server.stop(),
     };
   } catch (error) {
@@ -101,6 +104,7 @@ async function startOn(database: Database, settings: Settings, log: Log): Promis
     version: VERSION,
     log,
   });
+  await database.announce(node.url);
   return {
     outcome: "serving",
     url: node.url,

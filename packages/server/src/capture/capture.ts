@@ -108,7 +108,7 @@ export interface CaptureOptions {
 }
 
 interface Pending {
-  readonly row: EventRow;
+  row: EventRow;
   readonly incoming: IncomingEvent;
   readonly routed: Routed & { kind: "routed" };
   /** Monotonic: when an unreachable database is no longer waited for. */
@@ -220,17 +220,17 @@ export class Capture {
       return this.#afterFailure(items, error);
     }
     const ids = stored.length === items.length ? null : new Set(stored.map((row) => row.id));
-    if (ids?.size === 0 && items.every((item) => item.row.keys.length === 0)) {
-      this.#options.onFenced();
-      return this.#waitOrGiveUp(items);
-    }
     const duplicates: Pending[] = [];
-    for (const item of items) {
-      if (ids !== null && item.row.keys.length > 0 && !ids.has(uuidText(item.row.idBytes))) duplicates.push(item);
-      else accept(item);
-    }
     const again: Pending[] = [];
+    for (const item of items) {
+      if (ids === null || ids.has(uuidText(item.row.idBytes))) accept(item);
+      else (item.row.keys.length > 0 ? duplicates : again).push(item);
+    }
+    // Nothing but the fence stops an event without a key.
+    if (again.length > 0) this.#options.onFenced();
     for (const item of duplicates) if (!(await this.#answerDuplicate(item))) again.push(item);
+    // Whose lanes these are when it goes through, nobody knows by now: their owner finds the deliveries by the mark.
+    for (const item of again) item.row = handedOff(item.row);
     return again.length === 0 ? [] : this.#waitOrGiveUp(again);
   }
 
@@ -286,7 +286,7 @@ export class Capture {
     return waiting;
   }
 
-  /** A key was in use. False when its event is gone, so that the event may be stored after all. */
+  /** A key was in use. False when its event is gone, or the fence refused: the event may be stored after all. */
   async #answerDuplicate(item: Pending): Promise<boolean> {
     const { db, identity } = this.#options;
     const { sender } = item.incoming;
@@ -296,7 +296,10 @@ export class Capture {
       // One of two keys may have been taken for this event, which was then not stored: free it.
       if (keys.length > 1) await deleteKeysOfEvent(db, identity(), tenantBytes, idBytes, keys);
       const others = found.filter((row) => row.event_id !== null);
-      if (others.length === 0) return false;
+      if (others.length === 0) {
+        this.#options.onFenced();
+        return false;
+      }
       item.routed.abandoned(false);
       item.resolve(duplicateOutcome(item, others));
       return true;
@@ -306,6 +309,10 @@ export class Capture {
       return false;
     }
   }
+}
+
+function handedOff(row: EventRow): EventRow {
+  return { ...row, deliveries: row.deliveries.map((delivery) => ({ ...delivery, handoff: true })) };
 }
 
 function accept(item: Pending): void {

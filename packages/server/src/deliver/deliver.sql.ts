@@ -221,15 +221,21 @@ returning id`,
   return result.rows.map((row) => row.id);
 }
 
-/** Gives all lanes back and leaves the list: the clean end of a node. */
+/**
+ * Gives all lanes back and leaves the list: the clean end of a node, or of an incarnation whose lease ran out. Waits,
+ * like a takeover, for the statements that hold its fence, so that the next owner's read finds what they wrote.
+ */
 export async function releaseNode(db: Executor, node: NodeIdentity): Promise<void> {
   await db.query({
     name: "release_node",
     text: `
-with freed as (
-  update lane set node_id = null, epoch = epoch + 1 where node_id = $1::uuid returning id
+with leaving as (
+  select id from node where id = $1::uuid and incarnation = $2 for update
+),
+freed as (
+  update lane set node_id = null, epoch = epoch + 1 where node_id in (select id from leaving) returning id
 )
-update node set alive = false where id = $1::uuid and incarnation = $2 and (select count(*) from freed) >= 0`,
+update node set alive = false where id in (select id from leaving) and (select count(*) from freed) >= 0`,
     values: [node.uuid, node.incarnation],
   });
 }

@@ -41,6 +41,10 @@ const ROWS_PER_QUEUE = 1_000;
 const FULL_READ_INTERVAL_MS = 60_000;
 /** After a failed read. */
 const READ_RETRY_MS = 250;
+/** How long a statement whose answer was lost can still be committed: the server's own timeout for it, and a second. */
+const DOUBT_MS = 6_000;
+/** Meanwhile the table is looked at this often. */
+const DOUBT_INTERVAL_MS = 1_000;
 /** setTimeout's limit; a longer wait wakes early and waits again. */
 const MAX_TIMER_MS = 60_000;
 
@@ -96,8 +100,11 @@ export class Deliveries {
     switch (reservation.place) {
       case "memory": {
         const { entry } = reservation;
-        // Lost in between: the lanes' next owner reads it from the table.
-        if (!entry.queue.entries.has(entry)) return;
+        if (!entry.queue.entries.has(entry)) {
+          // The lanes were lost in between. Their owner, perhaps this node again, reads it from the table.
+          this.wake(entry.queue.webhook);
+          return;
+        }
         entry.queue.ready.push(entry);
         this.#dispatch.pump(entry.queue);
         return;
@@ -116,20 +123,22 @@ export class Deliveries {
 
   /**
    * The delivery was not committed.
-   * @param unknown true when it may have been after all: then the table is asked, now and once more at the full read
+   * @param unknown true when it may have been after all: then the table is asked, now and for some seconds more
    */
   abandon(reservation: Reservation, unknown: boolean): void {
     if (reservation.place !== "memory") {
-      if (unknown && reservation.place === "table") this.#spill(this.#queueOf(reservation.webhook));
+      if (unknown && reservation.place === "table") this.#doubt(this.#queueOf(reservation.webhook));
       return;
     }
     const { queue } = reservation.entry;
     this.#options.memory.remove(reservation.entry);
-    if (unknown) {
-      // The dying backend may commit a little later: look now, and again soon.
-      queue.nextDueAtMs = Math.min(queue.nextDueAtMs, this.#options.clock.nowMs() + 2_000);
-      this.#spill(queue);
-    }
+    if (unknown) this.#doubt(queue);
+  }
+
+  /** A dying backend may commit a little later than we look. */
+  #doubt(queue: WebhookQueue): void {
+    queue.doubtUntilMs = this.#options.clock.nowMs() + DOUBT_MS;
+    this.#spill(queue);
   }
 
   // --- from configuration, ownership, replay ---------------------------------------------------------------------
@@ -148,19 +157,25 @@ export class Deliveries {
   }
 
   /** Rows of this webhook were written or made due by someone else than capture. */
-  wake(webhook: Webhook): void {
-    if (this.#options.ownsLane(webhook.lane)) this.#spill(this.#queueOf(webhook));
+  wake(webhook: Webhook, inDoubt = false): void {
+    if (!this.#options.ownsLane(webhook.lane)) return;
+    const queue = this.#queueOf(webhook);
+    if (inDoubt) this.#doubt(queue);
+    else this.#spill(queue);
   }
 
-  /** The same for webhooks known by their rows only. */
-  async wakeByIds(rows: readonly { tenant_id: string; webhook_id: string }[]): Promise<void> {
+  /**
+   * The same for webhooks known by their rows only.
+   * @param inDoubt the rows may still be committed: the answer of their statement was lost
+   */
+  async wakeByIds(rows: readonly { tenant_id: string; webhook_id: string }[], inDoubt = false): Promise<void> {
     for (const row of rows) {
       const webhook = await this.#options.findWebhook(
         idFromUuid("tenant", row.tenant_id),
         idFromUuid("webhook", row.webhook_id),
       );
       if (webhook === null) this.#options.log.error({ row }, "deliveries of a webhook that never existed");
-      else this.wake(webhook);
+      else this.wake(webhook, inDoubt);
     }
   }
 
@@ -252,9 +267,10 @@ export class Deliveries {
     const lanes = [...this.#lanesToRead];
     const generation = this.#generation;
     const rows = await selectWebhooksWithDeliveries(this.#options.db, lanes);
+    await this.wakeByIds(rows);
+    // Only now: a webhook that could not be looked up has to be found again.
     if (generation !== this.#generation) return;
     for (const lane of lanes) this.#lanesToRead.delete(lane);
-    await this.wakeByIds(rows);
   }
 
   #needsRead(queue: WebhookQueue, nowMs: number): boolean {
@@ -311,7 +327,11 @@ export class Deliveries {
       if (generation !== this.#generation) return;
       this.#addRows(queues, requests, rows);
       const nextByWebhook = new Map(nextDue.map((row) => [row.webhook_id, row.next_due_ms]));
-      for (const queue of queues) queue.nextDueAtMs = nextByWebhook.get(queue.webhook.uuid) ?? Number.POSITIVE_INFINITY;
+      for (const queue of queues) {
+        const nextDueAtMs = nextByWebhook.get(queue.webhook.uuid) ?? Number.POSITIVE_INFINITY;
+        const isInDoubt = nowMs < queue.doubtUntilMs;
+        queue.nextDueAtMs = isInDoubt ? Math.min(nextDueAtMs, nowMs + DOUBT_INTERVAL_MS) : nextDueAtMs;
+      }
     } catch (error) {
       for (const queue of queues) queue.spilled = true;
       throw error;

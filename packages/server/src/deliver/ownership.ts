@@ -28,6 +28,8 @@ export interface OwnershipOptions {
   readonly lease?: LeaseTimings;
   /** Lanes were gained: everything in them must be read from the table. */
   readonly onAcquired: (lanes: readonly number[]) => void;
+  /** A beat went through: time to look for what another node left in our lanes. */
+  readonly onBeat: () => void;
   /** Another node left deliveries for these webhooks. */
   readonly onHandoff: (webhooks: readonly { tenant_id: string; webhook_id: string }[]) => void;
   /** This incarnation was declared dead, or its lease ran out: forget everything that was owned, stop every request. */
@@ -89,7 +91,7 @@ export class Ownership {
     this.#stopped = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#leaseTimer);
-    await this.#running;
+    await this.#running.catch(() => undefined);
     if (!this.#registered) return;
     this.#registered = false;
     this.#lanes.clear();
@@ -100,14 +102,14 @@ export class Ownership {
 
   /** One beat now, after the one under way. */
   beatNow(): Promise<void> {
-    this.#running = this.#running.then(() => this.#beat());
+    this.#running = this.#running.catch(() => undefined).then(() => this.#beat());
     return this.#running;
   }
 
   #schedule(): void {
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
-      this.#running = this.#beat()
+      this.#running = this.beatNow()
         .catch((error: unknown) => this.#options.log.warn({ err: error }, "beat failed"))
         .finally(() => this.#schedule());
     }, this.#lease.beatIntervalMs);
@@ -129,7 +131,12 @@ export class Ownership {
     for (const lane of acquired) this.#lanes.add(lane);
     if (acquired.length > 0) this.#options.onAcquired(acquired);
     if (this.#lanes.size > 0) {
-      const handed = await takeHandoffs(db, this.#identity, this.lanes);
+      this.#options.onBeat();
+      const handed = await takeHandoffs(db, this.#identity, this.lanes).catch((error: unknown) => {
+        // It may be committed all the same, and then nothing else says which rows were meant.
+        this.#options.onAcquired(this.lanes);
+        throw error;
+      });
       if (handed.length > 0) this.#options.onHandoff(handed);
     }
   }

@@ -64,6 +64,8 @@ export class WebhookQueue {
   refilling = false;
   /** Earliest due time in the table of what is not in memory, as far as is known; Infinity if none. */
   nextDueAtMs = Number.POSITIVE_INFINITY;
+  /** Until then rows may appear that nobody announces: committed by a statement whose answer was lost. */
+  doubtUntilMs = 0;
   /** Waits for one of the node's slots. */
   waitingForSlot = false;
 

@@ -78,8 +78,8 @@ export function dataJson(answer: Success): string {
 }
 
 /** The success body around data that is JSON text already. */
-export function successBody(dataJson: string, meta: AnswerMeta): string {
-  return `{"success":true,"data":${dataJson},"meta":${metaJson(meta)}}`;
+export function successBody(json: string, meta: AnswerMeta): string {
+  return `{"success":true,"data":${json},"meta":${metaJson(meta)}}`;
 }
 
 /** The body of a page. */

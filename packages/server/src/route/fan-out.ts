@@ -21,7 +21,11 @@ export interface FanOutOptions {
   readonly ownsLane: (lane: number) => boolean;
   readonly lanes: () => readonly number[];
   /** Deliveries of these webhooks were written. */
-  readonly onWritten: (webhooks: readonly { tenant_id: string; webhook_id: string }[]) => Promise<void>;
+  readonly onWritten: (
+    webhooks: readonly { tenant_id: string; webhook_id: string }[],
+    /** The answer was lost: they may be written, now or in a moment. */
+    inDoubt: boolean,
+  ) => Promise<void>;
   readonly failpoint?: (name: "between_chunks") => void;
 }
 
@@ -77,6 +81,7 @@ export class FanOuts {
     for (let from = list.next_index; from < list.webhook_ids.length && !this.#stopped; from += CHUNK) {
       const to = Math.min(from + CHUNK, list.webhook_ids.length);
       const webhookUuids = list.webhook_ids.slice(from, to);
+      const webhooks = webhookUuids.map((webhook_id) => ({ tenant_id: list.tenant_id, webhook_id }));
       const written = await expandChunk(db, identity(), clock.nowMs(), {
         tenantUuid: list.tenant_id,
         eventUuid: list.id,
@@ -92,10 +97,13 @@ export class FanOuts {
             handoff: !ownsLane(lane),
           };
         }),
+      }).catch(async (error: unknown) => {
+        await onWritten(webhooks, true);
+        throw error;
       });
       // Nothing written: another expander is at it, or this node was declared dead.
       if (written === 0) return;
-      await onWritten(webhookUuids.map((webhook_id) => ({ tenant_id: list.tenant_id, webhook_id })));
+      await onWritten(webhooks, false);
       failpoint?.("between_chunks");
     }
   }

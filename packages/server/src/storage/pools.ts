@@ -14,7 +14,10 @@ export interface Pools {
   readonly capture: pg.Pool;
   /** Pipelined, engine role, synchronous_commit=off: a lost result is a repeated request, never a lost event. */
   readonly record: pg.Pool;
-  /** Pipelined, engine role: beat and configuration, which must not queue behind anything. */
+  /**
+   * Engine role: beat and configuration, which must not queue behind anything. synchronous_commit=on: a takeover that
+   * a crash of the database could undo would leave two owners.
+   */
   readonly control: pg.Pool;
   /** API role under row-level security: one transaction a request. */
   readonly api: pg.Pool;
@@ -62,13 +65,24 @@ export function openPools(options: PoolOptions): Pools {
     pool.on("error", (error) => options.onIdleError(name, error));
     return pool;
   };
+  // query_timeout is the driver's own, for a network that goes silent and keeps the server's timeout from us: a second
+  // later than the server's, so that the server, who knows the outcome, speaks first.
   const pools = {
-    capture: open("capture", 2, `${engine} -c statement_timeout=5s -c synchronous_commit=on`, { pipeline: true }),
-    record: open("record", 2, `${engine} -c statement_timeout=5s -c synchronous_commit=off`, { pipeline: true }),
-    control: open("control", 1, `${engine} -c statement_timeout=2s -c synchronous_commit=off`),
+    capture: open("capture", 2, `${engine} -c statement_timeout=5s -c synchronous_commit=on`, {
+      pipeline: true,
+      query_timeout: 6_000,
+    }),
+    record: open("record", 2, `${engine} -c statement_timeout=5s -c synchronous_commit=off`, {
+      pipeline: true,
+      query_timeout: 6_000,
+    }),
+    control: open("control", 1, `${engine} -c statement_timeout=2s -c synchronous_commit=on`, { query_timeout: 3_000 }),
     // People wait rather than be refused: a burst of changes queues for the one configuration version.
-    api: open("api", 6, `${api} -c statement_timeout=10s`, { connectionTimeoutMillis: 5_000 }),
-    engine: open("engine", 4, `${engine} -c statement_timeout=10s`),
+    api: open("api", 6, `${api} -c statement_timeout=10s`, {
+      connectionTimeoutMillis: 5_000,
+      query_timeout: 11_000,
+    }),
+    engine: open("engine", 4, `${engine} -c statement_timeout=10s`, { query_timeout: 11_000 }),
     owner: open("owner", 2, options.withRoles ? "" : "-c posthorn.engine=on"),
   };
   return {

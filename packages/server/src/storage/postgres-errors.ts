@@ -30,6 +30,8 @@ export function classifyDatabaseError(error: unknown): DatabaseFailure {
   const { message } = error;
   if (typeof code === "string") {
     if (CONNECT_CODES.has(code)) return { kind: "unavailable", sqlState: null };
+    // A server that panics says so before it dies, also when the commit record may be on the disk already.
+    if ((error as { severity?: unknown }).severity === "PANIC") return { kind: "unknown", sqlState: code };
     if (/^[0-9A-Z]{5}$/.test(code)) return fromSqlState(code);
     if (code.startsWith("E")) return { kind: "unknown", sqlState: null };
   }

