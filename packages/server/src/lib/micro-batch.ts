@@ -9,6 +9,8 @@ export interface MicroBatchOptions<Item> {
   readonly bytesOf: (item: Item) => number;
   /** How many batches may be under way at once. */
   readonly concurrency: number;
+  /** While busy, batches leave at least so far apart; an idle one still leaves at once. */
+  readonly spacingMs?: number;
 }
 
 export class MicroBatch<Item> {
@@ -17,6 +19,7 @@ export class MicroBatch<Item> {
   #underWay = 0;
   #scheduled = false;
   #idle: (() => void)[] = [];
+  #spacing = false;
 
   constructor(options: MicroBatchOptions<Item>) {
     this.#options = options;
@@ -39,7 +42,7 @@ export class MicroBatch<Item> {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#underWay >= this.#options.concurrency) return;
+    if (this.#scheduled || this.#spacing || this.#underWay >= this.#options.concurrency) return;
     this.#scheduled = true;
     // Everything that this turn of the event loop brings in travels together.
     setImmediate(() => {
@@ -51,12 +54,23 @@ export class MicroBatch<Item> {
   #flushOne(): void {
     const items = this.#take();
     this.#underWay += 1;
+    this.#space();
     // A flush that rejects is a fault of the program: unhandled, it ends the process, and the database has the truth.
     void this.#options.flush(items).finally(() => {
       this.#underWay -= 1;
       if (this.#waiting.length > 0) this.#schedule();
       else if (this.#underWay === 0) for (const resolve of this.#idle.splice(0)) resolve();
     });
+  }
+
+  #space(): void {
+    const { spacingMs } = this.#options;
+    if (spacingMs === undefined) return;
+    this.#spacing = true;
+    setTimeout(() => {
+      this.#spacing = false;
+      if (this.#waiting.length > 0) this.#schedule();
+    }, spacingMs);
   }
 
   #take(): Item[] {

@@ -99,7 +99,7 @@ describe("a database that cannot be reached", () => {
     const begunAtMs = performance.now();
     expect(await scene.publisher.publish({ once: true })).toBe("not_stored");
     expect(performance.now() - begunAtMs).toBeLessThan(3_000);
-    proxy.accept();
+    await proxy.accept();
     expect(await scene.publisher.publish()).toBe("acknowledged");
     over();
     const { violations } = await scene.judge();

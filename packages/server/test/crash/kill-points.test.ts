@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import type { ChildNode } from "../support/crash/child-node.ts";
 import { openScene, type Scene } from "../support/crash/scene.ts";
+import { killWhileCommitWaits, redirectToCanary } from "../support/crash/stories.ts";
 
 let database: TestDatabase;
 let scene: Scene;
@@ -59,4 +60,17 @@ describe("a node killed in the middle", () => {
     expect(violations, node.log()).toEqual([]);
     expect(counts.duplicates).toBeGreaterThan(0);
   });
+
+  test("while its commit waits for a lock: nobody was told yes", async () => {
+    await killWhileCommitWaits(scene, node, database.connection);
+    node = await scene.startNode();
+    const { violations } = await scene.judge();
+    expect(violations, node.log()).toEqual([]);
+  });
+});
+
+test("a receiver that redirects is asked again; where it points to, nobody hears anything", async () => {
+  await redirectToCanary(scene, node);
+  const { violations } = await scene.judge();
+  expect(violations, node.log()).toEqual([]);
 });

@@ -24,8 +24,11 @@ export interface Hearers {
   close(): Promise<void>;
 }
 
-/** Starts the receivers. `secrets`: by webhook name, without the `whsec_` form. */
-export async function startHearers(ledger: Ledger, secrets: ReadonlyMap<string, string>): Promise<Hearers> {
+/** Starts the receivers. `secretOf` knows a webhook's secret by its name; it has no `whsec_` form. */
+export async function startHearers(
+  ledger: Ledger,
+  secretOf: (webhook: string) => string | undefined,
+): Promise<Hearers> {
   let decide: (heard: Heard) => HearerAnswer | Promise<HearerAnswer> = () => 200;
   const hear = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const chunks: Buffer[] = [];
@@ -38,7 +41,7 @@ export async function startHearers(ledger: Ledger, secrets: ReadonlyMap<string, 
       eventId: header("webhook-id"),
       attempt: Number(header("x-bigledger-attempt")),
     };
-    const secret = secrets.get(heard.webhook);
+    const secret = secretOf(heard.webhook);
     const received = {
       kind: "received" as const,
       ...heard,

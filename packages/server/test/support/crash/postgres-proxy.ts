@@ -17,9 +17,9 @@ export interface PostgresProxy {
    * and commits when it gets to it.
    */
   cutAfterNextStatement(pool: "capture" | "record"): Promise<void>;
-  /** Breaks every connection and takes no new one until `accept`. */
+  /** Breaks every connection and listens no more until `accept`. */
   refuse(): void;
-  accept(): void;
+  accept(): Promise<void>;
   /** Passes nothing on, in either direction, on any connection, without closing one: a network that went silent. */
   stall(): void;
   /** Breaks what was stalled; new connections work. */
@@ -41,17 +41,12 @@ export async function startPostgresProxy(upstream: SceneConnection): Promise<Pos
   const links = new Set<Link>();
   let cut: Cut | undefined;
   let isStalled = false;
-  let isRefusing = false;
   const breakLink = ({ client, server }: Link): void => {
     client.destroy();
     server.destroy();
   };
 
   const listener: Server = createServer((client) => {
-    if (isRefusing) {
-      client.destroy();
-      return;
-    }
     const server = upstream.host.startsWith("/")
       ? connect(`${upstream.host}/.s.PGSQL.${upstream.port}`)
       : connect(upstream.port, upstream.host);
@@ -94,7 +89,9 @@ export async function startPostgresProxy(upstream: SceneConnection): Promise<Pos
       client.write(chunk);
     });
   });
-  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  const listen = (onPort: number): Promise<void> =>
+    new Promise((resolve) => void listener.listen(onPort, "127.0.0.1", resolve));
+  await listen(0);
   const { port } = listener.address() as AddressInfo;
   const arm = (pool: string, when: Cut["when"]): Promise<void> =>
     new Promise((done) => {
@@ -106,10 +103,10 @@ export async function startPostgresProxy(upstream: SceneConnection): Promise<Pos
     cutNextAnswer: (pool) => arm(pool, "answered"),
     cutAfterNextStatement: (pool) => arm(pool, "sent"),
     refuse() {
-      isRefusing = true;
+      listener.close();
       for (const link of links) breakLink(link);
     },
-    accept: () => void (isRefusing = false),
+    accept: () => listen(port),
     stall: () => void (isStalled = true),
     endStall() {
       for (const link of links) breakLink(link);

@@ -37,8 +37,10 @@ export interface Scene {
   kill(node: ChildNode): Promise<void>;
   /** Makes the webhooks of the scene; once, as soon as a node is up. */
   subscribe(node: ChildNode): Promise<void>;
+  /** Makes so many further webhooks that hear every invoice; from now on each event fans out to all of them. */
+  subscribeFan(node: ChildNode, count: number): Promise<void>;
   /** Waits until nothing is left to deliver (or for `limitMs`), then judges everything so far. */
-  judge(limitMs?: number): Promise<Verdict>;
+  judge(limitMs?: number, options?: { readonly isExpectedToFail: boolean }): Promise<Verdict>;
   close(): Promise<void>;
 }
 
@@ -59,8 +61,9 @@ const LOOK_EVERY_MS = 40;
 export async function openScene(connection: SceneConnection): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), "posthorn-crash-"));
   const ledger = openLedger(join(folder, "ledger.jsonl"));
-  const secrets = new Map(WEBHOOKS.map(({ name }) => [name as string, randomBytes(24).toString("hex")]));
-  const hearers = await startHearers(ledger, secrets);
+  const secrets = new Map<string, string>();
+  const hearers = await startHearers(ledger, (name) => secrets.get(name));
+  const fan: string[] = [];
   const masterKey = randomBytes(32).toString("base64");
   const pool = new pg.Pool({ ...connection, max: 3 });
   pool.on("error", () => {});
@@ -71,8 +74,20 @@ export async function openScene(connection: SceneConnection): Promise<Scene> {
     ledger,
     apiKey: CRASH_API_KEY,
     url: () => nodes.findLast((node) => !node.isGone)?.url,
-    expected: (total) => (total > 100 ? ["all", "large"] : ["all"]),
+    expected: (total) => (total > 100 ? ["all", "large", ...fan] : ["all", ...fan]),
   });
+  const subscribe = async (node: ChildNode, { name, ...fields }: { name: string; [field: string]: unknown }) => {
+    const secret = randomBytes(24).toString("hex");
+    secrets.set(name, secret);
+    const response = await fetch(`${node.url}/v1/webhooks/subscribe`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${CRASH_API_KEY}`, "content-type": "application/json" },
+      body: JSON.stringify({ url: `${hearers.origin}/${name}`, secret, retryPolicy: RETRY_AT_ONCE, ...fields }),
+    });
+    const text = await response.text();
+    if (response.status !== 201) throw new Error(`${response.status} ${text}`);
+    names.set(uuidFromId("webhook", JSON.parse(text).data.id), name);
+  };
 
   return {
     ledger,
@@ -90,23 +105,13 @@ export async function openScene(connection: SceneConnection): Promise<Scene> {
       over();
     },
     async subscribe(node) {
-      for (const { name, ...rest } of WEBHOOKS) {
-        const response = await fetch(`${node.url}/v1/webhooks/subscribe`, {
-          method: "POST",
-          headers: { authorization: `Bearer ${CRASH_API_KEY}`, "content-type": "application/json" },
-          body: JSON.stringify({
-            url: `${hearers.origin}/${name}`,
-            secret: secrets.get(name),
-            retryPolicy: RETRY_AT_ONCE,
-            ...rest,
-          }),
-        });
-        const text = await response.text();
-        if (response.status !== 201) throw new Error(`${response.status} ${text}`);
-        names.set(uuidFromId("webhook", JSON.parse(text).data.id), name);
-      }
+      for (const webhook of WEBHOOKS) await subscribe(node, webhook);
     },
-    async judge(limitMs = 10_000) {
+    async subscribeFan(node, count) {
+      for (let number = 0; number < count; number += 1) fan.push(`fan-${number}`);
+      await Promise.all(fan.map((name) => subscribe(node, { name, events: ["invoice.*"] })));
+    },
+    async judge(limitMs = 10_000, { isExpectedToFail } = { isExpectedToFail: false }) {
       const endMs = performance.now() + limitMs;
       for (;;) {
         const { deliveries, fanOuts } = await countWaiting(pool);
@@ -115,7 +120,7 @@ export async function openScene(connection: SceneConnection): Promise<Scene> {
       }
       const final = await readFinalState(pool, (uuid) => names.get(uuid) ?? uuid);
       const verdict = check(ledger.entries, final);
-      isClean &&= verdict.violations.length === 0;
+      isClean &&= isExpectedToFail || verdict.violations.length === 0;
       return verdict;
     },
     async close() {
@@ -128,4 +133,3 @@ export async function openScene(connection: SceneConnection): Promise<Scene> {
     },
   };
 }
-

@@ -1,0 +1,49 @@
+// Kills PostgreSQL under load: the node stays up, answers 503 instead of 2xx, and goes on by itself; what was
+// acknowledged is there. SIGKILL keeps what the kernel was given, so this does not test fsync: the node asserts that.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ChildNode } from "../support/crash/child-node.ts";
+import { type OwnPostgres, startOwnPostgres } from "../support/crash/own-postgres.ts";
+import { openScene, type Scene } from "../support/crash/scene.ts";
+
+let postgres: OwnPostgres;
+let scene: Scene;
+let node: ChildNode;
+
+beforeAll(async () => {
+  postgres = await startOwnPostgres();
+  scene = await openScene(postgres.connection);
+  node = await scene.startNode();
+  await scene.subscribe(node);
+});
+afterAll(async () => {
+  await scene?.close();
+  await postgres?.stop();
+});
+
+describe("PostgreSQL ends in the middle of everything", () => {
+  test("killed twice and stopped at once twice, nothing acknowledged is lost", async () => {
+    const stopPublishing = scene.publisher.keepPublishing(8);
+    for (const [fault, strike] of [
+      ["postgres_killed", () => postgres.kill()],
+      ["postgres_stopped", () => postgres.stopImmediately()],
+      ["postgres_killed", () => postgres.kill()],
+      ["postgres_stopped", () => postgres.stopImmediately()],
+    ] as const) {
+      await expect.poll(() => countAcknowledged(), { timeout: 20_000 }).toBeGreaterThan(acknowledgedBefore + 50);
+      const over = scene.ledger.beginFault(fault);
+      const restarted = postgres.restarted();
+      strike();
+      await restarted;
+      over();
+      acknowledgedBefore = countAcknowledged();
+    }
+    await stopPublishing();
+    const { violations, counts } = await scene.judge(15_000);
+    expect(violations, node.log()).toEqual([]);
+    expect(counts.acknowledged).toBe(counts.invoked);
+    expect(node.isGone).toBe(false);
+  }, 90_000);
+
+  let acknowledgedBefore = 0;
+  const countAcknowledged = (): number => scene.ledger.entries.filter(({ kind }) => kind === "acknowledged").length;
+});

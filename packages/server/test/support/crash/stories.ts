@@ -1,0 +1,121 @@
+// Stories of things going wrong, told to the real build and to the mutants alike: what is done must be the same each
+// time, whatever the node under test makes of it. What it made of it, the checker says.
+import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
+import type { ChildNode } from "./child-node.ts";
+import type { Scene, SceneConnection } from "./scene.ts";
+
+/** Short enough for a test; the proportions are those of production (2, 8 and 10 s). */
+export const QUICK_LEASE = { beatIntervalMs: 200, leaseMs: 1_200, silenceMs: 1_500 } as const;
+
+const TAKEOVER_LIMIT_MS = 15_000;
+
+/**
+ * Freezes `frozen` while a receiver still owes it an answer and senders wait at its door (with keys and without, in one
+ * batch), lets another node take over and deliver, answers, and lets it go on.
+ */
+export async function freezeUntilTakenOver(scene: Scene, frozen: ChildNode): Promise<void> {
+  const { ledger, hearers, publisher } = scene;
+  let answer = (): void => {};
+  const asked = new Promise<void>((resolve) => {
+    let isFirst = true;
+    hearers.onRequest(async () => {
+      if (!isFirst) return 200;
+      isFirst = false;
+      resolve();
+      await new Promise<void>((wake) => (answer = wake));
+      return 200;
+    });
+  });
+  await publisher.publish({ url: frozen.url });
+  await asked;
+  const over = ledger.beginFault("node_paused");
+  frozen.pause();
+  // The kernel takes these in; the node finds them when it wakes up.
+  const waiting = Promise.all([
+    publisher.publish({ url: frozen.url }),
+    publisher.publish({ url: frozen.url, withKey: false }),
+    publisher.publish({ url: frozen.url }),
+    publisher.publish({ url: frozen.url, withKey: false }),
+  ]);
+  const heir = await scene.startNode({ lease: QUICK_LEASE, soleNode: false });
+  await isDeclaredDead(scene, frozen);
+  ledger.append({ kind: "taken_over", node: frozen.id });
+  // The heir has brought it: the frozen node's result comes too late.
+  const endMs = performance.now() + TAKEOVER_LIMIT_MS;
+  while (ledger.entries.filter(({ kind }) => kind === "received").length < 1 && performance.now() < endMs) {
+    await delay(20);
+  }
+  answer();
+  await delay(150);
+  frozen.proceed();
+  await waiting;
+  over();
+  if (heir.isGone) throw new Error(`the heir ended:\n${heir.log()}`);
+}
+
+async function isDeclaredDead(scene: Scene, node: ChildNode): Promise<void> {
+  const endMs = performance.now() + TAKEOVER_LIMIT_MS;
+  for (;;) {
+    const { rows } = await scene.pool.query<{ alive: boolean }>("select alive from node where process_id = $1", [
+      node.pid,
+    ]);
+    if (rows.some(({ alive }) => !alive)) return;
+    if (performance.now() > endMs) throw new Error("nobody took over");
+    await delay(20);
+  }
+}
+
+/**
+ * Kills a node whose commit waits for a lock, and its backend with it: the events were never stored, so nobody may have
+ * been told that they were. The caller starts the next node.
+ */
+export async function killWhileCommitWaits(scene: Scene, node: ChildNode, connection: SceneConnection): Promise<void> {
+  const blocker = new pg.Client({ ...connection, application_name: "crash blocker" });
+  await blocker.connect();
+  await blocker.query("begin; lock table delivery in exclusive mode");
+  const published = Promise.all(
+    Array.from({ length: 3 }, () => scene.publisher.publish({ url: node.url, withKey: false, once: true })),
+  );
+  await isWaitingForLock(scene);
+  // Time for an answer that should not come.
+  await delay(100);
+  await scene.kill(node);
+  await scene.pool.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+where datname = current_database() and application_name like 'posthorn %'`,
+  );
+  await published;
+  await blocker.query("rollback");
+  await blocker.end();
+}
+
+async function isWaitingForLock(scene: Scene): Promise<void> {
+  for (;;) {
+    const { rowCount } = await scene.pool.query(
+      `select from pg_stat_activity
+where datname = current_database() and application_name = 'posthorn capture' and wait_event_type = 'Lock'`,
+    );
+    if (rowCount !== 0) return;
+    await delay(10);
+  }
+}
+
+/** The receiver sends its first request elsewhere, where nobody subscribed. */
+export async function redirectToCanary(scene: Scene, node: ChildNode): Promise<void> {
+  let isFirst = true;
+  scene.hearers.onRequest(({ webhook }) => {
+    if (!isFirst || webhook === "canary") return 200;
+    isFirst = false;
+    return { redirectTo: `${scene.hearers.origin}/canary` };
+  });
+  await scene.publisher.publish({ url: node.url });
+}
+
+/** Kills a node that still owes deliveries; the other one has only its silence to go by. */
+export async function killOwingNode(scene: Scene, node: ChildNode): Promise<void> {
+  scene.hearers.onRequest(() => "hang");
+  await Promise.all(Array.from({ length: 3 }, () => scene.publisher.publish({ url: node.url })));
+  scene.hearers.onRequest(() => 200);
+  await scene.kill(node);
+}
