@@ -91,10 +91,17 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const clock = options.clock ?? new DatabaseClock();
   const random = (target: Uint8Array): void => void randomFillSync(target);
   const ids = new IdGenerator(() => clock.nowMs(), random);
+  let databaseTroubled = false;
+  const onDatabaseTrouble = (): void => {
+    databaseTroubled = true;
+  };
   const pools = openPools({
     connection: options.connection,
     withRoles: options.withRoles,
-    onIdleError: (pool, error) => log.debug({ pool, err: error }, "an idle connection was lost"),
+    onIdleError: (pool, error) => {
+      log.debug({ pool, err: error }, "an idle connection was lost");
+      onDatabaseTrouble();
+    },
   });
   const catalogue = await loadCatalogue(options.catalogueFolder ?? defaultCatalogueFolder());
   const vault = createVault({ engine: pools.engine, masterKey: options.masterKey, clock, ids, random });
@@ -112,7 +119,15 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     onChange: (changed) => {
       for (const webhook of changed) deliveries.webhookChanged(webhook);
     },
-    onPollError: (error) => log.warn({ err: error }, "the configuration could not be confirmed"),
+    onPollError: (error) => {
+      log.warn({ err: error }, "the configuration could not be confirmed");
+      onDatabaseTrouble();
+    },
+    onConfirmed: () => {
+      if (!databaseTroubled) return;
+      databaseTroubled = false;
+      deliveries.readEverything();
+    },
     onDatabaseTime: (databaseMs, sentMs, receivedMs) => clock.observe(databaseMs, sentMs, receivedMs),
   });
 
@@ -158,6 +173,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     ids,
     identity,
     leaseHeld: () => ownership.maySend(),
+    onDatabaseTrouble,
     ...(failpoint === undefined ? {} : { failpoint }),
   });
   const dispatch = new Dispatch({
@@ -227,6 +243,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     ids,
     identity,
     route: (event) => routeStage.route(event),
+    onDatabaseTrouble,
     onFenced: () => void ownership.beatNow().catch(logFailure("joining again")),
     ...(failpoint === undefined ? {} : { failpoint }),
   });

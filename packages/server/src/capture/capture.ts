@@ -2,8 +2,6 @@
 // after the commit. Must never answer 2xx for something that is not committed, nor let one row hurt its batch-mates.
 import { createHash } from "node:crypto";
 import {
-  type ErrorCode,
-  type ErrorDetail,
   formatId,
   type Id,
   type IdGenerator,
@@ -11,7 +9,6 @@ import {
   millisecondsOfBytes,
   normaliseTimestamp,
   parseId,
-  SENDER_ID_PATTERN,
 } from "@posthorn/contract";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -29,6 +26,7 @@ import {
   type KeyRow,
   selectFirstAnswers,
 } from "./capture.sql.ts";
+import { type CaptureOutcome, checkMembers, refusal, unknownType } from "./outcomes.ts";
 import type { ScannedEvent } from "./scan/scan-event.ts";
 
 /** Who posts: what capture needs of the key that a request came with. */
@@ -71,29 +69,6 @@ export type Routed =
 
 export type RouteEvent = (event: IncomingEvent) => Routed | Promise<Routed>;
 
-/** `refused`: correct it. `unavailable`: repeat it. An empty message stands for the code's own. */
-export interface CaptureRefusal {
-  readonly outcome: "refused" | "unavailable";
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly details: readonly ErrorDetail[];
-}
-
-export type CaptureOutcome =
-  | { readonly outcome: "accepted"; readonly answer: EventAnswer }
-  /** Idempotency: the first answer again. */
-  | { readonly outcome: "replayed"; readonly answer: EventAnswer }
-  | CaptureRefusal;
-
-/** The 202's `data`. */
-export interface EventAnswer {
-  readonly id: string;
-  readonly event: string;
-  readonly timestamp: string;
-  readonly livemode: boolean;
-  readonly deliveries: number;
-}
-
 export interface CaptureOptions {
   /** Pipelined: ordinary batches. */
   readonly db: Executor;
@@ -104,6 +79,8 @@ export interface CaptureOptions {
   readonly route: RouteEvent;
   /** The fence refused: this node was declared dead and has to join again. */
   readonly onFenced: () => void;
+  /** The database was not reached or its answer was lost. */
+  readonly onDatabaseTrouble: () => void;
   readonly failpoint?: (name: "before_commit" | "after_commit") => void;
 }
 
@@ -120,9 +97,6 @@ const MAX_ROWS = 2_000;
 const MAX_BYTES = 4 * 1024 * 1024;
 /** Larger events travel alone, on another connection, so that small ones do not wait behind them. */
 const LARGE_BYTES = 256 * 1024;
-const MAX_DATA_BYTES = 10 * 1024 * 1024;
-const MAX_CONTEXT_BYTES = 64 * 1024;
-const MAX_KEY_LENGTH = 255;
 const WAIT_FOR_DATABASE_MS = 1_000;
 const RETRY_MS = 50;
 
@@ -236,6 +210,7 @@ export class Capture {
 
   async #afterFailure(items: Pending[], error: unknown): Promise<Pending[]> {
     const failure = classifyDatabaseError(error);
+    if (failure.kind !== "refused") this.#options.onDatabaseTrouble();
     switch (failure.kind) {
       case "unavailable":
         return this.#waitOrGiveUp(items);
@@ -437,66 +412,4 @@ export function timestampOfId(idBytes: Uint8Array): string {
 function uuidText(bytes: Uint8Array): string {
   const hex = Buffer.from(bytes.buffer, bytes.byteOffset, 16).toString("hex");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-}
-
-// --- refusals ------------------------------------------------------------------------------------------------------
-
-function refusal(
-  outcome: "refused" | "unavailable",
-  code: ErrorCode,
-  message = "",
-  details: readonly ErrorDetail[] = [],
-): CaptureRefusal {
-  return { outcome, code, message, details };
-}
-
-function checkMembers(scanned: ScannedEvent, idempotencyKey: string | null): CaptureOutcome | null {
-  const details: ErrorDetail[] = [];
-  if (scanned.id !== null && !SENDER_ID_PATTERN.test(scanned.id)) {
-    details.push({
-      field: "id",
-      code: "INVALID_ID",
-      message: "1 to 64 of the characters A-Z a-z 0-9 _ - are expected.",
-    });
-  }
-  if (scanned.timestamp !== null && normaliseTimestamp(scanned.timestamp) === null) {
-    details.push({
-      field: "timestamp",
-      code: "INVALID_TIMESTAMP",
-      message: "An ISO 8601 time with an offset is expected, such as 2024-01-15T10:30:00Z.",
-    });
-  }
-  if (scanned.dataEnd - scanned.dataStart > MAX_DATA_BYTES) {
-    return refusal("refused", "BODY_TOO_LARGE", "`data` is larger than 10 MiB.");
-  }
-  if (scanned.contextEnd - scanned.contextStart > MAX_CONTEXT_BYTES) {
-    details.push({ field: "context", code: "TOO_LARGE", message: "At most 64 KiB are expected." });
-  }
-  if (scanned.orderingKey !== null) {
-    return refusal("refused", "FIELD_NOT_AVAILABLE_YET", "`orderingKey` is not available yet.", [
-      { field: "orderingKey", code: "FIELD_NOT_AVAILABLE_YET", message: "Leave it out for now." },
-    ]);
-  }
-  if (idempotencyKey !== null && !isKey(idempotencyKey)) {
-    details.push({
-      field: "Idempotency-Key",
-      code: "INVALID_KEY",
-      message: `1 to ${MAX_KEY_LENGTH} printable ASCII characters are expected.`,
-    });
-  }
-  return details.length === 0
-    ? null
-    : refusal("refused", "VALIDATION_ERROR", `${details[0]?.field}: ${details[0]?.message}`, details);
-}
-
-function isKey(key: string): boolean {
-  return key.length >= 1 && key.length <= MAX_KEY_LENGTH && /^[\x20-\x7e]+$/.test(key);
-}
-
-function unknownType(type: string, nearest: readonly string[]): CaptureOutcome {
-  const shown = type.length > 128 ? `${type.slice(0, 128)}…` : type;
-  const hint = nearest.length === 0 ? "" : ` The nearest are ${nearest.join(", ")}.`;
-  return refusal("refused", "UNKNOWN_EVENT_TYPE", `There is no event type ${JSON.stringify(shown)}.${hint}`, [
-    { field: "event", code: "UNKNOWN_EVENT_TYPE", message: `Unknown event type.${hint}`, nearest },
-  ]);
 }

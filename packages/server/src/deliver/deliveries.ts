@@ -179,6 +179,15 @@ export class Deliveries {
     }
   }
 
+  /**
+   * The database was away and may have crashed: results that were recorded without waiting for the disk can be gone,
+   * their deliveries back in the table. Everything owned is looked for again; what is in memory is left out.
+   */
+  readEverything(): void {
+    this.#lastFullReadMs = Number.NEGATIVE_INFINITY;
+    this.#wakeAt(0);
+  }
+
   lanesAcquired(lanes: readonly number[]): void {
     for (const lane of lanes) this.#lanesToRead.add(lane);
     this.#wakeAt(0);
@@ -295,7 +304,8 @@ export class Deliveries {
   #nextReadMs(): number {
     const nowMs = this.#options.clock.nowMs();
     let nextMs = nowMs + FULL_READ_INTERVAL_MS;
-    if (this.#lanesToRead.size > 0) return 0;
+    const sinceFullReadMs = this.#options.clock.monotonicMs() - this.#lastFullReadMs;
+    if (this.#lanesToRead.size > 0 || sinceFullReadMs >= FULL_READ_INTERVAL_MS) return 0;
     for (const queue of this.#queues.values()) {
       if (this.#needsRead(queue, nowMs)) return 0;
       if (queue.nextDueAtMs > nowMs && queue.nextDueAtMs < nextMs) nextMs = queue.nextDueAtMs;

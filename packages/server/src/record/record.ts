@@ -44,6 +44,8 @@ export interface RecordOptions {
   readonly identity: () => NodeIdentity;
   /** False once the lease is gone: results are then dropped, because their lanes have another owner. */
   readonly leaseHeld: () => boolean;
+  /** The database was not reached or its answer was lost. */
+  readonly onDatabaseTrouble: () => void;
   /** Named moment for crash tests; inert in production. */
   readonly failpoint?: (name: "before_record") => void;
 }
@@ -115,6 +117,7 @@ export class Recorder {
           await this.#bisect(current);
           return;
         }
+        this.#options.onDatabaseTrouble();
         // Away, or outcome unknown: a repeat is harmless, because removing a removed row ends nothing twice.
         if (!leaseHeld()) {
           for (const item of current) item.done();

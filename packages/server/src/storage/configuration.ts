@@ -60,6 +60,8 @@ export interface ConfigurationOptions {
   /** Told after new snapshots are in place, before the version counts as confirmed. */
   readonly onChange: (changed: readonly Webhook[]) => void;
   readonly onPollError: (error: unknown) => void;
+  /** Told after each poll that succeeded. */
+  readonly onConfirmed?: () => void;
   /** Sets the node's estimate of database time right. */
   readonly onDatabaseTime?: (databaseMs: number, sentMs: number, receivedMs: number) => void;
   readonly pollIntervalMs?: number;
@@ -174,6 +176,7 @@ export class Configuration {
       this.#options.onChange(changed);
     }
     this.#confirmedAtMs = sentMs;
+    this.#options.onConfirmed?.();
   }
 
   #replace(changed: readonly Webhook[]): void {

@@ -3,7 +3,8 @@
 import { ERRORS, type ErrorCode } from "@posthorn/contract";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Admission, AdmissionControl } from "../../capture/admission.ts";
-import type { Capture, CaptureOutcome, CaptureRefusal, EventAnswer } from "../../capture/capture.ts";
+import type { Capture } from "../../capture/capture.ts";
+import type { CaptureOutcome, CaptureRefusal, EventAnswer } from "../../capture/outcomes.ts";
 import { type ScanRefusal } from "../../capture/scan/refusals.ts";
 import { type ScannedBatch, scanBatch, scanNdjson } from "../../capture/scan/scan-batch.ts";
 import { scanEvent, type ScannedEvent } from "../../capture/scan/scan-event.ts";

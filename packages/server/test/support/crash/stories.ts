@@ -6,7 +6,7 @@ import type { ChildNode } from "./child-node.ts";
 import type { Scene, SceneConnection } from "./scene.ts";
 
 /** Short enough for a test; the proportions are those of production (2, 8 and 10 s). */
-export const QUICK_LEASE = { beatIntervalMs: 200, leaseMs: 1_200, silenceMs: 1_500 } as const;
+export const QUICK_LEASE = { beatIntervalMs: 200, leaseMs: 2_000, silenceMs: 2_500 } as const;
 
 const TAKEOVER_LIMIT_MS = 15_000;
 

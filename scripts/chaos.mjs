@@ -1,0 +1,75 @@
+// npm run chaos -- --minutes 5 [--seed n] [--nodes n] [--senders n]: the long form of the crash proof. Kills nodes and
+// PostgreSQL, pauses, cuts connections under load, and ends with a table; exits with 1 when a promise was broken.
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { defaultServerConditions, runnerImport } from "vite";
+import { StartProblem } from "./install.mjs";
+import { prepare, requireNode } from "./prepare.mjs";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "5" },
+    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+    nodes: { type: "string", default: "2" },
+    senders: { type: "string", default: "8" },
+    verbose: { type: "boolean", default: false },
+  },
+});
+
+try {
+  requireNode(root);
+  await prepare(root, { dev: true, say: (line) => console.log(line) });
+} catch (error) {
+  if (!(error instanceof StartProblem)) throw error;
+  console.error(`\n${error.message}\n`);
+  process.exit(1);
+}
+
+// The harness is TypeScript and runs from source, as in the tests; the nodes that it starts run what was built.
+const conditions = ["source", ...defaultServerConditions];
+const { module } = await runnerImport(join(root, "packages/server/test/support/crash/chaos.ts"), {
+  root,
+  configFile: false,
+  logLevel: "error",
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+});
+
+const minutes = Number(values.minutes);
+const options = {
+  seed: Number(values.seed),
+  durationMs: minutes * 60_000,
+  nodeCount: Number(values.nodes),
+  senderCount: Number(values.senders),
+};
+console.log(
+  `Chaos for ${minutes} min, seed ${options.seed}, ${options.nodeCount} node(s), ${options.senderCount + 1} senders`,
+);
+const begunAtMs = performance.now();
+const stamp = () => `${((performance.now() - begunAtMs) / 1_000).toFixed(1).padStart(7)} s`;
+const say = values.verbose ? (line) => console.log(`${stamp()}  ${line}`) : () => {};
+const { verdict, ledgerPath, settledMs, endedByItself } = await module.runChaos({ ...options, say });
+
+const { counts, faults, explained, violations } = verdict;
+const row = (name, value) => console.log(`${name.padEnd(44)}${String(value).padStart(10)}`);
+console.log();
+for (const [fault, count] of Object.entries(faults)) row(`fault: ${fault.replaceAll("_", " ")}`, count);
+row("operations", counts.invoked);
+row("acknowledged", counts.acknowledged);
+row("stored", counts.stored);
+row("deliveries ended", counts.deliveries);
+row("requests received", counts.requests);
+row("repeated requests", counts.duplicates);
+for (const [fault, count] of Object.entries(explained)) row(`  explained by ${fault.replaceAll("_", " ")}`, count);
+row("settled after the last fault, in ms", Math.round(settledMs));
+row("nodes that ended by themselves", endedByItself);
+row("violations", violations.length);
+row("lost", counts.lost);
+if (violations.length > 0) {
+  console.log();
+  for (const { rule, detail } of violations.slice(0, 40)) console.log(`${rule}: ${detail}`);
+  console.log(`\nThe ledger of this run: ${ledgerPath}`);
+}
+process.exit(violations.length + endedByItself === 0 ? 0 : 1);
