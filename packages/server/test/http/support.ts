@@ -208,5 +208,3 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
     },
   };
 }
-
-export const webhookIdOf = (uuid: string): string => idFromUuid("webhook", uuid);

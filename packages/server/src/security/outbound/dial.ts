@@ -132,7 +132,7 @@ export class Dial {
     const socket = this.#context.connectSocket({ host: address, port, noDelay: true, autoSelectFamily: false });
     if (socket === null) return { kind: "connection_failed", phase: "connect", code: "TOO_MANY_CONNECTIONS" };
     this.#socket = socket;
-    const code = await connected(socket, limitMs);
+    const code = await whenConnected(socket, limitMs);
     if (code !== null) return failedOrTimedOut("connect", code);
     if (this.#isCancelled) socket.destroy();
     if (isSameAddress(socket.remoteAddress, address)) return { socket };
@@ -174,7 +174,7 @@ function failedOrTimedOut(phase: "dns" | "connect", code: string): Failure {
 }
 
 /** Resolves to null once connected, else to the error code; the socket is destroyed then. */
-function connected(socket: Socket, limitMs: number | null): Promise<string | null> {
+function whenConnected(socket: Socket, limitMs: number | null): Promise<string | null> {
   return new Promise((resolve) => {
     const finish = (code: string | null): void => {
       if (timer !== null) clearTimeout(timer);
