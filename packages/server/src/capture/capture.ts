@@ -12,6 +12,7 @@ import {
 } from "@posthorn/contract";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import { isoTime } from "../lib/iso-time.ts";
 import { MicroBatch } from "../lib/micro-batch.ts";
 import type { NodeIdentity } from "../storage/fence.ts";
 import type { Executor } from "../storage/pools.ts";
@@ -406,7 +407,7 @@ function keysOf(
 
 /** The time in an event's id, as receivers see it. */
 export function timestampOfId(idBytes: Uint8Array): string {
-  return new Date(millisecondsOfBytes(idBytes)).toISOString();
+  return isoTime(millisecondsOfBytes(idBytes));
 }
 
 function uuidText(bytes: Uint8Array): string {

@@ -66,6 +66,9 @@ export function openPools(options: PoolOptions): Pools {
       ...extra,
     } as pg.PoolConfig);
     pool.on("error", (error) => options.onIdleError(name, error));
+    // While a connection is checked out the pool does not listen, and an error nobody hears would end the process. The
+    // statement under way, or the next one, says what happened.
+    pool.on("connect", (client) => void client.on("error", () => {}));
     return pool;
   };
   // query_timeout is the driver's own, for a network that goes silent and keeps the server's timeout from us: a second

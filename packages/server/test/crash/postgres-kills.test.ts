@@ -1,9 +1,10 @@
 // Kills PostgreSQL under load: the node stays up, answers 503 instead of 2xx, and goes on by itself; what was
 // acknowledged is there. SIGKILL keeps what the kernel was given, so this does not test fsync: the node asserts that.
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ChildNode } from "../support/crash/child-node.ts";
 import { type OwnPostgres, startOwnPostgres } from "../support/crash/own-postgres.ts";
-import { openScene, type Scene } from "../support/crash/scene.ts";
+import { CRASH_API_KEY, openScene, type Scene } from "../support/crash/scene.ts";
 
 let postgres: OwnPostgres;
 let scene: Scene;
@@ -43,6 +44,29 @@ describe("PostgreSQL ends in the middle of everything", () => {
     expect(counts.acknowledged).toBe(counts.invoked);
     expect(node.isGone).toBe(false);
   }, 90_000);
+
+  test("killed in the middle of somebody's transaction, it takes no node with it", async () => {
+    const blocker = new pg.Client(postgres.connection);
+    blocker.on("error", () => {});
+    await blocker.connect();
+    await blocker.query("begin; lock table webhook in access exclusive mode");
+    const over = scene.ledger.beginFault("postgres_killed");
+    const answer = fetch(`${node.url}/v1/webhooks`, { headers: { authorization: `Bearer ${CRASH_API_KEY}` } });
+    await expect.poll(countWaitingForLocks, { timeout: 5_000 }).toBeGreaterThan(0);
+    const restarted = postgres.restarted();
+    postgres.kill();
+    expect((await answer).status).toBe(503);
+    await restarted;
+    expect(await scene.publisher.publish()).toBe("acknowledged");
+    over();
+    expect(node.isGone, node.log()).toBe(false);
+    expect((await scene.judge()).violations, node.log()).toEqual([]);
+  });
+
+  async function countWaitingForLocks(): Promise<number> {
+    const { rowCount } = await scene.pool.query("select from pg_stat_activity where wait_event_type = 'Lock'");
+    return rowCount ?? 0;
+  }
 
   let acknowledgedBefore = 0;
   const countAcknowledged = (): number => scene.ledger.entries.filter(({ kind }) => kind === "acknowledged").length;

@@ -1,7 +1,7 @@
 // A whole HTTP face on a database of its own: two tenants with keys, everything real but publishing and delivering.
 import { createHash, randomFillSync } from "node:crypto";
 import type { AddressInfo } from "node:net";
-import { formatId, IdGenerator, idFromUuid, uuidFromBytes } from "@posthorn/contract";
+import { formatId, IdGenerator, uuidFromBytes } from "@posthorn/contract";
 import type { FastifyInstance, InjectOptions } from "fastify";
 import pg from "pg";
 import { Authenticator } from "../../src/http/authenticate.ts";
