@@ -219,7 +219,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     onWritten: (webhooks, inDoubt) => deliveries.wakeByIds(webhooks, inDoubt),
     ...(failpoint === undefined ? {} : { failpoint }),
   });
-  const matcher = new Matcher(catalogue);
+  const matcher = new Matcher(catalogue, (webhook, { code, message }) =>
+    log.warn({ webhook: webhook.id, version: webhook.version, code }, `a filter could not be decided: ${message}`),
+  );
   const routeStage = new RouteStage({
     catalogue,
     configuration,

@@ -6,7 +6,7 @@ import { ExpressionProblem } from "./errors.ts";
 import { type CallForm, type ExpressionFunction, FUNCTIONS, MATCHES } from "./functions.ts";
 import { MAX_MACRO_NESTING } from "./limits.ts";
 import { elementsOf, type Evaluate, type Macro, MACROS } from "./macros.ts";
-import { nearestWord } from "./nearest.ts";
+import { nearestNames } from "../lib/nearest.ts";
 import { matchesComputed } from "./patterns.ts";
 import { ABSENT } from "./values.ts";
 
@@ -122,7 +122,7 @@ function wrongCall(node: CallNode, message: string): ExpressionProblem {
 }
 
 function unknownFunction(node: CallNode): ExpressionProblem {
-  const nearest = nearestWord(node.name, NAMES);
+  const nearest = nearestNames(node.name, NAMES, 1)[0];
   return new ExpressionProblem(
     "UNKNOWN_FUNCTION",
     `There is no function “${node.name}”.`,

@@ -3,6 +3,7 @@
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import { matchesPattern } from "../catalogue/pattern.ts";
 import { compileExpression, type Program } from "../expressions/compile.ts";
+import { ExpressionFault } from "../expressions/errors.ts";
 import { eventScope } from "../expressions/event-scope.ts";
 import { parsePayload } from "../expressions/payload.ts";
 import { ABSENT } from "../expressions/values.ts";
@@ -33,12 +34,15 @@ interface ResourceNames {
 
 export class Matcher {
   readonly #catalogue: Catalogue;
+  readonly #onFault: (webhook: Webhook, fault: ExpressionFault) => void;
   readonly #compiled = new WeakMap<Webhook, CompiledWebhook>();
   /** Candidates by tenant snapshot, then by mode and type. A changed webhook brings a new snapshot. */
   readonly #candidates = new WeakMap<TenantConfiguration, Map<string, readonly CompiledWebhook[]>>();
 
-  constructor(catalogue: Catalogue) {
+  /** @param onFault a filter went beyond its budget for an event, which is then not sent */
+  constructor(catalogue: Catalogue, onFault: (webhook: Webhook, fault: ExpressionFault) => void) {
     this.#catalogue = catalogue;
+    this.#onFault = onFault;
   }
 
   /** The webhooks that must hear of the event, paused ones included (their deliveries are held). */
@@ -53,10 +57,12 @@ export class Matcher {
         scope ??= this.#scopeOf(event);
         let passes = true;
         for (const program of filters) {
-          if (!program.test(scope)) {
-            passes = false;
-            break;
-          }
+          const value = program.evaluate(scope);
+          if (value === true) continue;
+          // Beyond its budget is not "does not match": the event is not sent, and somebody has to hear why.
+          if (value instanceof ExpressionFault) this.#onFault(webhook, value);
+          passes = false;
+          break;
         }
         if (!passes) continue;
       }

@@ -1,11 +1,11 @@
 // Breaks the connections to PostgreSQL at the worst moments: nobody is told yes or no where nobody can know, a repeat
 // with the same key finds the event, and what was committed unseen is delivered soon.
-import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import type { ChildNode } from "../support/crash/child-node.ts";
 import { type PostgresProxy, startPostgresProxy } from "../support/crash/postgres-proxy.ts";
 import { openScene, type Scene } from "../support/crash/scene.ts";
+import { connectBlocker } from "../support/crash/stories.ts";
 
 let database: TestDatabase;
 let proxy: PostgresProxy;
@@ -58,15 +58,13 @@ describe("a connection cut between COMMIT and its answer", () => {
 
   test("even one that is committed seconds after the connection was lost", async () => {
     const over = scene.ledger.beginFault("connection_cut");
-    const blocker = new pg.Client(database.connection);
-    await blocker.connect();
+    const blocker = await connectBlocker(database.connection);
     await blocker.query("begin; lock table delivery in exclusive mode");
     const cut = proxy.cutAfterNextStatement("capture");
     const published = scene.publisher.publish({ withKey: false });
     await cut;
     expect(await published).toBe("unknown");
     await new Promise((resolve) => setTimeout(resolve, 700));
-    await blocker.query("commit");
     await blocker.end();
     over();
     await expect.poll(() => countStored(), { timeout: 5_000 }).toBe(4);

@@ -21,7 +21,7 @@ describe("a node frozen past its lease", () => {
   test("its deliveries are brought by another, and its late results are refused", async () => {
     const frozen = await scene.startNode({ lease: QUICK_LEASE, soleNode: false });
     await scene.subscribe(frozen);
-    await freezeUntilTakenOver(scene, frozen);
+    await freezeUntilTakenOver(scene, frozen, database.connection);
     const { violations, counts } = await scene.judge();
     expect(violations, frozen.log()).toEqual([]);
     // The frozen request and the one that the other node sent instead; nothing else is repeated.

@@ -53,14 +53,17 @@ describe("a build that breaks a promise is found out", () => {
   });
 
   test("without the fence a node that was taken over still writes", async () => {
-    const { scene, node } = await openStage("noFence", { lease: QUICK_LEASE, soleNode: false });
-    await freezeUntilTakenOver(scene, node);
+    const { scene, database, node } = await openStage("noFence", { lease: QUICK_LEASE, soleNode: false });
+    await freezeUntilTakenOver(scene, node, database.connection);
     expect(await brokenRules(scene, 2_000)).toContain("stale_write");
   });
 
   test("acknowledging what the fence refused loses events", async () => {
-    const { scene, node } = await openStage("ackWhatTheFenceRefused", { lease: QUICK_LEASE, soleNode: false });
-    await freezeUntilTakenOver(scene, node);
+    const { scene, database, node } = await openStage("ackWhatTheFenceRefused", {
+      lease: QUICK_LEASE,
+      soleNode: false,
+    });
+    await freezeUntilTakenOver(scene, node, database.connection);
     expect(await brokenRules(scene, 2_000)).toContain("lost_event");
   });
 

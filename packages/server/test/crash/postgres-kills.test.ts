@@ -1,10 +1,10 @@
 // Kills PostgreSQL under load: the node stays up, answers 503 instead of 2xx, and goes on by itself; what was
 // acknowledged is there. SIGKILL keeps what the kernel was given, so this does not test fsync: the node asserts that.
-import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ChildNode } from "../support/crash/child-node.ts";
 import { type OwnPostgres, startOwnPostgres } from "../support/crash/own-postgres.ts";
 import { CRASH_API_KEY, openScene, type Scene } from "../support/crash/scene.ts";
+import { connectBlocker } from "../support/crash/stories.ts";
 
 let postgres: OwnPostgres;
 let scene: Scene;
@@ -46,9 +46,7 @@ describe("PostgreSQL ends in the middle of everything", () => {
   }, 90_000);
 
   test("killed in the middle of somebody's transaction, it takes no node with it", async () => {
-    const blocker = new pg.Client(postgres.connection);
-    blocker.on("error", () => {});
-    await blocker.connect();
+    const blocker = await connectBlocker(postgres.connection);
     await blocker.query("begin; lock table webhook in access exclusive mode");
     const over = scene.ledger.beginFault("postgres_killed");
     const answer = fetch(`${node.url}/v1/webhooks`, { headers: { authorization: `Bearer ${CRASH_API_KEY}` } });

@@ -103,12 +103,12 @@ export function createPublisher(options: PublisherOptions): Publisher {
   return {
     publish,
     keepPublishing(lanes, publishOptions) {
-      let going = true;
+      const ending = new AbortController();
       const lines = Array.from({ length: lanes }, async () => {
-        while (going) await publish(publishOptions);
+        while (!ending.signal.aborted) await publish(publishOptions);
       });
       return async () => {
-        going = false;
+        ending.abort();
         await Promise.all(lines);
       };
     },

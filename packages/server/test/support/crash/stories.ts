@@ -9,12 +9,19 @@ import type { Scene, SceneConnection } from "./scene.ts";
 export const QUICK_LEASE = { beatIntervalMs: 200, leaseMs: 2_000, silenceMs: 2_500 } as const;
 
 const TAKEOVER_LIMIT_MS = 15_000;
+/** Longer than a sender is kept waiting (1 s), shorter than a beat may take (2 s). */
+const HELD_OUT_MS = 1_500;
 
 /**
  * Freezes `frozen` while a receiver still owes it an answer and senders wait at its door (with keys and without, in one
- * batch), lets another node take over and deliver, answers, and lets it go on.
+ * batch), lets another node take over and deliver, answers, and lets it go on; for a moment it cannot join again, so that
+ * what it does under its old name is seen.
  */
-export async function freezeUntilTakenOver(scene: Scene, frozen: ChildNode): Promise<void> {
+export async function freezeUntilTakenOver(
+  scene: Scene,
+  frozen: ChildNode,
+  connection: SceneConnection,
+): Promise<void> {
   const { ledger, hearers, publisher } = scene;
   let answer = (): void => {};
   const asked = new Promise<void>((resolve) => {
@@ -48,10 +55,29 @@ export async function freezeUntilTakenOver(scene: Scene, frozen: ChildNode): Pro
   }
   answer();
   await delay(150);
+  const letRejoin = await holdNodeRow(connection, frozen);
   frozen.proceed();
+  await delay(HELD_OUT_MS);
+  await letRejoin();
   await waiting;
   over();
   if (heir.isGone) throw new Error(`the heir ended:\n${heir.log()}`);
+}
+
+/** Lets everybody read the node's row, as the fence does, and nobody change it, as joining again does. */
+async function holdNodeRow(connection: SceneConnection, node: ChildNode): Promise<() => Promise<void>> {
+  const blocker = await connectBlocker(connection);
+  await blocker.query("begin");
+  await blocker.query("select from node where process_id = $1 for no key update", [node.pid]);
+  return () => blocker.end();
+}
+
+/** A connection that holds locks until it ends. */
+export async function connectBlocker(connection: SceneConnection): Promise<pg.Client> {
+  const blocker = new pg.Client({ ...connection, application_name: "crash blocker" });
+  blocker.on("error", () => {});
+  await blocker.connect();
+  return blocker;
 }
 
 async function isDeclaredDead(scene: Scene, node: ChildNode): Promise<void> {
@@ -71,8 +97,7 @@ async function isDeclaredDead(scene: Scene, node: ChildNode): Promise<void> {
  * been told that they were. The caller starts the next node.
  */
 export async function killWhileCommitWaits(scene: Scene, node: ChildNode, connection: SceneConnection): Promise<void> {
-  const blocker = new pg.Client({ ...connection, application_name: "crash blocker" });
-  await blocker.connect();
+  const blocker = await connectBlocker(connection);
   await blocker.query("begin; lock table delivery in exclusive mode");
   const published = Promise.all(
     Array.from({ length: 3 }, () => scene.publisher.publish({ url: node.url, withKey: false, once: true })),
@@ -86,7 +111,6 @@ export async function killWhileCommitWaits(scene: Scene, node: ChildNode, connec
 where datname = current_database() and application_name like 'posthorn %'`,
   );
   await published;
-  await blocker.query("rollback");
   await blocker.end();
 }
 
