@@ -3,7 +3,6 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { defaultServerConditions, runnerImport } from "vite";
 import { StartProblem } from "./install.mjs";
 import { prepare, requireNode } from "./prepare.mjs";
 
@@ -28,6 +27,8 @@ try {
 }
 
 // The harness is TypeScript and runs from source, as in the tests; the nodes that it starts run what was built.
+// Not before the packages are installed.
+const { defaultServerConditions, runnerImport } = await import("vite");
 const conditions = ["source", ...defaultServerConditions];
 const { module } = await runnerImport(join(root, "packages/server/test/support/crash/chaos.ts"), {
   root,

@@ -31,6 +31,11 @@ const STEPS = [
     advice: "Correct the types named above.",
   },
   {
+    name: "docs",
+    commands: [[join(root, "scripts", "docs-pages.mjs"), "--check"]],
+    advice: "Run `npm run build && node scripts/docs-pages.mjs --write`.",
+  },
+  {
     name: "unused",
     commands: [[tool("knip/bin/knip.js"), "--no-progress"]],
     advice: "Remove the files, exports and dependencies named above, or tell knip.json how they are used.",

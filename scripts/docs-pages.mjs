@@ -30,6 +30,9 @@ function table(headings, rows) {
   return [line(headings), line(headings.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
+/** Lines of up to 120 characters, broken at blanks. */
+const wrapped = (text) => text.replaceAll(/(.{1,120})(?: |$)/g, "$1\n").trimEnd();
+
 const code = (text) => `\`${text}\``;
 
 // --- errors ----------------------------------------------------------------------------------------------------------
@@ -134,7 +137,7 @@ const scopesList = () =>
     .map(([scope, meaning]) => `- ${code(scope)}: ${meaning}`)
     .join("\n");
 
-const fieldsNotYet = () => `${[...WEBHOOK_FIELD_HINTS.notYet].sort().map(code).join(", ")}.`;
+const fieldsNotYet = () => wrapped(`${[...WEBHOOK_FIELD_HINTS.notYet].sort().map(code).join(", ")}.`);
 
 // --- writing or checking ---------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ import { runChaos } from "../support/crash/chaos.ts";
 const SEED = 20_261_123;
 
 test(`random kills, pauses and cut connections lose nothing (seed ${SEED})`, async () => {
-  const { verdict, endedByItself } = await runChaos({ seed: SEED, durationMs: 6_000, nodeCount: 2, senderCount: 4 });
+  const { verdict, endedByItself } = await runChaos({ seed: SEED, durationMs: 4_000, nodeCount: 2, senderCount: 4 });
   expect(verdict.violations).toEqual([]);
   expect(endedByItself).toBe(0);
   expect(verdict.counts.acknowledged).toBeGreaterThan(50);

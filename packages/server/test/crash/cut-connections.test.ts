@@ -1,11 +1,14 @@
 // Breaks the connections to PostgreSQL at the worst moments: nobody is told yes or no where nobody can know, a repeat
 // with the same key finds the event, and what was committed unseen is delivered soon.
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import type { ChildNode } from "../support/crash/child-node.ts";
 import { type PostgresProxy, startPostgresProxy } from "../support/crash/postgres-proxy.ts";
 import { openScene, type Scene } from "../support/crash/scene.ts";
 import { connectBlocker } from "../support/crash/stories.ts";
+
+// Seconds on an idle machine; whole processes are started, and others may need the machine as well.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 let database: TestDatabase;
 let proxy: PostgresProxy;
@@ -116,5 +119,5 @@ describe("a database that cannot be reached", () => {
     const { violations } = await scene.judge();
     expect(violations, node.log()).toEqual([]);
     expect(waitedMs).toBeLessThan(8_000);
-  }, 40_000);
+  });
 });

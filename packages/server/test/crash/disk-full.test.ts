@@ -1,10 +1,13 @@
 // Fills the disk under PostgreSQL while senders publish: no 2xx without an event, and when there is room again everything
 // goes on without a hand.
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { ChildNode } from "../support/crash/child-node.ts";
 import { type OwnPostgres, startOwnPostgres } from "../support/crash/own-postgres.ts";
 import { openScene, type Scene } from "../support/crash/scene.ts";
 import { mountSmallDisk } from "../support/crash/small-disk.ts";
+
+// Seconds on an idle machine; whole processes are started, and others may need the machine as well.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 const disk = mountSmallDisk(192);
 let postgres: OwnPostgres | undefined;

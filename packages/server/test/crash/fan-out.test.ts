@@ -1,11 +1,14 @@
 // A fan-out to more webhooks than one statement takes: stored as a list, expanded in steps. Killed between two steps it
 // goes on where it stands, and a node that owns the list's lane finds it whoever captured the event.
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import type { ChildNode } from "../support/crash/child-node.ts";
 import { createMutant, type Mutant, SMALL_CHUNKS } from "../support/crash/mutant.ts";
 import { openScene, type Scene } from "../support/crash/scene.ts";
 import { QUICK_LEASE } from "../support/crash/stories.ts";
+
+// Seconds on an idle machine; whole processes are started, and others may need the machine as well.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 const WEBHOOK_COUNT = 300;
 

@@ -1,9 +1,12 @@
 // Freezes a node past its lease: another one takes over, and the one that wakes up writes nothing about what it had
 // begun and tells no sender yes for what the fence refused.
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { freezeUntilTakenOver, QUICK_LEASE } from "../support/crash/stories.ts";
 import { openScene, type Scene } from "../support/crash/scene.ts";
+
+// Seconds on an idle machine; whole processes are started, and others may need the machine as well.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 let database: TestDatabase;
 let scene: Scene;

@@ -1,9 +1,12 @@
 // Kills the node at each named point of an event's way: nothing acknowledged is lost, each repeat is explained.
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import type { ChildNode } from "../support/crash/child-node.ts";
 import { openScene, type Scene } from "../support/crash/scene.ts";
 import { killWhileCommitWaits, redirectToCanary } from "../support/crash/stories.ts";
+
+// Seconds on an idle machine; whole processes are started, and others may need the machine as well.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 let database: TestDatabase;
 let scene: Scene;
@@ -14,6 +17,10 @@ beforeAll(async () => {
   scene = await openScene(database.connection);
   node = await scene.startNode();
   await scene.subscribe(node);
+});
+beforeEach(async () => {
+  // Only where the test before has failed.
+  if (node.isGone) node = await scene.startNode();
 });
 afterAll(async () => {
   await scene?.close();

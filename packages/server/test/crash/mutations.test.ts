@@ -1,6 +1,6 @@
 // Breaks one promise at a time in a copy of the build: the proof has to go red, by the rule that stands for the promise.
 // The same stories told to the real build are in the neighbouring files, where nothing may be found.
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import type { Rule } from "../support/crash/checker.ts";
 import type { ChildNode } from "../support/crash/child-node.ts";
@@ -13,6 +13,9 @@ import {
   QUICK_LEASE,
   redirectToCanary,
 } from "../support/crash/stories.ts";
+
+// Seconds on an idle machine; whole processes are started, and others may need the machine as well.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 let closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -83,7 +86,7 @@ describe("a build that breaks a promise is found out", () => {
     const { scene, mutant, node } = await openStage("noTakeover", { lease: QUICK_LEASE, soleNode: false });
     await killOwingNode(scene, node);
     await scene.startNode({ dist: mutant.dist, lease: QUICK_LEASE, soleNode: false });
-    expect(await brokenRules(scene, 3 * QUICK_LEASE.silenceMs)).toContain("left_over");
+    expect(await brokenRules(scene, QUICK_LEASE.silenceMs + 2_000)).toContain("left_over");
   });
 });
 

@@ -1,10 +1,13 @@
 // Kills PostgreSQL under load: the node stays up, answers 503 instead of 2xx, and goes on by itself; what was
 // acknowledged is there. SIGKILL keeps what the kernel was given, so this does not test fsync: the node asserts that.
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { ChildNode } from "../support/crash/child-node.ts";
 import { type OwnPostgres, startOwnPostgres } from "../support/crash/own-postgres.ts";
 import { CRASH_API_KEY, openScene, type Scene } from "../support/crash/scene.ts";
 import { connectBlocker } from "../support/crash/stories.ts";
+
+// Seconds on an idle machine; whole processes are started, and others may need the machine as well.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 let postgres: OwnPostgres;
 let scene: Scene;
@@ -43,7 +46,7 @@ describe("PostgreSQL ends in the middle of everything", () => {
     expect(violations, node.log()).toEqual([]);
     expect(counts.acknowledged).toBe(counts.invoked);
     expect(node.isGone).toBe(false);
-  }, 90_000);
+  });
 
   test("killed in the middle of somebody's transaction, it takes no node with it", async () => {
     const blocker = await connectBlocker(postgres.connection);

@@ -74,11 +74,14 @@ export function nowMs(): number {
 /** Opens a ledger in a new file. */
 export function openLedger(path: string): Ledger {
   const file = openSync(path, "ax");
+  let isOpen = true;
   const entries: LedgerEntry[] = [];
+  // A sender may still be waiting when a test that failed is cleared away; the number of a closed file is soon another's.
+  const write = (line: object): void => void (isOpen && writeSync(file, `${JSON.stringify(line)}\n`));
   const append = (event: LedgerEvent): LedgerEntry => {
     const entry = { atMs: nowMs(), ...event };
     entries.push(entry);
-    writeSync(file, `${JSON.stringify(entry)}\n`);
+    write(entry);
     return entry;
   };
   return {
@@ -90,9 +93,12 @@ export function openLedger(path: string): Ledger {
       return () => {
         // The open entry stays in the file; in memory its end becomes known.
         entries[entries.indexOf(begun)] = { ...begun, untilMs: nowMs() } as LedgerEntry;
-        writeSync(file, `${JSON.stringify({ atMs: nowMs(), kind: "fault_over", fault, begunAtMs: begun.atMs })}\n`);
+        write({ atMs: nowMs(), kind: "fault_over", fault, begunAtMs: begun.atMs });
       };
     },
-    close: () => closeSync(file),
+    close() {
+      if (isOpen) closeSync(file);
+      isOpen = false;
+    },
   };
 }
