@@ -62,9 +62,10 @@ describe.each([
   });
 });
 
+// A fixed seed: this judges the generator, and a threshold on random draws would fail now and then.
 it("the random expressions are worth something: most have a value, some have none, some are true", () => {
   const counts = { value: 0, none: 0, true: 0 };
-  for (const [source, variables] of fc.sample(fc.tuple(expression, anyVariables), 500)) {
+  for (const [source, variables] of fc.sample(fc.tuple(expression, anyVariables), { numRuns: 2_000, seed: 20 })) {
     const outcome = ours(source, variables);
     if (outcome === NO_VALUE || outcome === REFUSED) counts.none += 1;
     else if (outcome.value === true) counts.true += 1;

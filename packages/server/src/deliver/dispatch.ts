@@ -176,7 +176,11 @@ export class Dispatch {
       return;
     }
     this.#options.sealLarge(body, keys.plain, keys.standard, sealPrefix(identity)).then(
-      (seal) => this.#send(queue, entry, prepared, identity, body, startedAtMs, seal),
+      (seal) => {
+        // Sealing took its time: the lease may have run out meanwhile.
+        if (this.#options.mayStart()) this.#send(queue, entry, prepared, identity, body, startedAtMs, seal);
+        else this.#putBack(queue, entry);
+      },
       (error: unknown) => this.#failInside(queue, entry, prepared, error),
     );
   }
@@ -250,6 +254,11 @@ export class Dispatch {
   /** The client answers with values only: anything thrown is a fault of ours. The delivery stays in the table. */
   #failInside(queue: WebhookQueue, entry: Entry, prepared: PreparedWebhook, error: unknown): void {
     this.#options.log.error({ err: error, webhook: prepared.webhook.id }, "an attempt failed inside the node");
+    this.#putBack(queue, entry);
+  }
+
+  /** Forgets an entry that nothing was sent of, or nobody knows; it is read from the table again. */
+  #putBack(queue: WebhookQueue, entry: Entry): void {
     queue.inFlightCount -= 1;
     this.#inFlightCount -= 1;
     this.#options.memory.remove(entry);

@@ -185,6 +185,12 @@ describe("histories in which one was broken", () => {
       CLEAN,
     ],
     [
+      "heard three times during one long pause",
+      "unexplained_duplicate",
+      [...history(INVOKED, ACKNOWLEDGED, RECEIVED, RECEIVED, RECEIVED), fault(25_000, 60_000)],
+      CLEAN,
+    ],
+    [
       "recorded by a node that was taken over in between",
       "stale_write",
       [...history(INVOKED, ACKNOWLEDGED, RECEIVED), { atMs: 2_500, kind: "taken_over", node: "node_1" }],

@@ -37,6 +37,8 @@ const FAULTS = [
 type ChaosFault = (typeof FAULTS)[number][0];
 
 const SETTLE_LIMIT_MS = 60_000;
+/** Of one storm; each counts as a fault of its own. */
+const TERMINATE_ROUNDS = 5;
 
 /** Runs it; the verdict says whether every promise was kept. Throws when something cannot be started. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -131,9 +133,12 @@ class Chaos {
         break;
       }
       case "connections_terminated":
-        for (let round = 0; round < 5; round += 1) {
-          await pool.query(TERMINATE).catch(() => {});
+        await pool.query(TERMINATE).catch(() => {});
+        for (let round = 1; round < TERMINATE_ROUNDS; round += 1) {
           await delay(this.#random() * 200);
+          const overAgain = ledger.beginFault(fault);
+          await pool.query(TERMINATE).catch(() => {});
+          overAgain();
         }
         break;
       case "postgres_killed":

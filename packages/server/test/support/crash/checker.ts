@@ -236,26 +236,35 @@ function checkTerminals(received: readonly Of<"received">[], final: FinalState, 
   }
 }
 
-/** For each repeated request the fault between the two that explains it; null for none. */
+/** Strikes again and again while it lasts: PostgreSQL panics, restarts and panics. */
+const REPEATING: ReadonlySet<FaultKind> = new Set(["disk_full"]);
+
+/**
+ * For each repeated request the fault between the two that explains it; null for none. A fault explains one repeat of
+ * each delivery: a node that sent in a loop because of one kill would be found out.
+ */
 function explainDuplicates(
   received: readonly Of<"received">[],
   faults: readonly Of<"fault">[],
   report: Report,
 ): (FaultKind | null)[] {
-  const last = new Map<string, Of<"received">>();
+  const last = new Map<string, { readonly request: Of<"received">; readonly used: Set<Of<"fault">> }>();
   const found: (FaultKind | null)[] = [];
   for (const request of [...received].sort((a, b) => a.atMs - b.atMs)) {
     const before = last.get(request.deliveryId);
-    last.set(request.deliveryId, request);
+    const used = before?.used ?? new Set();
+    last.set(request.deliveryId, { request, used });
     if (before === undefined) continue;
+    const { answer, atMs: beforeMs } = before.request;
     // Answered with a failure: this is the retry that was promised.
-    if (before.answer !== null && (before.answer < 200 || before.answer > 299)) continue;
+    if (answer !== null && (answer < 200 || answer > 299)) continue;
     const cause = faults.find(
-      ({ atMs, untilMs }) => untilMs >= before.atMs - SLACK_MS && atMs <= request.atMs + SLACK_MS,
+      (fault) => !used.has(fault) && fault.untilMs >= beforeMs - SLACK_MS && fault.atMs <= request.atMs + SLACK_MS,
     );
+    if (cause !== undefined && !REPEATING.has(cause.fault)) used.add(cause);
     found.push(cause?.fault ?? null);
     if (cause === undefined) {
-      const gapMs = Math.round(request.atMs - before.atMs);
+      const gapMs = Math.round(request.atMs - beforeMs);
       report("unexplained_duplicate", `${request.deliveryId}, ${gapMs} ms apart, at ${Math.round(request.atMs)}`);
     }
   }
