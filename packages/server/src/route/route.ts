@@ -79,6 +79,7 @@ export type RouteDecision =
 const MAX_REFERENCE_LENGTH = 200;
 const NEAREST_COUNT = 3;
 const NOTHING = (): void => {};
+const NO_DELIVERIES: readonly RoutedDelivery[] = [];
 
 export class RouteStage {
   readonly #options: RouteStageOptions;
@@ -104,17 +105,30 @@ export class RouteStage {
       return { kind: "unknown_type", nearest: catalogue.nearest(event.type, NEAREST_COUNT) };
     }
     const matched = matcher.match(tenant, event);
-    const base = {
-      kind: "routed" as const,
-      configVersion: configuration.version,
-      reference: this.#referenceOf(event.data, definition?.referencePath ?? registered ?? null),
-    };
-    if (matched.length === 0) return { ...base, deliveries: [], fanOut: null, committed: NOTHING, abandoned: NOTHING };
-    if (matched.length > FAN_OUT_THRESHOLD) return { ...base, ...this.#storedList(event, matched) };
-    return { ...base, ...this.#reserveAll(event, matched) };
+    const configVersion = configuration.version;
+    const reference = this.#referenceOf(event.data, definition?.referencePath ?? registered ?? null);
+    // One literal a case, no spreading: this runs for every event (6 µs of 40 in a batch with spread objects).
+    if (matched.length === 0) {
+      return {
+        kind: "routed",
+        configVersion,
+        reference,
+        deliveries: NO_DELIVERIES,
+        fanOut: null,
+        committed: NOTHING,
+        abandoned: NOTHING,
+      };
+    }
+    if (matched.length > FAN_OUT_THRESHOLD) return this.#storedList(event, matched, configVersion, reference);
+    return this.#reserveAll(event, matched, configVersion, reference);
   }
 
-  #reserveAll(event: RoutableEvent, matched: readonly Webhook[]) {
+  #reserveAll(
+    event: RoutableEvent,
+    matched: readonly Webhook[],
+    configVersion: number,
+    reference: string | null,
+  ): RouteDecision {
     const { newDeliveryId, reserve } = this.#options;
     const eventMs = millisecondsOfBytes(event.idBytes);
     const carried: RoutedEvent = {
@@ -141,6 +155,9 @@ export class RouteStage {
       };
     });
     return {
+      kind: "routed",
+      configVersion,
+      reference,
       deliveries,
       fanOut: null,
       committed: () => {
@@ -152,10 +169,18 @@ export class RouteStage {
     };
   }
 
-  #storedList(event: RoutableEvent, matched: readonly Webhook[]) {
+  #storedList(
+    event: RoutableEvent,
+    matched: readonly Webhook[],
+    configVersion: number,
+    reference: string | null,
+  ): RouteDecision {
     const { onFanOutStored } = this.#options;
     return {
-      deliveries: [],
+      kind: "routed",
+      configVersion,
+      reference,
+      deliveries: NO_DELIVERIES,
       fanOut: {
         // The event's own lane: spread over the nodes like webhooks are.
         lane: laneOf(event.idBytes),
