@@ -119,7 +119,7 @@ create table webhook (
 create index webhook_config_version on webhook (config_version);
 
 -- What a webhook said from one config_version (inclusive) to another (exclusive): decides, long afterwards, why an
--- event was or was not sent. Status is kept beside it because a disabled webhook hears nothing.
+-- event was or was not sent. Status makes no version: its changes stand in audit_entry, with their config_version.
 create table webhook_version (
   tenant_id          uuid        not null,
   webhook_id         uuid        not null,
