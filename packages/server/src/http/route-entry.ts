@@ -1,6 +1,7 @@
 // The shape of an entry in the table of routes: routing, permission, validation (and OpenAPI) are read from it.
 // Two kinds: ordinary entries get validated input and answer with a value; raw entries get bytes and answer themselves.
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { ErrorCode } from "@posthorn/contract";
 import type { z } from "zod";
 import type { Answer, Failure } from "./answer.ts";
 import type { Principal } from "./principal.ts";
@@ -19,6 +20,28 @@ export interface Call<Query = unknown, Body = unknown> {
   readonly requestId: string;
 }
 
+/** What a success looks like, for the reference and for the test that calls every route. */
+export interface AnswerShape {
+  readonly status: 200 | 201 | 202;
+  /** Schema of `data`; for a list of one of its elements. */
+  readonly data: z.ZodType;
+  /** True for a page: `data` is an array and `pagination` stands beside it. */
+  readonly isList?: boolean;
+}
+
+/** Groups of the reference. */
+export type Tag =
+  | "Events"
+  | "Deliveries"
+  | "Webhooks"
+  | "Event types"
+  | "Tenants"
+  | "Companies"
+  | "API keys"
+  | "Audit"
+  | "Preview"
+  | "About";
+
 interface EntryBase {
   readonly method: Method;
   /** Below /v1, with parameters in braces: `/webhooks/{id}`. */
@@ -26,6 +49,10 @@ interface EntryBase {
   readonly scope: Scope;
   /** One sentence for the reference. */
   readonly summary: string;
+  readonly tag?: Tag;
+  readonly answer?: AnswerShape;
+  /** Refusals of its own, beside those that any route can answer with. */
+  readonly errors?: readonly ErrorCode[];
 }
 
 /** Field names that a body may not hold although the contract knows them. */
@@ -83,6 +110,9 @@ export function route<Query extends z.ZodObject | null = null, Body extends z.Zo
   path: string;
   scope: Scope;
   summary: string;
+  tag?: Tag;
+  answer?: AnswerShape;
+  errors?: readonly ErrorCode[];
   query?: Query;
   body?: Body;
   bodyOptional?: boolean;
