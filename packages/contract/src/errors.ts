@@ -34,6 +34,17 @@ export const ERRORS = {
   NOT_FOUND: entry(404, "There is no such thing here.", "Check the id; ids of other tenants look like absent ones."),
   METHOD_NOT_ALLOWED: entry(405, "This path does not answer that method.", "See the `Allow` header."),
   CONFLICT: entry(409, "The thing is not in a state that allows this.", "See the message."),
+  ALREADY_EXISTS: entry(409, "There is one of that name or id already.", "Choose another, or change the one there is."),
+  LAST_ADMINISTRATOR: entry(
+    409,
+    "This is the tenant's last lasting administrator's key.",
+    "Make another key first, with the scope `admin` and without an expiry; then repeat.",
+  ),
+  AMBIGUOUS_NAME: entry(
+    409,
+    "Several webhooks bear this name, so which one is meant cannot be told.",
+    "Rename or delete all but one; the details name them.",
+  ),
   IDEMPOTENCY_KEY_REUSED: entry(
     409,
     "This Idempotency-Key came before with another body.",
@@ -48,6 +59,21 @@ export const ERRORS = {
     409,
     "Only a pending, held or dead-lettered delivery can be retried.",
     "Replay the event instead: POST /v1/events/{id}/replay.",
+  ),
+  ROTATION_UNDER_WAY: entry(
+    409,
+    "A rotation of this signing secret is under way.",
+    "Wait for the end of its overlap, or replace the secret at once with `overlapSeconds` 0.",
+  ),
+  NO_ROTATION_UNDER_WAY: entry(
+    409,
+    "No rotation of this signing secret is under way, or its overlap is over.",
+    "Begin one: POST /v1/webhooks/{id}/secret/rotate. When an overlap ends the new secret is in force by itself.",
+  ),
+  NOT_CANCELLABLE: entry(
+    409,
+    "Only a pending or held delivery can be cancelled.",
+    "The message says what state it is in; there is nothing to be done.",
   ),
   PRECONDITION_FAILED: entry(412, "The thing has changed since you read it.", "Read it again and repeat the change."),
   REQUEST_TIMEOUT: entry(
@@ -74,6 +100,7 @@ export const ERRORS = {
   MISSING_MEMBER: entry(422, "A required member is missing.", "The details name it."),
   WRONG_TYPE: entry(422, "A member has the wrong type.", "The details name it and the type expected."),
   DUPLICATE_MEMBER: entry(422, "A member is given twice.", "Give each top-level member once."),
+  DUPLICATE_NAME: entry(422, "Two webhooks of the request have the same name.", "Give each webhook its own name."),
   NOT_AN_OBJECT: entry(422, "A JSON object was expected.", "Wrap the event in an object."),
   TOO_MANY_EVENTS: entry(422, "The batch holds more than 1,000 events.", "Split it."),
   EMPTY_BATCH: entry(422, "The batch holds no event.", "Send at least one."),

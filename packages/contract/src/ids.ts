@@ -4,6 +4,7 @@
 /** What an id stands for, by its prefix. */
 export const ID_PREFIXES = {
   tenant: "ten",
+  company: "company",
   apiKey: "key",
   event: "evt",
   webhook: "webhook",

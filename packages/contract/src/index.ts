@@ -2,4 +2,6 @@
 export * from "./envelope.ts";
 export * from "./errors.ts";
 export * from "./ids.ts";
+export * from "./nearest.ts";
+export * from "./signature-profiles.ts";
 export * from "./signatures.ts";

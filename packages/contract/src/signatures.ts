@@ -46,16 +46,6 @@ export function standardSignedPrefix(webhookId: string, timestampSeconds: number
   return `${webhookId}.${timestampSeconds}.`;
 }
 
-/** Value of `X-Signature` for a hexadecimal HMAC-SHA256 over the body. */
-export function signatureHeaderValue(hmacHex: string): string {
-  return `sha256=${hmacHex}`;
-}
-
-/** Value of `webhook-signature` for a base64 HMAC-SHA256 over prefix and body. */
-export function standardSignatureHeaderValue(hmacBase64: string): string {
-  return `v1,${hmacBase64}`;
-}
-
 function bytesFromBase64(text: string): Uint8Array {
   const binary = atob(text);
   return Uint8Array.from(binary, (character) => character.charCodeAt(0));
