@@ -10,15 +10,21 @@ import type { ScannedBatch } from "./capture/scan/scan-batch.ts";
 import type { ScannedEvent } from "./capture/scan/scan-event.ts";
 import { defaultCatalogueFolder } from "./catalogue/folder.ts";
 import { loadCatalogue } from "./catalogue/load.ts";
+import { resourceNamesOf } from "./catalogue/resource-names.ts";
 import { Deliveries } from "./deliver/deliveries.ts";
 import { Dispatch } from "./deliver/dispatch.ts";
 import type { LeaseTimings } from "./deliver/lease.ts";
+import { OneRequests } from "./deliver/one-request.ts";
 import { Ownership } from "./deliver/ownership.ts";
 import { DeliveryMemory, type MemoryLimits } from "./deliver/queue.ts";
-import type { Seal } from "./deliver/request.ts";
+import { Bodies, type RenderedElsewhere } from "./deliver/render.ts";
+import { Rates } from "./deliver/rate.ts";
+import type { OpenSecret } from "./deliver/request.ts";
+import type { Seal, SealPart } from "./deliver/seal.ts";
 import { retryTimes } from "./deliver/retry-policy.ts";
 import { Authenticator } from "./http/authenticate.ts";
 import { addHealthRoutes } from "./http/health.ts";
+import { DeliveryLogs } from "./http/read/delivery-logs.ts";
 import { Records } from "./http/read/records.ts";
 import { routeTable } from "./http/routes.ts";
 import { publishHandlers } from "./http/routes/publish.ts";
@@ -26,11 +32,25 @@ import { createHttpServer } from "./http/server.ts";
 import { DatabaseClock } from "./lib/clock.ts";
 import type { Log } from "./lib/log.ts";
 import { Offload } from "./lib/offload.ts";
+import { ensurePartitions } from "./maintain/partitions.ts";
 import { createUpkeep } from "./maintain/upkeep.ts";
+import { ApiKeys } from "./manage/api-keys.ts";
+import { AuditTrail } from "./manage/audit.ts";
+import { Companies } from "./manage/companies.ts";
+import { Applies } from "./manage/apply.ts";
 import { disableGone } from "./manage/disable-gone.ts";
+import { RegisteredTypes } from "./manage/event-types.ts";
+import { KeyUsage } from "./manage/key-usage.ts";
+import { Tenants } from "./manage/tenants.ts";
+import { WebhookStatuses } from "./manage/webhook-status.ts";
+import { SecretRotations } from "./manage/secret-rotation.ts";
+import { createWarnings } from "./manage/warnings.ts";
 import { Webhooks } from "./manage/webhooks.ts";
 import { Recorder } from "./record/record.ts";
+import { Cancellations } from "./replay/cancel.ts";
+import { WebhookReplays } from "./replay/replay-webhook.ts";
 import { Replays } from "./replay/replay.ts";
+import { BulkRetries } from "./replay/retry-many.ts";
 import { Retries } from "./replay/retry.ts";
 import { FanOuts } from "./route/fan-out.ts";
 import { Matcher } from "./route/match.ts";
@@ -40,8 +60,9 @@ import type { MasterKey } from "./security/master-key.ts";
 import { checkUrl } from "./security/outbound/check-url.ts";
 import { createOutboundClient } from "./security/outbound/client.ts";
 import type { ResolveName } from "./security/outbound/resolver.ts";
+import { SecretError } from "./security/ciphertext.ts";
 import { createVault } from "./security/vault.ts";
-import { Configuration, type Webhook } from "./storage/configuration.ts";
+import { Configuration, type StoredSecret, type Webhook } from "./storage/configuration.ts";
 import { type ConnectionConfig, openPools } from "./storage/pools.ts";
 
 /** Named moments at which crash tests end the process; inert in production. */
@@ -78,6 +99,8 @@ export interface RunningNode {
   readonly id: string;
   /** `http://127.0.0.1:8420` */
   readonly url: string;
+  /** The IP address that it listens on; 0.0.0.0 or :: for all. */
+  readonly address: string;
   /** Finishes what runs, releases the lanes and closes everything; within 20 s. A second call waits for the first. */
   stop(): Promise<void>;
 }
@@ -151,9 +174,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
         deliveries.lanesAcquired(ownership.lanes);
       });
     },
+    onCancelled: (notices) => deliveries.cancelled(notices),
     onLost: () => {
       dispatch.interrupt();
       deliveries.lanesLost();
+      rates.forgetAll();
     },
   });
   const identity = () => ownership.identity;
@@ -176,13 +201,27 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     onDatabaseTrouble,
     ...(failpoint === undefined ? {} : { failpoint }),
   });
+  const rates = new Rates({
+    monotonicMs: () => clock.monotonicMs(),
+    tenureOf: (lane) => ownership.tenureOf(lane),
+  });
+  const namesOf = (eventType: string) => resourceNamesOf(catalogue, eventType);
+  const bodies = new Bodies({
+    namesOf,
+    renderLarge: (data, job) => offload.run<RenderedElsewhere>("render", data, job),
+  });
+  const openSecret: OpenSecret = (webhook, secret) => openSecretOf(vault, webhook, secret);
+  const sealLarge = (body: Buffer, parts: readonly SealPart[]): Promise<Seal> =>
+    offload.run<Seal>("seal", body, parts);
   const dispatch = new Dispatch({
+    bodies,
+    rates,
     clock,
     log,
     memory,
     sender: outbound,
-    openSecret: (webhook) => openSigningSecret(vault, webhook),
-    sealLarge: (body, plainKey, standardKey, prefix) => offload.run<Seal>("seal", body, plainKey, standardKey, prefix),
+    openSecret,
+    sealLarge,
     mayStart: () => ownership.maySend() && configuration.isFresh(),
     record: ({ entry, attempt, verdict }) =>
       recorder.record({
@@ -206,6 +245,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     ...(failpoint === undefined ? {} : { failpoint }),
   });
   deliveries.attach(dispatch);
+  const oneRequests = new OneRequests({ clock, bodies, sender: outbound, openSecret, sealLarge });
 
   // --- route and capture ----------------------------------------------------------------------------------------
   const fanOuts = new FanOuts({
@@ -257,9 +297,60 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const newId = () => ids.next();
   // Retried and replayed rows are written as hand-offs; this node looks at once, another one at its next beat.
   const wake = () => void ownership.beatNow().catch(logFailure("looking for handed over deliveries"));
+  const changes = { clock, newId, onConfigurationChanged: () => configuration.refresh() };
+  const keyUsage = new KeyUsage({ engine: pools.engine, clock });
+  const warningsOf = createWarnings(catalogue);
+  const webhooks = new Webhooks({
+    api: pools.api,
+    clock,
+    newId,
+    random,
+    rules: {
+      checkUrl: (url) => checkUrl(url, options.allowTargets),
+      catalogueNames: () => catalogue.types.keys(),
+      warningsOf,
+    },
+    encryptSecret: (secret) => vault.encryptSecret(pools.engine, secret),
+    decryptSecret: (secret) =>
+      vault.decryptSecret(secret).catch((error: unknown) => {
+        if (error instanceof SecretError) return null;
+        throw error;
+      }),
+    onConfigurationChanged: () => configuration.refresh(),
+  });
+  const records = new Records({ api: pools.api, clock, retryTimes });
   const routes = routeTable({
-    records: new Records({ api: pools.api, clock, retryTimes }),
+    applies: new Applies({ api: pools.api, clock, webhooks, warningsOf }),
+    records,
+    previews: {
+      api: pools.api,
+      catalogue,
+      records,
+      webhooks,
+      bodies,
+      namesOf,
+      warningsOf,
+      newId,
+      timestampOfEvent: timestampOfId,
+      nowMs: () => clock.nowMs(),
+    },
+    deliveryLogs: new DeliveryLogs({ api: pools.api, clock }),
     retries: new Retries({ api: pools.api, clock, newId, wake }),
+    bulkRetries: new BulkRetries({ api: pools.api, clock, newId, wake }),
+    webhookReplays: new WebhookReplays({ api: pools.api, clock, newId, wake }),
+    cancellations: new Cancellations({ api: pools.api, clock, newId, wake }),
+    oneRequests: {
+      api: pools.api,
+      catalogue,
+      requests: oneRequests,
+      // Asked for one by one, so there is time to look whether another node has changed it meanwhile.
+      findWebhook: async (tenantId, webhookUuid) => {
+        await configuration.refresh();
+        return configuration.webhook(tenantId, idFromUuid("webhook", webhookUuid));
+      },
+      newId,
+      timestampOfEvent: timestampOfId,
+    },
     replays: new Replays({
       api: pools.api,
       clock,
@@ -271,6 +362,18 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       },
     }),
     eventTypes: { catalogue, api: pools.api },
+    registeredTypes: new RegisteredTypes({ ...changes, api: pools.api, isPublished: (name) => catalogue.types.has(name) }),
+    apiKeys: new ApiKeys({ ...changes, api: pools.api, random }),
+    companies: new Companies({ ...changes, api: pools.api }),
+    tenants: new Tenants({
+      ...changes,
+      api: pools.api,
+      engine: pools.engine,
+      random,
+      vault,
+      preparePartitions: async (days) => void (await ensurePartitions(pools.owner, clock.nowMs(), [days])),
+    }),
+    audit: new AuditTrail(pools.api),
     publish: publishHandlers({
       capture,
       admission,
@@ -282,31 +385,32 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       scanLargeBatch: (body, isNdjson) =>
         offload.run<ScannedBatch | ScanRefusal>(isNdjson ? "scanNdjson" : "scanBatch", body),
     }),
-    webhooks: new Webhooks({
+    webhookStatuses: new WebhookStatuses({
       api: pools.api,
       clock,
       newId,
-      random,
-      rules: { checkUrl: (url) => checkUrl(url, options.allowTargets), catalogueNames: () => catalogue.types.keys() },
-      encryptSecret: (secret) => vault.encryptSecret(pools.engine, secret),
       onConfigurationChanged: () => configuration.refresh(),
     }),
+    webhooks,
+    secretRotations: new SecretRotations({ webhooks }),
   });
   const http = createHttpServer({
     routes,
-    authenticator: new Authenticator({ api: pools.api, clock, configuration }),
+    authenticator: new Authenticator({ api: pools.api, clock, configuration, onUse: (key) => keyUsage.note(key) }),
     clock,
     newRequestId: () => formatId("request", ids.next()),
     log,
     documentationUrl,
+    version: options.version,
   });
   addHealthRoutes(http, () => ({ isOpen: open, isConnected: ownership.maySend() && configuration.isFresh() }));
-  const upkeep = createUpkeep({ pools, clock, log });
+  const upkeep = createUpkeep({ pools, clock, log, writeKeyUses: () => keyUsage.flush() });
 
   // --- start and stop -------------------------------------------------------------------------------------------
   let stopping: Promise<void> | undefined;
   const stopOnce = async (): Promise<void> => {
     open = false;
+    oneRequests.stop();
     await http.close();
     await capture.drained();
     deliveries.stop();
@@ -320,6 +424,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await ownership.stop();
     configuration.stop();
     await upkeep.stop();
+    await keyUsage.flush().catch(logFailure("writing down when keys were last used"));
     await Promise.all([outbound.close(), offload.stop()]);
     await pools.end();
   };
@@ -335,11 +440,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await stopOnce().catch(logFailure("closing a node that could not start"));
     throw error;
   }
-  const { port } = http.server.address() as AddressInfo;
+  const { address, port } = http.server.address() as AddressInfo;
   const shownHost = options.host.includes(":") ? `[${options.host}]` : options.host;
   return {
     id: ownership.identity.id,
     url: `http://${shownHost}:${port}`,
+    address,
     stop() {
       stopping ??= stopOnce();
       return stopping;
@@ -347,14 +453,17 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   };
 }
 
-async function openSigningSecret(vault: ReturnType<typeof createVault>, webhook: Webhook): Promise<string> {
-  if (webhook.secret === null) throw new Error(`${webhook.id} has no signing secret`);
+async function openSecretOf(
+  vault: ReturnType<typeof createVault>,
+  webhook: Webhook,
+  { id, ciphertext }: StoredSecret,
+): Promise<string> {
   return vault.decryptSecret({
     tenantUuid: webhook.tenantUuid,
     table: "secret",
     column: "ciphertext",
-    rowId: webhook.secret.id,
-    ciphertext: webhook.secret.ciphertext,
+    rowId: id,
+    ciphertext,
   });
 }
 

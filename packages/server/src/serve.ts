@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { type RunningNode, startNode } from "./compose.ts";
 import { createLog, type Log } from "./lib/log.ts";
 import type { Settings } from "./lib/settings.ts";
+import { openOperatorAccess } from "./operator-access.ts";
 import { prepareDatabase } from "./prepare.ts";
 import { EmbeddedPostgresError } from "./storage/embedded/errors.ts";
 import { type EmbeddedServer, startEmbeddedPostgres } from "./storage/embedded/start.ts";
@@ -85,10 +86,11 @@ export async function obtainDatabase(settings: Settings, log: Log): Promise<Data
 
 async function startOn(database: Database, settings: Settings, log: Log): Promise<ServeResult> {
   const isEmbedded = database.kind !== "external";
+  const dataDir = isEmbedded ? resolve(settings.dataDir) : undefined;
   const prepared = await prepareDatabase({
     connection: database.connection,
     givenMasterKey: settings.masterKey,
-    dataDir: isEmbedded ? resolve(settings.dataDir) : undefined,
+    dataDir,
     givenApiKey: settings.bootstrapApiKey,
   });
   if (prepared.outcome === "refused") return prepared;
@@ -104,6 +106,13 @@ async function startOn(database: Database, settings: Settings, log: Log): Promis
     version: VERSION,
     log,
   });
+  const { connection } = database;
+  const closeAccess = await openOperatorAccess({ connection, withRoles: prepared.withRoles, dataDir, node }).catch(
+    async (error: unknown) => {
+      await node.stop();
+      throw error;
+    },
+  );
   await database.announce(node.url);
   return {
     outcome: "serving",
@@ -112,6 +121,8 @@ async function startOn(database: Database, settings: Settings, log: Log): Promis
     isFirstStart: prepared.isFirstStart,
     database: database.kind,
     async stop() {
+      // The next start ends the key in any case.
+      await closeAccess().catch((error: unknown) => log.warn({ err: error }, "the operator's key was not ended"));
       await node.stop();
       await database.stop();
     },

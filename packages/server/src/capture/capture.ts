@@ -128,7 +128,7 @@ export class Capture {
   /**
    * Captures one scanned event.
    * @param body the raw bytes that the offsets in `scanned` point into; `start` and `end` frame this event for its hash
-   * @param idempotencyKey as sent, or null
+   * @param idempotencyKey as sent and checked, or null
    */
   async capture(
     sender: Sender,
@@ -137,7 +137,7 @@ export class Capture {
     scanned: ScannedEvent,
     idempotencyKey: string | null,
   ): Promise<CaptureOutcome> {
-    const problem = checkMembers(scanned, idempotencyKey);
+    const problem = checkMembers(scanned);
     if (problem !== null) return problem;
     const idBytes = this.#options.ids.next();
     const incoming: IncomingEvent = {

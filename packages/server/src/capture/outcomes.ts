@@ -28,7 +28,7 @@ export interface EventAnswer {
 
 const MAX_DATA_BYTES = 10 * 1024 * 1024;
 const MAX_CONTEXT_BYTES = 64 * 1024;
-const MAX_KEY_LENGTH = 255;
+const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
 
 /** A refusal; an empty message stands for the code's own. */
 export function refusal(
@@ -41,7 +41,7 @@ export function refusal(
 }
 
 /** What is wrong with the members themselves, or null. Changes nothing, asks nobody. */
-export function checkMembers(scanned: ScannedEvent, idempotencyKey: string | null): CaptureOutcome | null {
+export function checkMembers(scanned: ScannedEvent): CaptureOutcome | null {
   const details: ErrorDetail[] = [];
   if (scanned.id !== null && !SENDER_ID_PATTERN.test(scanned.id)) {
     details.push({
@@ -68,20 +68,20 @@ export function checkMembers(scanned: ScannedEvent, idempotencyKey: string | nul
       { field: "orderingKey", code: "FIELD_NOT_AVAILABLE_YET", message: "Leave it out for now." },
     ]);
   }
-  if (idempotencyKey !== null && !isKey(idempotencyKey)) {
-    details.push({
-      field: "Idempotency-Key",
-      code: "INVALID_KEY",
-      message: `1 to ${MAX_KEY_LENGTH} printable ASCII characters are expected.`,
-    });
-  }
   return details.length === 0
     ? null
     : refusal("refused", "VALIDATION_ERROR", `${details[0]?.field}: ${details[0]?.message}`, details);
 }
 
-function isKey(key: string): boolean {
-  return key.length >= 1 && key.length <= MAX_KEY_LENGTH && /^[\x20-\x7e]+$/.test(key);
+/**
+ * What is wrong with the header of a request, or null. A key inside of a batch is longer: its place is added to it.
+ * @param key as sent, or undefined
+ */
+export function checkIdempotencyKey(key: unknown): CaptureRefusal | null {
+  if (key === undefined || (typeof key === "string" && IDEMPOTENCY_KEY.test(key))) return null;
+  const field = "Idempotency-Key";
+  const message = "1 to 255 printable ASCII characters are expected.";
+  return refusal("refused", "VALIDATION_ERROR", `${field}: ${message}`, [{ field, code: "INVALID_KEY", message }]);
 }
 
 /** The answer to an event type that nobody knows. */

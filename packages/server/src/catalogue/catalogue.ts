@@ -1,6 +1,6 @@
 // The catalogue in memory: the published event types and the questions that others ask about them.
 // Immutable once made; must never read a file or know of a tenant's own types.
-import { nearestNames } from "../lib/nearest.ts";
+import { nearestNames } from "@posthorn/contract";
 import { matchesPattern } from "./pattern.ts";
 
 /** A JSON object nobody may change. */

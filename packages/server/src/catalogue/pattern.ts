@@ -1,6 +1,6 @@
 // Patterns over event types, as a webhook's `events` holds them: an exact name, `invoice.*` or `*`.
 // Pure functions over names; must never know where the names come from (a tenant registers its own types too).
-import { nearestNames } from "../lib/nearest.ts";
+import { nearestNames } from "@posthorn/contract";
 
 /** Longest event type or pattern, in characters. */
 export const EVENT_TYPE_MAX_LENGTH = 128;

@@ -119,13 +119,19 @@ select tenant_id, webhook_id from found`,
   return result.rows;
 }
 
-/** Takes what other nodes left for the owner of these lanes, by index delivery_handoff. Fenced. */
-export async function takeHandoffs(
-  db: Executor,
-  node: NodeIdentity,
-  lanes: readonly number[],
-): Promise<{ tenant_id: string; webhook_id: string }[]> {
-  const result = await db.query<{ tenant_id: string; webhook_id: string }>({
+/** What was left for the owner of a lane: deliveries of a webhook, or the word that one of them was cancelled. */
+export interface HandedOver {
+  tenant_id: string;
+  webhook_id: string;
+  cancelled_id: string | null;
+}
+
+/**
+ * Takes what others left for the owner of these lanes, by index delivery_handoff. Fenced. Notices are read only:
+ * `deleteCancelNotices` removes them when they were heeded.
+ */
+export async function takeHandoffs(db: Executor, node: NodeIdentity, lanes: readonly number[]): Promise<HandedOver[]> {
+  const result = await db.query<HandedOver>({
     name: "take_handoffs",
     text: `
 with ${FENCE},
@@ -134,10 +140,22 @@ taken as (
   where handoff and lane = any ($3::int2[]) and exists (select from fence)
   returning tenant_id, webhook_id
 )
-select distinct tenant_id, webhook_id from taken`,
+select distinct tenant_id, webhook_id, null::uuid as cancelled_id from taken
+union all
+select tenant_id, webhook_id, delivery_id from cancel_notice where lane = any ($3::int2[]) and exists (select from fence)`,
     values: [node.idBytes, node.incarnation, int2Array(lanes)],
   });
   return result.rows;
+}
+
+/** Removes notices that the owner of the lane has heeded, by primary key. */
+export async function deleteCancelNotices(db: Executor, notices: readonly HandedOver[]): Promise<void> {
+  await db.query({
+    name: "delete_cancel_notices",
+    text: `delete from cancel_notice n using unnest($1::uuid[], $2::uuid[]) as h (tenant_id, delivery_id)
+where n.tenant_id = h.tenant_id and n.delivery_id = h.delivery_id`,
+    values: [notices.map((each) => each.tenant_id), notices.map((each) => each.cancelled_id)],
+  });
 }
 
 // --- nodes and lanes ---------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import type { Webhook } from "../storage/configuration.ts";
 import type { Executor } from "../storage/pools.ts";
 import {
   type DueRow,
+  type HandedOver,
   type RefillRequest,
   selectDue,
   selectNextDue,
@@ -58,6 +59,8 @@ export class Deliveries {
   #lastFullReadMs = Number.NEGATIVE_INFINITY;
   #lanesToRead = new Set<number>();
   #stopped = false;
+  /** Cancelled while the table was being read: the read may have seen them before. By delivery, as PostgreSQL writes it. */
+  readonly #cancelledMeanwhile = new Set<string>();
   /** Raised when the lanes are lost: what was read under an older generation is not added. */
   #generation = 0;
 
@@ -81,7 +84,8 @@ export class Deliveries {
   reserve(webhook: Webhook, idBytes: Uint8Array, event: DeliverableEvent): Reservation {
     if (!this.#options.ownsLane(webhook.lane)) return { place: "other_node" };
     const queue = this.#queueOf(webhook);
-    if (queue.spilled || queue.refilling || this.#options.memory.roomFor(queue) === 0) {
+    const isPaused = queue.webhook.status === "paused";
+    if (isPaused || queue.spilled || queue.refilling || this.#options.memory.roomFor(queue) === 0) {
       return { place: "table", webhook };
     }
     const entry = this.#options.memory.add(queue, {
@@ -109,9 +113,16 @@ export class Deliveries {
         this.#dispatch.pump(entry.queue);
         return;
       }
-      case "table":
-        this.#spill(this.#queueOf(reservation.webhook));
+      case "table": {
+        const { webhook } = reservation;
+        const queue = this.#queues.get(webhook.id);
+        // Gone in between: the webhook may have changed too, so it is looked up again.
+        if (queue === undefined) this.#wakeAsItIsNow(webhook);
+        // A paused one is not read before it is resumed; until then a thousand events a second need not ask.
+        else if (queue.webhook.status === "paused") queue.spilled = true;
+        else this.#spill(queue);
         return;
+      }
       case "other_node":
         return;
       default: {
@@ -147,7 +158,8 @@ export class Deliveries {
   webhookChanged(webhook: Webhook): void {
     const present = this.#queues.get(webhook.id);
     if (present === undefined) {
-      // Whatever it owed has to end; enabled again, nothing is owed that is not due in time.
+      // Whatever it owed has to end, or to be found when it is resumed; enabled again, nothing is owed that is not due
+      // in time.
       if (webhook.status === "enabled" || !this.#options.ownsLane(webhook.lane)) return;
     }
     const queue = present ?? this.#queueOf(webhook);
@@ -176,6 +188,28 @@ export class Deliveries {
       );
       if (webhook === null) this.#options.log.error({ row }, "deliveries of a webhook that never existed");
       else this.wake(webhook, inDoubt);
+    }
+  }
+
+  #wakeAsItIsNow(webhook: Webhook): void {
+    this.wakeByIds([{ tenant_id: webhook.tenantUuid, webhook_id: webhook.uuid }]).catch((error: unknown) => {
+      this.#options.log.warn({ err: error, webhook: webhook.id }, "a webhook could not be looked up; its lane is read");
+      this.lanesAcquired([webhook.lane]);
+    });
+  }
+
+  /** These were cancelled: what waits in memory is let go, what is on its way ends and finds its row gone. */
+  cancelled(notices: readonly HandedOver[]): void {
+    for (const notice of notices) {
+      const queue = this.#queues.get(idFromUuid("webhook", notice.webhook_id));
+      if (queue === undefined || notice.cancelled_id === null) continue;
+      if (queue.refilling) this.#cancelledMeanwhile.add(notice.cancelled_id);
+      const idBytes = bytesOfUuid(notice.cancelled_id);
+      for (const entry of queue.entries) {
+        if (Buffer.compare(entry.idBytes, idBytes) !== 0) continue;
+        if (queue.withdraw(entry)) this.#options.memory.remove(entry);
+      }
+      this.roomMade(queue);
     }
   }
 
@@ -347,6 +381,7 @@ export class Deliveries {
       throw error;
     } finally {
       for (const queue of queues) queue.refilling = false;
+      this.#cancelledMeanwhile.clear();
     }
     for (const queue of queues) {
       this.#dispatch.pump(queue);
@@ -361,7 +396,7 @@ export class Deliveries {
     for (const row of rows) {
       counts.set(row.webhook_id, (counts.get(row.webhook_id) ?? 0) + 1);
       const queue = byUuid.get(row.webhook_id);
-      if (queue === undefined) continue;
+      if (queue === undefined || this.#cancelledMeanwhile.has(row.id)) continue;
       let event = events.get(row.event_id);
       if (event === undefined) {
         event = this.#eventOf(row);

@@ -4,10 +4,14 @@
 import { formatId } from "@posthorn/contract";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import type { AddressList } from "../security/addresses/address-list.ts";
 import type { SendResult } from "../security/outbound/result.ts";
 import type { Webhook } from "../storage/configuration.ts";
 import { type DeadLetterReason, decide, type Outcome, outcomeOf, type Verdict } from "./decide.ts";
+import { hideSecrets } from "./hide-secrets.ts";
 import type { DeliveryMemory, Entry, WebhookQueue } from "./queue.ts";
+import type { Rates } from "./rate.ts";
+import type { Bodies, Body } from "./render.ts";
 import {
   type AttemptIdentity,
   envelopeOf,
@@ -15,10 +19,12 @@ import {
   type PreparedWebhook,
   prepareWebhook,
   requestHeaders,
-  type Seal,
   sealNow,
-  sealPrefix,
+  sealParts,
 } from "./request.ts";
+import type { Seal, SealPart } from "./seal.ts";
+
+type SendableBody = Pick<Extract<Body, { kind: "body" }>, "bytes" | "warnings">;
 
 /** What one attempt leaves behind, as record takes it. */
 export interface AttemptReport {
@@ -32,6 +38,8 @@ export interface AttemptReport {
   readonly outcomeCode: string | null;
   readonly bodyLength: number;
   readonly bodyHash: Uint8Array;
+  /** What the template found no value for; null without such. */
+  readonly warnings: SendableBody["warnings"];
   readonly result: SendResult;
 }
 
@@ -39,7 +47,10 @@ export interface AttemptReport {
 export interface DeliveryReport {
   readonly entry: Entry;
   readonly attempt: AttemptReport | null;
-  readonly verdict: Verdict | { readonly kind: "cancelled"; readonly reason: "webhook_deleted" };
+  readonly verdict:
+    | Verdict
+    | { readonly kind: "cancelled"; readonly reason: "webhook_deleted" }
+    | { readonly kind: "held"; readonly reason: "transformation_failed" };
 }
 
 /** Declared here, written by record: resolves when the report is committed (or can never be: the lease is gone). */
@@ -54,6 +65,7 @@ export interface Sender {
     readonly body: Uint8Array;
     readonly timeoutMs: number;
     readonly signal: AbortSignal;
+    readonly allowedIps: AddressList | null;
   }): Promise<SendResult>;
 }
 
@@ -63,9 +75,12 @@ export interface DispatchOptions {
   readonly memory: DeliveryMemory;
   readonly sender: Sender;
   readonly openSecret: OpenSecret;
+  /** What webhooks with a template send. */
+  readonly bodies: Bodies;
   /** Hashes and signs a large body away from the event loop. */
-  readonly sealLarge: (body: Buffer, plainKey: Uint8Array, standardKey: Uint8Array, prefix: string) => Promise<Seal>;
+  readonly sealLarge: (body: Buffer, parts: readonly SealPart[]) => Promise<Seal>;
   readonly record: RecordDelivery;
+  readonly rates: Rates;
   /** Lease held and configuration confirmed: asked just before each send. */
   readonly mayStart: () => boolean;
   /** The receiver answered 410: switch the webhook off. */
@@ -91,8 +106,12 @@ export class Dispatch {
   readonly #maxInFlight: number;
   readonly #prepared = new WeakMap<Webhook, PreparedWebhook>();
   readonly #preparing = new WeakMap<Webhook, Promise<void>>();
+  /** Snapshots of which it was logged that their template cannot be rendered for some event. */
+  readonly #unrendered = new WeakSet<Webhook>();
   /** Queues that wait for a slot of the node, in turn. */
   readonly #waiting: WebhookQueue[] = [];
+  /** Of queues whose webhook has had as many requests as it may for now. */
+  readonly #rateTimers = new Set<NodeJS.Timeout>();
   #inFlightCount = 0;
   #openCount = 0;
   #blockedTimer: NodeJS.Timeout | undefined;
@@ -117,7 +136,10 @@ export class Dispatch {
       this.#withdraw(queue);
       return;
     }
-    if (webhook.status === "paused") return;
+    if (webhook.status === "paused") {
+      this.#hold(queue);
+      return;
+    }
     if (!this.#options.mayStart()) {
       this.#waitForSlot(queue);
       this.#retryBlocked();
@@ -133,6 +155,13 @@ export class Dispatch {
         this.#waitForSlot(queue);
         return;
       }
+      if (webhook.rateLimit !== null) {
+        const waitMs = this.#options.rates.take(webhook, webhook.rateLimit);
+        if (waitMs > 0) {
+          this.#waitForRate(queue, waitMs);
+          return;
+        }
+      }
       const entry = queue.takeReady();
       if (entry === undefined) return;
       this.#start(queue, entry, prepared);
@@ -143,6 +172,8 @@ export class Dispatch {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#blockedTimer);
+    for (const timer of this.#rateTimers) clearTimeout(timer);
+    this.#rateTimers.clear();
   }
 
   /** Resolves when no attempt is under way and every result is recorded. */
@@ -169,13 +200,46 @@ export class Dispatch {
       number: entry.attemptCount + 1,
       timestampSeconds: Math.floor(startedAtMs / 1_000),
     };
-    const body = envelopeOf(entry.event);
-    const { keys } = prepared;
-    if (body.length <= LARGE_BYTES) {
-      this.#send(queue, entry, prepared, identity, body, startedAtMs, sealNow(body, keys, sealPrefix(identity)));
+    if (prepared.webhook.transform === null) {
+      this.#seal(queue, entry, prepared, identity, { bytes: envelopeOf(entry.event), warnings: null }, startedAtMs);
       return;
     }
-    this.#options.sealLarge(body, keys.plain, keys.standard, sealPrefix(identity)).then(
+    const body = this.#options.bodies.bodyOf(prepared.webhook, entry.event);
+    if (!(body instanceof Promise)) {
+      if (body.kind === "body") this.#seal(queue, entry, prepared, identity, body, startedAtMs);
+      else this.#holdUnrendered(queue, entry, prepared.webhook, body);
+      return;
+    }
+    body.then(
+      (rendered) => {
+        if (rendered.kind === "body") {
+          // Rendering took its time: the lease may have run out meanwhile.
+          if (this.#options.mayStart()) this.#seal(queue, entry, prepared, identity, rendered, startedAtMs);
+          else this.#putBack(queue, entry);
+          return;
+        }
+        this.#holdUnrendered(queue, entry, prepared.webhook, rendered);
+        this.pump(queue);
+        this.#pumpWaiting();
+      },
+      (error: unknown) => this.#failInside(queue, entry, prepared, error),
+    );
+  }
+
+  #seal(
+    queue: WebhookQueue,
+    entry: Entry,
+    prepared: PreparedWebhook,
+    identity: AttemptIdentity,
+    body: SendableBody,
+    startedAtMs: number,
+  ): void {
+    const { bytes } = body;
+    if (bytes.length <= LARGE_BYTES) {
+      this.#send(queue, entry, prepared, identity, body, startedAtMs, sealNow(bytes, prepared, identity));
+      return;
+    }
+    this.#options.sealLarge(bytes, sealParts(prepared, identity)).then(
       (seal) => {
         // Sealing took its time: the lease may have run out meanwhile.
         if (this.#options.mayStart()) this.#send(queue, entry, prepared, identity, body, startedAtMs, seal);
@@ -185,12 +249,28 @@ export class Dispatch {
     );
   }
 
+  /** The template cannot be rendered for this event, now or later: the delivery waits for a person. */
+  #holdUnrendered(queue: WebhookQueue, entry: Entry, webhook: Webhook, failed: Exclude<Body, { kind: "body" }>): void {
+    const { path, code, message } = failed;
+    // Once for each configuration: the next thousand events would only say the same.
+    if (!this.#unrendered.has(webhook)) {
+      this.#unrendered.add(webhook);
+      this.#options.log.warn(
+        { webhook: webhook.id, version: webhook.version, event: entry.event.publicId, field: path, code },
+        `a template could not be rendered, so its deliveries are held: ${message}`,
+      );
+    }
+    queue.inFlightCount -= 1;
+    this.#inFlightCount -= 1;
+    this.#finish(queue, { entry, attempt: null, verdict: { kind: "held", reason: "transformation_failed" } });
+  }
+
   #send(
     queue: WebhookQueue,
     entry: Entry,
     prepared: PreparedWebhook,
     identity: AttemptIdentity,
-    body: Buffer,
+    body: SendableBody,
     startedAtMs: number,
     seal: Seal,
   ): void {
@@ -202,13 +282,15 @@ export class Dispatch {
         url: webhook.url,
         method: webhook.method,
         headers: requestHeaders(prepared, identity, seal),
-        body,
+        body: body.bytes,
         timeoutMs: webhook.timeoutMs,
         signal: this.#abort.signal,
+        allowedIps: prepared.allowedIps,
       })
-      .then((result) => {
+      .then((received) => {
         failpoint?.("after_response");
-        const attempt = this.#report(entry, webhook, identity.number, startedAtMs, body.length, seal.hash, result);
+        const result = hideSecrets(received, prepared.textsToHide);
+        const attempt = this.#report(entry, webhook, identity.number, startedAtMs, body, seal.hash, result);
         queue.inFlightCount -= 1;
         this.#inFlightCount -= 1;
         const verdict = decide({
@@ -231,7 +313,7 @@ export class Dispatch {
     webhook: Webhook,
     number: number,
     startedAtMs: number,
-    bodyLength: number,
+    body: SendableBody,
     bodyHash: Uint8Array,
     result: SendResult,
   ): AttemptReport {
@@ -245,8 +327,9 @@ export class Dispatch {
       url: webhook.url,
       outcome,
       outcomeCode: code,
-      bodyLength,
+      bodyLength: body.bytes.length,
       bodyHash,
+      warnings: body.warnings,
       result,
     };
   }
@@ -286,6 +369,14 @@ export class Dispatch {
     if (this.#openCount === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
+  /** A paused webhook's deliveries wait in the table, where they cost no memory; resumed, they are read again. */
+  #hold(queue: WebhookQueue): void {
+    for (let entry = queue.takeReady(); entry !== undefined; entry = queue.takeReady()) {
+      this.#options.memory.remove(entry);
+    }
+    queue.spilled = true;
+  }
+
   /** A webhook that was switched off or deleted: what it still owed ends without a request. */
   #withdraw(queue: WebhookQueue): void {
     const reason: DeadLetterReason =
@@ -318,7 +409,7 @@ export class Dispatch {
       .catch((error: unknown) => {
         this.#options.log.error(
           { err: error, webhook: webhook.id },
-          "the webhook's secret does not open; its deliveries wait",
+          "a secret of the webhook does not open; its deliveries wait",
         );
         this.#waitForSlot(queue);
         this.#retryBlocked();
@@ -333,11 +424,35 @@ export class Dispatch {
     this.#waiting.push(queue);
   }
 
+  /** Each queue once at most: one that may not start now (its rate, a pause) leaves its turn to the next. */
   #pumpWaiting(): void {
-    if (this.#waiting.length === 0 || this.#inFlightCount >= this.#maxInFlight) return;
-    const queue = this.#waiting.shift() as WebhookQueue;
-    queue.waitingForSlot = false;
-    this.pump(queue);
+    for (let turns = this.#waiting.length; turns > 0 && this.#inFlightCount < this.#maxInFlight; turns -= 1) {
+      const queue = this.#waiting.shift() as WebhookQueue;
+      queue.waitingForSlot = false;
+      this.pump(queue);
+    }
+  }
+
+  /** One timer for a queue, however often it is asked. */
+  #waitForRate(queue: WebhookQueue, waitMs: number): void {
+    const dueMs = this.#options.clock.monotonicMs() + waitMs;
+    // An earlier one is left: it asks again. Only a limit that was raised makes the wait shorter.
+    if (queue.rateTimer !== undefined && queue.rateTimerDueMs <= dueMs + 1) return;
+    this.#clearRateTimer(queue);
+    queue.rateTimerDueMs = dueMs;
+    queue.rateTimer = setTimeout(() => {
+      this.#clearRateTimer(queue);
+      this.pump(queue);
+    }, Math.ceil(waitMs));
+    queue.rateTimer.unref();
+    this.#rateTimers.add(queue.rateTimer);
+  }
+
+  #clearRateTimer(queue: WebhookQueue): void {
+    if (queue.rateTimer === undefined) return;
+    clearTimeout(queue.rateTimer);
+    this.#rateTimers.delete(queue.rateTimer);
+    queue.rateTimer = undefined;
   }
 
   #retryBlocked(): void {

@@ -10,6 +10,8 @@ import type { Executor } from "../storage/pools.ts";
 import {
   acquireFreeLanes,
   declareDead,
+  deleteCancelNotices,
+  type HandedOver,
   raiseBeat,
   releaseNode,
   selectOtherNodes,
@@ -17,6 +19,7 @@ import {
   upsertNode,
 } from "./deliver.sql.ts";
 import { DEFAULT_LEASE, type LeaseTimings, SilenceWatch } from "./lease.ts";
+import type { Tenure } from "./rate.ts";
 
 export interface OwnershipOptions {
   readonly db: Executor;
@@ -32,6 +35,8 @@ export interface OwnershipOptions {
   readonly onBeat: () => void;
   /** Another node left deliveries for these webhooks. */
   readonly onHandoff: (webhooks: readonly { tenant_id: string; webhook_id: string }[]) => void;
+  /** Deliveries of our lanes were cancelled: they must not start any more. */
+  readonly onCancelled: (notices: readonly HandedOver[]) => void;
   /** This incarnation was declared dead, or its lease ran out: forget everything that was owned, stop every request. */
   readonly onLost: () => void;
 }
@@ -40,7 +45,7 @@ export class Ownership {
   readonly #options: OwnershipOptions;
   readonly #lease: LeaseTimings;
   readonly #watch: SilenceWatch;
-  readonly #lanes = new Set<number>();
+  readonly #lanes = new Map<number, Tenure>();
   #identity: NodeIdentity;
   #beatSentAtMs = Number.NEGATIVE_INFINITY;
   #registered = false;
@@ -67,11 +72,16 @@ export class Ownership {
   }
 
   get lanes(): readonly number[] {
-    return [...this.#lanes];
+    return [...this.#lanes.keys()];
   }
 
   owns(lane: number): boolean {
     return this.#lanes.has(lane);
+  }
+
+  /** Since when this node owns a lane; nobody else has sent anything of it since then. */
+  tenureOf(lane: number): Tenure | undefined {
+    return this.#lanes.get(lane);
   }
 
   /** True while requests may start. */
@@ -128,7 +138,8 @@ export class Ownership {
     this.#extendLease(sentAtMs);
     await this.#takeOverSilentNodes();
     const acquired = await acquireFreeLanes(db, this.#identity);
-    for (const lane of acquired) this.#lanes.add(lane);
+    const tenure = { monotonicMs: clock.monotonicMs(), atMs: clock.nowMs() };
+    for (const lane of acquired) this.#lanes.set(lane, tenure);
     if (acquired.length > 0) this.#options.onAcquired(acquired);
     if (this.#lanes.size > 0) {
       this.#options.onBeat();
@@ -137,7 +148,12 @@ export class Ownership {
         this.#options.onAcquired(this.lanes);
         throw error;
       });
-      if (handed.length > 0) this.#options.onHandoff(handed);
+      const notices = handed.filter((each) => each.cancelled_id !== null);
+      if (notices.length < handed.length) this.#options.onHandoff(handed.filter((each) => each.cancelled_id === null));
+      if (notices.length > 0) {
+        this.#options.onCancelled(notices);
+        await deleteCancelNotices(db, notices);
+      }
     }
   }
 

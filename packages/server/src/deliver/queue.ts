@@ -68,6 +68,9 @@ export class WebhookQueue {
   doubtUntilMs = 0;
   /** Waits for one of the node's slots. */
   waitingForSlot = false;
+  /** Waits until its rate lets the next one go: when, by the monotonic clock. */
+  rateTimer: NodeJS.Timeout | undefined;
+  rateTimerDueMs = Number.POSITIVE_INFINITY;
 
   constructor(webhook: Webhook) {
     this.webhook = webhook;
@@ -90,6 +93,14 @@ export class WebhookQueue {
       this.readyAt = 0;
     }
     return entry;
+  }
+
+  /** Takes an entry out of those that wait for a slot. False: it has left them, and is on its way. */
+  withdraw(entry: Entry): boolean {
+    const at = this.ready.indexOf(entry, this.readyAt);
+    if (at === -1) return false;
+    this.ready.splice(at, 1);
+    return true;
   }
 
   /** Nothing in memory and nothing known in the table: the queue can be forgotten. */

@@ -1,6 +1,5 @@
 // Builds one request: URL, headers, signatures, body. What a webhook's version fixes is prepared once; what an attempt
 // adds is added to a copy. Must sign exactly the bytes that are sent, and must never log or return a key.
-import { createHash, createHmac } from "node:crypto";
 import {
   ATTEMPT_HEADER,
   DELIVERY_HEADER,
@@ -8,37 +7,119 @@ import {
   ENVELOPE_END,
   EVENT_HEADER,
   envelopeBeforeData,
-  SIGNATURE_HEADER,
   type SigningKeys,
-  signatureHeaderValue,
+  signatureValue,
+  signedPrefix,
   signingKeys,
-  standardSignatureHeaderValue,
-  standardSignedPrefix,
   WEBHOOK_ID_HEADER,
-  WEBHOOK_SIGNATURE_HEADER,
-  WEBHOOK_TIMESTAMP_HEADER,
 } from "@posthorn/contract";
-import type { Webhook } from "../storage/configuration.ts";
+import { isSecretHeader, MASK } from "../lib/masking.ts";
+import { type AddressList, parseAddressList } from "../security/addresses/address-list.ts";
+import { authHeaderName, authHeaderValue, shownAuthHeaderValue } from "../security/receiver-auth.ts";
+import { type StoredSecret, type Webhook, WEBHOOK_DEFAULTS } from "../storage/configuration.ts";
+import { textsToHide } from "./hide-secrets.ts";
 import type { DeliverableEvent } from "./queue.ts";
+import { type Seal, type SealPart, sealBody } from "./seal.ts";
+import { type Signer, type Signing, signersAt, signWithOne, signWithTwo } from "./signers.ts";
 
-/** Decrypts a webhook's signing secret; rejects when the ciphertext does not open. */
-export type OpenSecret = (webhook: Webhook) => Promise<string>;
+/** Decrypts one of a webhook's secrets; rejects when the ciphertext does not open. */
+export type OpenSecret = (webhook: Webhook, secret: StoredSecret) => Promise<string>;
 
 /** What stays the same for all requests of one webhook version. */
 export interface PreparedWebhook {
   readonly webhook: Webhook;
-  readonly keys: SigningKeys;
-  /** Name and value in turn. */
+  readonly signing: Signing;
+  /** Name and value in turn: content type, the webhook's own headers, authorisation. */
   readonly headers: readonly string[];
+  /** The same with every secret value masked. */
+  readonly shownHeaders: readonly string[];
+  /** Secret values among `headers`, to be hidden in what comes back (hide-secrets.ts). */
+  readonly textsToHide: readonly string[];
+  /** Addresses that may be dialled; null for all that the guard lets through. */
+  readonly allowedIps: AddressList | null;
 }
 
-/** Opens the secret and lays out the fixed headers. */
-export async function prepareWebhook(webhook: Webhook, openSecret: OpenSecret): Promise<PreparedWebhook> {
-  const keys = signingKeys(await openSecret(webhook));
-  if (keys === null) throw new Error(`the signing secret of ${webhook.id} is not valid base64 after whsec_`);
-  const headers = ["content-type", "application/json"];
-  for (const [name, value] of Object.entries(webhook.headers)) headers.push(name, value);
-  return { webhook, keys, headers };
+export interface PrepareOptions {
+  /** Signs with the secret that a rotation brings, and with no other: to test it before the switch. */
+  readonly useNextSecret?: boolean;
+}
+
+/**
+ * Opens the secrets and lays out the fixed headers.
+ * @throws what `openSecret` rejects with; an Error without a secret's text when one is missing or malformed
+ */
+export async function prepareWebhook(
+  webhook: Webhook,
+  openSecret: OpenSecret,
+  options: PrepareOptions = {},
+): Promise<PreparedWebhook> {
+  const signing = await prepareSigning(webhook, openSecret, options.useNextSecret === true);
+  const headers = ["content-type", webhook.transform?.contentType ?? WEBHOOK_DEFAULTS.contentType];
+  const shownHeaders = [...headers];
+  const secretTexts: string[] = [];
+  for (const [name, value] of Object.entries(webhook.headers)) {
+    const sent = value === MASK ? await openHeader(webhook, openSecret, name) : value;
+    headers.push(name, sent);
+    shownHeaders.push(name, isSecretHeader(name) ? MASK : value);
+    if (isSecretHeader(name)) secretTexts.push(sent);
+  }
+  const authName = authHeaderName(webhook.auth);
+  if (webhook.auth.type !== "none" && authName !== null) {
+    const secret = await openSecret(webhook, required(webhook, webhook.secrets.auth, "authorisation"));
+    const value = authHeaderValue(webhook.auth, secret);
+    headers.push(authName, value);
+    shownHeaders.push(authName, shownAuthHeaderValue(webhook.auth));
+    secretTexts.push(secret, value.slice(value.indexOf(" ") + 1));
+  }
+  const allowedIps = parseAddressList(webhook.allowedIps);
+  return { webhook, signing, headers, shownHeaders, textsToHide: textsToHide(secretTexts), allowedIps };
+}
+
+/** Its value is kept apart; an earlier release stored it in clear, and then there is nothing to open. */
+async function openHeader(webhook: Webhook, openSecret: OpenSecret, name: string): Promise<string> {
+  const stored = webhook.secrets.headers.get(name.toLowerCase());
+  return openSecret(webhook, required(webhook, stored, `${name} header`));
+}
+
+/** True when `useNextSecret` has a secret to use at this time (estimated database time). */
+export function hasNextSecret(webhook: Webhook, nowMs: number): boolean {
+  const { signing, signingNext } = webhook.secrets;
+  return signingNext !== null && signing !== null && (signing.validUntilMs ?? Number.POSITIVE_INFINITY) > nowMs;
+}
+
+async function prepareSigning(webhook: Webhook, openSecret: OpenSecret, useNext: boolean): Promise<Signing> {
+  const { signing, signingNext, signingPrevious } = webhook.secrets;
+  const keysOf = async (secret: StoredSecret | null): Promise<SigningKeys> => {
+    const keys = signingKeys(await openSecret(webhook, required(webhook, secret, "signing")));
+    if (keys === null) throw new Error(`the signing secret of ${webhook.id} is not valid base64 after whsec_`);
+    return keys;
+  };
+  const profiles = webhook.signatureProfiles;
+  if (useNext) return signWithOne(profiles, await keysOf(signingNext));
+  const current = await keysOf(signing);
+  // Rotation, not switched yet: the old secret leads, the new one stays.
+  if (signingNext !== null) {
+    const staying = await keysOf(signingNext);
+    return signWithTwo(profiles, {
+      leading: current,
+      other: staying,
+      staying,
+      endsAtMs: signing?.validUntilMs ?? Number.POSITIVE_INFINITY,
+    });
+  }
+  if (signingPrevious === null) return signWithOne(profiles, current);
+  // Switched: the new secret leads and stays.
+  return signWithTwo(profiles, {
+    leading: current,
+    other: await keysOf(signingPrevious),
+    staying: current,
+    endsAtMs: signingPrevious.validUntilMs ?? 0,
+  });
+}
+
+function required(webhook: Webhook, secret: StoredSecret | null | undefined, what: string): StoredSecret {
+  if (!secret) throw new Error(`${webhook.id} has no ${what} secret`);
+  return secret;
 }
 
 /** The default body: the published envelope, `data` and `context` byte for byte. Made once for all of its deliveries. */
@@ -76,47 +157,48 @@ export interface AttemptIdentity {
   readonly timestampSeconds: number;
 }
 
-/** What is computed over the bytes of one request. */
-export interface Seal {
-  /** HMAC-SHA256 of the body under the plain key, hexadecimal. */
-  readonly plain: string;
-  /** HMAC-SHA256 of `id.timestamp.` and the body under the Standard Webhooks key, base64. */
-  readonly standard: string;
-  /** SHA-256 of the body, kept with the attempt. */
-  readonly hash: Uint8Array;
+/** What the signatures of one attempt are made from; for `sealBody` in another thread. */
+export function sealParts(prepared: PreparedWebhook, attempt: AttemptIdentity): SealPart[] {
+  return signersAt(prepared.signing, attempt.timestampSeconds).map(({ recipe, keys }) => ({
+    algorithm: recipe.algorithm,
+    encoding: recipe.encoding,
+    before: signedPrefix(recipe, attempt.publicEventId, attempt.timestampSeconds),
+    keys,
+  }));
 }
 
 /** Seals a body of up to some 256 KiB at once; larger ones go to the worker thread (lib/offload.ts). */
-export function sealNow(body: Uint8Array, keys: SigningKeys, standardPrefix: string): Seal {
-  return {
-    plain: createHmac("sha256", keys.plain).update(body).digest("hex"),
-    standard: createHmac("sha256", keys.standard).update(standardPrefix).update(body).digest("base64"),
-    hash: createHash("sha256").update(body).digest(),
-  };
+export function sealNow(body: Uint8Array, prepared: PreparedWebhook, attempt: AttemptIdentity): Seal {
+  return sealBody(body, sealParts(prepared, attempt));
 }
 
-/** What Standard Webhooks signs before the body. */
-export function sealPrefix(attempt: AttemptIdentity): string {
-  return standardSignedPrefix(attempt.publicEventId, attempt.timestampSeconds);
-}
-
-/** All headers of one request, name and value in turn: fixed ones, the three of BigLedger, both signatures. */
-export function requestHeaders(prepared: PreparedWebhook, attempt: AttemptIdentity, seal: Seal): string[] {
-  return [
-    ...prepared.headers,
+/**
+ * All headers of one request, name and value in turn: fixed ones, the three of BigLedger, `webhook-id` whatever the
+ * profile (receivers tell repeats by it), then the signatures.
+ * @param fixed `prepared.shownHeaders` for a request that somebody is shown
+ */
+export function requestHeaders(
+  prepared: PreparedWebhook,
+  attempt: AttemptIdentity,
+  seal: Seal,
+  fixed: readonly string[] = prepared.headers,
+): string[] {
+  const headers = [
+    ...fixed,
     EVENT_HEADER,
     attempt.eventType,
     DELIVERY_HEADER,
     attempt.deliveryId,
     ATTEMPT_HEADER,
     String(attempt.number),
-    SIGNATURE_HEADER,
-    signatureHeaderValue(seal.plain),
     WEBHOOK_ID_HEADER,
     attempt.publicEventId,
-    WEBHOOK_TIMESTAMP_HEADER,
-    String(attempt.timestampSeconds),
-    WEBHOOK_SIGNATURE_HEADER,
-    standardSignatureHeaderValue(seal.standard),
   ];
+  const signers = signersAt(prepared.signing, attempt.timestampSeconds);
+  for (let i = 0; i < signers.length; i += 1) {
+    const { recipe } = signers[i] as Signer;
+    if (recipe.timestampHeader !== null) headers.push(recipe.timestampHeader, String(attempt.timestampSeconds));
+    headers.push(recipe.header, signatureValue(recipe, seal.signatures[i] ?? [], attempt.timestampSeconds));
+  }
+  return headers;
 }

@@ -6,7 +6,7 @@ import { ExpressionProblem } from "./errors.ts";
 import { type CallForm, type ExpressionFunction, FUNCTIONS, MATCHES } from "./functions.ts";
 import { MAX_MACRO_NESTING } from "./limits.ts";
 import { elementsOf, type Evaluate, type Macro, MACROS } from "./macros.ts";
-import { nearestNames } from "../lib/nearest.ts";
+import { nearestNames } from "@posthorn/contract";
 import { matchesComputed } from "./patterns.ts";
 import { ABSENT } from "./values.ts";
 

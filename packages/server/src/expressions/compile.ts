@@ -31,8 +31,13 @@ export class Program {
    * with the program: read it, never change it.
    */
   evaluate(scope: Scope): Value | ExpressionFault {
+    return this.evaluateIn(new Evaluation(scope));
+  }
+
+  /** The same inside an evaluation that several programs share, and with it one budget. Never throws. */
+  evaluateIn(run: Evaluation): Value | ExpressionFault {
     try {
-      return this.#evaluate(new Evaluation(scope));
+      return this.#evaluate(run);
     } catch (error) {
       return error instanceof ExpressionFault
         ? error
@@ -64,15 +69,16 @@ export type Compilation =
 /**
  * Compiles an expression. All limits on its text are enforced here (limits.ts); names are not, because which ones
  * exist depends on the event: an unknown name is ABSENT when it is read.
+ * @param patterns the limits on literal patterns, for expressions that share them (the fields of a template)
  *
  * @example
  * const compiled = compileExpression('order.total > 100 && order.status != "draft"');
  * if (compiled.ok) compiled.program.test(eventScope(input));
  */
-export function compileExpression(source: string): Compilation {
+export function compileExpression(source: string, patterns = new LiteralPatterns()): Compilation {
   try {
     const roots = new Set<string>();
-    const context = { roots, patterns: new LiteralPatterns(), variables: new Map<string, number>(), macroNesting: 0 };
+    const context = { roots, patterns, variables: new Map<string, number>(), macroNesting: 0 };
     const tree = parse(source);
     const evaluate = compileNode(tree, context);
     return { ok: true, program: new Program(source, roots, buildsValues(tree) ? payingForResult(evaluate) : evaluate) };

@@ -20,7 +20,8 @@ export type ExpressionErrorCode =
   | "UNKNOWN_FUNCTION"
   | "WRONG_CALL"
   | "INVALID_PATTERN"
-  | "PATTERN_TOO_LARGE";
+  | "PATTERN_TOO_LARGE"
+  | "EXPRESSION_NOT_CLOSED";
 
 /** Why a text is not an expression. `position` is the 0-based offset in UTF-16 units of what the message is about. */
 export interface ExpressionError {
@@ -46,6 +47,8 @@ export type ExpressionFaultCode =
   | "TEXT_TOO_LONG"
   | "NESTING_TOO_DEEP"
   | "PATTERN_TOO_LARGE"
+  /** A template wrote more than a request body may hold. */
+  | "BODY_TOO_LARGE"
   | "EVALUATION_FAILED";
 
 /**

@@ -24,6 +24,12 @@ export const MAX_PATTERN_REPEATS = 250;
 export const MAX_PATTERN_PROGRAM = 250;
 /** Characters of a text that an expression builds. */
 export const MAX_BUILT_TEXT = 1 << 20;
+/** A template: characters of its JSON text, objects and lists inside one another, expressions in all its texts. */
+export const MAX_TEMPLATE_LENGTH = 64 * 1024;
+export const MAX_TEMPLATE_DEPTH = 32;
+export const MAX_TEMPLATE_EXPRESSIONS = 500;
+/** Characters that a template may write: the largest `data` (10 MiB) in other clothes fits. */
+export const MAX_RENDERED_LENGTH = 16 * 1024 * 1024;
 /** Lists and objects inside one another that `==` looks into and that a built value may have. */
 export const MAX_VALUE_DEPTH = 500;
 

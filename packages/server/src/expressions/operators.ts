@@ -153,8 +153,14 @@ function isIn(value: Value, container: Value, run: Evaluation): Value {
 
 /** `container[index]`: an element by its 0-based number, a member by its name. */
 export function elementAt(container: Value, index: Value, run: Evaluation): Value {
-  if (isList(container)) return typeof index === "number" ? (container[index] ?? ABSENT) : ABSENT;
+  if (isList(container)) return isNumber(index) ? (container[positionOf(index)] ?? ABSENT) : ABSENT;
   return isObject(container) && typeof index === "string" ? computedMember(container, index, run) : ABSENT;
+}
+
+/** Templates keep the text of a number (`1.0`), and it is the same place as 1. No place at all is -1. */
+function positionOf(index: number | ExactNumber): number {
+  if (typeof index === "number") return index;
+  return compareNumbers(index, index.value) === 0 ? index.value : -1;
 }
 
 /** Units for the spellings of a name that only the event knows; they took 2 µs. */

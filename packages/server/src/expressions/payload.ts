@@ -1,6 +1,6 @@
 // Payload bytes to values. Members are data: `__proto__`, `constructor` and the like are keys as any other.
 // It must read exactly what JSON.parse reads; only numbers may come out with more digits.
-import { EXACT_DIGITS, numberFromText } from "./numbers.ts";
+import { EXACT_DIGITS, ExactNumber, numberFromText } from "./numbers.ts";
 import { setOwnMember, type Value } from "./values.ts";
 
 /**
@@ -13,7 +13,18 @@ export function parsePayload(payload: Uint8Array | string, options: { exactNumbe
   const text = typeof payload === "string" ? payload : decode(payload);
   // In both cases JSON.parse judges the text, so that the reader below only ever sees valid JSON.
   const value: Value = JSON.parse(text);
-  return options.exactNumbers && LONG_NUMBER.test(text) ? readExactly(text) : value;
+  return options.exactNumbers && LONG_NUMBER.test(text) ? readExactly(text, numberFromText) : value;
+}
+
+/**
+ * Parses JSON for templates, which write numbers as they were written: a number whose text is not the one that
+ * JavaScript would give it (`1.10`, `1e2`, `-0`, more digits than a double has) becomes an ExactNumber with its text.
+ * Throws the SyntaxError of JSON.parse when the text is not JSON.
+ */
+export function parseKeepingTexts(payload: Uint8Array | string): Value {
+  const text = typeof payload === "string" ? payload : decode(payload);
+  const value: Value = JSON.parse(text);
+  return OWN_NUMBER_TEXT.test(text) ? readExactly(text, numberWithText) : value;
 }
 
 function decode(bytes: Uint8Array): string {
@@ -22,6 +33,17 @@ function decode(bytes: Uint8Array): string {
 
 /** What could be a number that a double does not hold, or a text that looks like one; it may only err to that side. */
 const LONG_NUMBER = new RegExp(`[0-9](?:\\.?[0-9]){${EXACT_DIGITS}}|[0-9][eE]`);
+
+/**
+ * What could be a number that JavaScript writes in another way: those above, a fraction that ends in 0, a negative
+ * zero, less than 10^-6. It may only err to that side; texts with times in milliseconds do.
+ */
+const OWN_NUMBER_TEXT = new RegExp(`${LONG_NUMBER.source}|\\.[0-9]*0(?![0-9])|-0(?![.0-9])|0\\.0{6}`);
+
+function numberWithText(text: string): number | ExactNumber {
+  const value = Number(text);
+  return String(value) === text ? value : new ExactNumber(text);
+}
 
 /** A list or object that is being filled; `key` is the member that the next value belongs to. */
 interface Open {
@@ -34,7 +56,7 @@ const SPACE_AND_COLON = /[ \t\n\r]*:/y;
 const NUMBER_OR_WORD = /[-+.\w]+/y;
 
 /** Reads valid JSON with a stack of its own: payloads may be nested deeper than calls can be. */
-function readExactly(text: string): Value {
+function readExactly(text: string, numberOf: (text: string) => number | ExactNumber): Value {
   const root: Value[] = [];
   let open: Open = { list: root, object: undefined, key: "" };
   const outer: Open[] = [];
@@ -60,7 +82,7 @@ function readExactly(text: string): Value {
     } else {
       // What is left is a number or a word, or a comma or blank, which mean nothing here.
       const end = endOf(NUMBER_OR_WORD, text, offset);
-      if (end !== undefined) put(open, readScalar(text.slice(offset, end)));
+      if (end !== undefined) put(open, readScalar(text.slice(offset, end), numberOf));
       offset = end ?? offset + 1;
     }
   }
@@ -88,8 +110,8 @@ function put({ list, object, key }: Open, value: Value): void {
   else if (object !== undefined) setOwnMember(object, key, value);
 }
 
-function readScalar(token: string): Value {
+function readScalar(token: string, numberOf: (text: string) => number | ExactNumber): Value {
   if (token === "null") return null;
   if (token === "true" || token === "false") return token === "true";
-  return numberFromText(token);
+  return numberOf(token);
 }

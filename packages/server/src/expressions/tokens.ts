@@ -48,6 +48,23 @@ export function tokenize(source: string): Token[] {
   return tokens;
 }
 
+/**
+ * Where an expression ends that is embedded in a text: the offset of the `}}` that is neither inside one of its texts
+ * nor closes one of its objects, or -1. Throws ExpressionProblem for what is no token.
+ */
+export function findClosingBraces(source: string, start: number): number {
+  let depth = 0;
+  let offset = skipSpace(source, start);
+  while (offset < source.length) {
+    if (depth === 0 && source.startsWith("}}", offset)) return offset;
+    const token = readToken(source, offset);
+    if (token.kind === "symbol" && token.text === "{") depth += 1;
+    if (token.kind === "symbol" && token.text === "}") depth = Math.max(0, depth - 1);
+    offset = skipSpace(source, token.end);
+  }
+  return -1;
+}
+
 function skipSpace(source: string, offset: number): number {
   return offset + (match(SPACE, source, offset)?.length ?? 0);
 }

@@ -9,6 +9,8 @@ export interface KeyRow {
   capture_limit_per_second: number | null;
   livemode: boolean;
   company_id: string | null;
+  /** Of a webhook's own read key. */
+  webhook_id: string | null;
   scopes: string[];
   allowed_ips: string[] | null;
 }
@@ -37,14 +39,14 @@ export async function setTenant(db: Executor, tenantUuid: string): Promise<void>
   });
 }
 
-/** A key that is not revoked, by index api_key_hash. Keys of a single webhook are left out: no route serves them yet. */
+/** A key that is not revoked, by index api_key_hash. */
 export async function selectKey(db: Executor, hashHex: string): Promise<KeyRow | null> {
   const result = await db.query<KeyRow>({
     name: "select_key_by_hash",
     text: `select tenant_id, id, extract(epoch from expires_at)::float8 * 1000 as expires_at_ms,
-        capture_limit_per_second, livemode, company_id, scopes, allowed_ips
+        capture_limit_per_second, livemode, company_id, webhook_id, scopes, allowed_ips
       from api_key
-      where key_hash = decode($1, 'hex') and revoked_at is null and webhook_id is null`,
+      where key_hash = decode($1, 'hex') and revoked_at is null`,
     values: [hashHex],
   });
   return result.rows[0] ?? null;

@@ -5,6 +5,7 @@ import { idFromUuid } from "@posthorn/contract";
 import { LRUCache } from "lru-cache";
 import type pg from "pg";
 import type { Clock } from "../lib/clock.ts";
+import { inspectApiKey } from "../security/api-keys.ts";
 import { asTenant, inTransaction } from "../storage/pools.ts";
 import { type IpMatcher, ipMatcher } from "./allowed-ips.ts";
 import { type Failure, failure } from "./answer.ts";
@@ -29,6 +30,8 @@ export interface AuthenticatorOptions {
   readonly clock: Clock;
   /** Revoking or changing a key raises the version; not fresh means that this node could not confirm it for 2 s. */
   readonly configuration: { readonly version: number; isFresh(): boolean };
+  /** Told of every request that a key was let in for; on the hot path. */
+  readonly onUse?: (principal: Principal) => void;
 }
 
 interface KnownKey {
@@ -77,15 +80,27 @@ export class Authenticator {
     const keyHash = keyHashOf(credentials.authorization);
     if (keyHash === null) return REFUSED;
     const entry = this.#remembered(keyHash);
-    return entry === undefined ? undefined : this.#judge(entry, credentials);
+    return entry === undefined ? undefined : this.#noted(this.#judge(entry, credentials));
   }
 
   /** The answer, asking the database where memory does not have it. Throws what the database throws. */
   async authenticate(credentials: Credentials): Promise<Authentication> {
     const keyHash = keyHashOf(credentials.authorization);
     if (keyHash === null) return REFUSED;
-    const entry = this.#remembered(keyHash) ?? (await this.#load(keyHash));
-    return this.#judge(entry, credentials) ?? this.#judgeCompany(entry as KnownKey, credentials.companyId as string);
+    let entry = this.#remembered(keyHash);
+    if (entry === undefined) {
+      // Its checksum tells a mistyped key without the database. A key that is remembered was never mistyped.
+      if (inspectApiKey(keyOf(credentials.authorization) as string) === "mistyped") return REFUSED;
+      entry = await this.#load(keyHash);
+    }
+    const judged =
+      this.#judge(entry, credentials) ?? (await this.#judgeCompany(entry as KnownKey, credentials.companyId as string));
+    return this.#noted(judged);
+  }
+
+  #noted<Judged extends Authentication | undefined>(judged: Judged): Judged {
+    if (judged?.ok === true) this.#options.onUse?.(judged.principal);
+    return judged;
   }
 
   #remembered(keyHash: string): KnownKey | UnknownKey | undefined {
@@ -158,6 +173,7 @@ export class Authenticator {
           livemode: key.livemode,
           companyId: key.company_id,
           scopes: key.scopes,
+          webhookUuid: key.webhook_id,
           captureLimitPerSecond: key.capture_limit_per_second,
           tenantCaptureLimitPerSecond: tenant.capture_limit_per_second,
           retentionClass: tenant.retention_class,
@@ -173,8 +189,12 @@ export class Authenticator {
   }
 }
 
+function keyOf(authorization: string | undefined): string | undefined {
+  return authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
+}
+
 function keyHashOf(authorization: string | undefined): string | null {
-  const key = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
+  const key = keyOf(authorization);
   return key === undefined ? null : hash("sha256", key, "hex");
 }
 

@@ -2,7 +2,19 @@
 // cursor of one list is not taken by another.
 import { uuidFromBytes } from "@posthorn/contract";
 
-export type CursorKind = "webhook" | "version" | "event" | "delivery" | "type";
+export type CursorKind =
+  | "webhook"
+  | "version"
+  | "event"
+  | "delivery"
+  | "log"
+  | "dead_letter"
+  | "replay"
+  | "type"
+  | "api_key"
+  | "company"
+  | "tenant"
+  | "audit";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** Above every id. */

@@ -12,11 +12,12 @@ export function failureOfThrown(error: unknown, changesData: boolean): Failure {
     message?: unknown;
   };
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return failure("BODY_TOO_LARGE");
+  if (code === "FST_ERR_MAX_PARAM_LENGTH") return failure("NOT_FOUND");
   if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") return failure("UNSUPPORTED_MEDIA_TYPE");
   const away = databaseAway(typeof code === "string" ? code : "", typeof message === "string" ? message : "");
   if (away !== null) return databaseFailure(away, changesData);
   if (typeof code === "string" && code.startsWith("FST_") && typeof statusCode === "number" && statusCode < 500) {
-    return failure("INVALID_REQUEST", `The request cannot be read: ${String(message)}.`);
+    return failure("INVALID_REQUEST", `The request cannot be read: ${String(message).replace(/\.$/, "")}.`);
   }
   return failure("INTERNAL");
 }

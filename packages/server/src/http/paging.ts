@@ -9,12 +9,15 @@ const MAX_LIMIT = 200;
 
 /** `cursor` and `limit`, on every list. */
 export const PAGE_PARAMETERS = {
-  cursor: z.string().max(200).optional(),
+  cursor: z.string().max(200).meta({ description: "`pagination.nextCursor` of the page before." }).optional(),
   limit: z
     .string()
     .regex(/^[0-9]{1,4}$/, "Expected a whole number")
     .transform(Number)
     .refine((limit) => limit >= 1 && limit <= MAX_LIMIT, `Expected 1 to ${MAX_LIMIT}`)
+    // In the reference it is the number that it stands for.
+    .meta({ type: "integer", minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT, pattern: undefined })
+    .meta({ description: "Rows of a page." })
     .optional(),
 };
 
@@ -23,7 +26,8 @@ export const TIME_PARAMETER = z
   .string()
   .transform((text) => normaliseTimestamp(text))
   .refine((text) => text !== null, "Expected an ISO 8601 time with an offset, such as 2026-11-23T08:00:00Z")
-  .transform((text) => Date.parse(text as string));
+  .transform((text) => Date.parse(text as string))
+  .meta({ format: "date-time", description: "ISO 8601 with an offset." });
 
 export type PageStart =
   | { readonly ok: true; readonly beforeUuid: string; readonly limit: number }

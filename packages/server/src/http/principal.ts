@@ -11,6 +11,8 @@ export interface Principal {
   /** The company that `X-Company-Id` or the key names; null for the whole tenant. */
   readonly companyId: string | null;
   readonly scopes: readonly string[];
+  /** A webhook's own read key sees this webhook and nothing else; null for every other key. */
+  readonly webhookUuid: string | null;
   readonly captureLimitPerSecond: number | null;
   readonly tenantCaptureLimitPerSecond: number | null;
   /** Days that events of this tenant are kept. */

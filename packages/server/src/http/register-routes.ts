@@ -1,20 +1,25 @@
 // Puts the table of routes into Fastify, under /v1 and /api/v1 alike: authentication and permission before the body is
 // read, then validation, then the handler. Must not allocate on the way of a raw request beyond what it hands over.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
 import { type Failure, failure } from "./answer.ts";
 import type { Authentication, Credentials } from "./authenticate.ts";
+import { refusedParams, refusedTexts } from "./input-texts.ts";
 import { readJsonBody } from "./json-body.ts";
+import { addOpenApiRoutes, OPENAPI_ROUTE } from "./openapi-routes.ts";
+import { refusedByPermission } from "./permission.ts";
 import type { Principal } from "./principal.ts";
 import { declaredLength, refusedByHead } from "./request-head.ts";
 import type { Call, OrdinaryRoute, RawRoute, Route } from "./route-entry.ts";
-import { hasScope } from "./scopes.ts";
 import type { Answering, HttpServerOptions } from "./server.ts";
 import { validate } from "./validation.ts";
 
 const BASES = ["/v1", "/api/v1"];
-const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"] as const;
 const JSON_ONLY = ["application/json"];
 const EMPTY_BODY = Buffer.alloc(0);
+/** The query or body of a route that takes none: what is given there all the same is refused by name. */
+const NOTHING = z.strictObject({});
 
 /** A request that has been let in. */
 interface KnownRequest extends FastifyRequest {
@@ -33,8 +38,9 @@ export function registerRoutes(app: FastifyInstance, options: HttpServerOptions,
         ...(route.raw ? { bodyLimit: route.bodyLimitBytes } : {}),
       });
     }
-    refuseOtherMethods(app, base, options.routes, answering);
+    refuseOtherMethods(app, base, [...options.routes, OPENAPI_ROUTE], answering);
   }
+  addOpenApiRoutes(app, BASES, options.routes, options.version ?? "");
 }
 
 /** Lets a request in, or answers it: 401, 403, 415, and whatever a raw route refuses by length. */
@@ -73,21 +79,11 @@ function refusalFor(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Failure | null {
-  if (!hasScope(principal.scopes, route.scope)) return scopeFailure(route, principal);
-  const refusal = refusedByHead(request.headers, contentTypes);
+  const refusal =
+    refusedByPermission(route, principal, request.params as Record<string, string>) ??
+    refusedByHead(request.headers, contentTypes);
   if (refusal !== null || !route.raw || route.admit === null) return refusal;
   return route.admit(principal, declaredLength(request.headers), reply);
-}
-
-function scopeFailure(route: Route, principal: Principal) {
-  const message = `This needs a key with the scope ${route.scope}.`;
-  const detail = {
-    message,
-    code: "INSUFFICIENT_SCOPE",
-    required_scope: route.scope,
-    current_scopes: principal.scopes,
-  };
-  return failure("FORBIDDEN", message, [detail]);
 }
 
 function rawHandler(route: RawRoute) {
@@ -99,15 +95,19 @@ function rawHandler(route: RawRoute) {
 
 function ordinaryHandler(route: OrdinaryRoute, answering: Answering) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const query = route.query === null ? undefined : validate(route.query, request.query);
-    if (query?.ok === false) return answering.send(request, reply, query.failure);
+    const params = request.params as Record<string, string>;
+    const refusal = refusedParams(params) ?? refusedTexts(request.query);
+    if (refusal !== null) return answering.send(request, reply, refusal);
+    const query = validate(route.query ?? NOTHING, request.query);
+    if (!query.ok) return answering.send(request, reply, query.failure);
     const body = readBody(route, request);
     if (!body.ok) return answering.send(request, reply, body.failure);
     const call: Call = {
       principal: (request as KnownRequest).principal,
-      params: request.params as Record<string, string>,
-      query: query?.value,
+      params,
+      query: query.value,
       body: body.value,
+      rawBody: request.body as Buffer | undefined,
       ifMatch: request.headers["if-match"],
       requestId: request.id,
     };
@@ -116,13 +116,23 @@ function ordinaryHandler(route: OrdinaryRoute, answering: Answering) {
 }
 
 function readBody(route: OrdinaryRoute, request: FastifyRequest) {
-  if (route.body === null) return { ok: true, value: undefined } as const;
-  const json = readJsonBody(request.body as Buffer | undefined, route.bodyOptional);
-  return json.ok ? validate(route.body, json.value, route.hints) : json;
+  // What a GET may carry has no meaning (RFC 9110, section 9.3.1). Elsewhere a body that nobody reads is a mistake.
+  if (route.body === null && route.method === "GET") return { ok: true, value: undefined } as const;
+  const json = readJsonBody(request.body as Buffer | undefined, route.bodyOptional || route.body === null);
+  if (!json.ok) return json;
+  const refusal = refusedTexts(json.value);
+  return refusal === null
+    ? validate(route.body ?? NOTHING, json.value, route.hints)
+    : ({ ok: false, failure: refusal } as const);
 }
 
 /** 405 with `Allow` for every path of the table; a path without any route is a 404. */
-function refuseOtherMethods(app: FastifyInstance, base: string, routes: readonly Route[], answering: Answering): void {
+function refuseOtherMethods(
+  app: FastifyInstance,
+  base: string,
+  routes: readonly Pick<Route, "method" | "path">[],
+  answering: Answering,
+): void {
   const allowedByPath = new Map<string, Set<string>>();
   for (const route of routes) {
     const allowed = allowedByPath.get(route.path) ?? new Set<string>();

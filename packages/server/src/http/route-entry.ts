@@ -15,6 +15,8 @@ export interface Call<Query = unknown, Body = unknown> {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Query;
   readonly body: Body;
+  /** The body's bytes, where a handler needs more of them than JSON.parse keeps; undefined when none came. */
+  readonly rawBody?: Buffer | undefined;
   /** `If-Match` as sent. */
   readonly ifMatch: string | undefined;
   readonly requestId: string;
@@ -27,38 +29,58 @@ export interface AnswerShape {
   readonly data: z.ZodType;
   /** True for a page: `data` is an array and `pagination` stands beside it. */
   readonly isList?: boolean;
+  /** Headers of the success that a client may want to read. */
+  readonly headers?: readonly AnswerHeader[];
 }
 
-/** Groups of the reference. */
-export type Tag =
-  | "Events"
-  | "Deliveries"
-  | "Webhooks"
-  | "Event types"
-  | "Tenants"
-  | "Companies"
-  | "API keys"
-  | "Audit"
-  | "Preview"
-  | "About";
+export type AnswerHeader = "ETag" | "Location" | "Idempotency-Replayed";
+export type RequestHeader = "If-Match" | "Idempotency-Key";
+
+/** Groups of the reference, in its order. */
+export const TAGS = {
+  Events: "What happened: published once, never changed, kept with its deliveries.",
+  Deliveries: "The duty to bring one event to one webhook, its attempts, and how it ended.",
+  Webhooks: "Who must hear of what: a URL, event types, filters, a secret, a policy.",
+  Preview: "What would be sent, without sending it.",
+  "Event types": "The catalogue, and the types that a tenant registered itself.",
+  Tenants: "Customers, and the wall between them.",
+  Companies: "The companies of a tenant.",
+  "API keys": "Who may call this API, and what for.",
+  Audit: "Who changed what.",
+  About: "This API itself.",
+} as const satisfies Record<string, string>;
+export type Tag = keyof typeof TAGS;
 
 interface EntryBase {
   readonly method: Method;
   /** Below /v1, with parameters in braces: `/webhooks/{id}`. */
   readonly path: string;
   readonly scope: Scope;
+  /**
+   * Whether a webhook's own read key may come in. The handler then shows it nothing but `principal.webhookUuid`; below
+   * /webhooks/{id} it has been held against `{id}` already.
+   */
+  readonly allowsReadKey?: boolean;
+  /** True where something is changed or shown that both modes share: sandbox keys are refused. */
+  readonly needsLiveKey?: boolean;
   /** One sentence for the reference. */
   readonly summary: string;
-  readonly tag?: Tag;
-  readonly answer?: AnswerShape;
-  /** Refusals of its own, beside those that any route can answer with. */
-  readonly errors?: readonly ErrorCode[];
+  readonly tag: Tag;
+  readonly answer: AnswerShape;
+  /** Refusals of its own, beside those that any route can answer with (openapi-errors.ts). */
+  readonly errors: readonly ErrorCode[];
+  /** Headers that it honours, beside those that any route does. */
+  readonly requestHeaders: readonly RequestHeader[];
 }
 
 /** Field names that a body may not hold although the contract knows them. */
 export interface FieldHints {
-  /** Part of the contract, not built yet: 422 FIELD_NOT_AVAILABLE_YET. */
+  /** The member of the body that lists the objects which these names are about; absent when it is the body itself. */
+  readonly inListOf?: string;
+  /** Part of the contract, not built yet: 422 FIELD_NOT_AVAILABLE_YET. Members of members with a dot: `auth.tokenUrl`. */
   readonly notYet?: readonly string[];
+  /** The same for some values of a field: `{ "auth.type": ["jwt"] }`. */
+  readonly notYetValues?: Readonly<Record<string, readonly string[]>>;
   /** The same for fields that work in another form, when an object is given. */
   readonly notYetAsObject?: readonly string[];
   /** Shown in answers, set by us; the text says how to change it: 422 READ_ONLY_FIELD. */
@@ -89,7 +111,8 @@ export type RawHandler = (
 export interface RawRoute extends EntryBase {
   readonly raw: true;
   readonly bodyLimitBytes: number;
-  /** Media types taken, lower case, without parameters. */
+  /** Media types taken (lower case, without parameters) and, for the reference only, what a body of each looks like. */
+  readonly bodies: Readonly<Record<string, z.ZodType>>;
   readonly contentTypes: readonly string[];
   /**
    * Asked before a byte of the body is read, so that an overloaded node does not buffer what it cannot take.
@@ -109,10 +132,13 @@ export function route<Query extends z.ZodObject | null = null, Body extends z.Zo
   method: Method;
   path: string;
   scope: Scope;
+  allowsReadKey?: boolean;
+  needsLiveKey?: boolean;
   summary: string;
-  tag?: Tag;
-  answer?: AnswerShape;
+  tag: Tag;
+  answer: AnswerShape;
   errors?: readonly ErrorCode[];
+  requestHeaders?: readonly RequestHeader[];
   query?: Query;
   body?: Body;
   bodyOptional?: boolean;
@@ -122,6 +148,8 @@ export function route<Query extends z.ZodObject | null = null, Body extends z.Zo
   return {
     ...entry,
     raw: false,
+    errors: entry.errors ?? [],
+    requestHeaders: entry.requestHeaders ?? [],
     query: entry.query ?? null,
     body: entry.body ?? null,
     bodyOptional: entry.bodyOptional ?? false,
@@ -134,6 +162,8 @@ export function route<Query extends z.ZodObject | null = null, Body extends z.Zo
 type OutputOf<Schema extends z.ZodType | null> = Schema extends z.ZodType ? z.output<Schema> : undefined;
 
 /** Writes a raw entry. */
-export function rawRoute(entry: Omit<RawRoute, "raw" | "admit"> & { admit?: RawRoute["admit"] }): RawRoute {
-  return { ...entry, raw: true, admit: entry.admit ?? null };
+export function rawRoute(
+  entry: Omit<RawRoute, "raw" | "admit" | "contentTypes"> & { admit?: RawRoute["admit"] },
+): RawRoute {
+  return { ...entry, raw: true, admit: entry.admit ?? null, contentTypes: Object.keys(entry.bodies) };
 }

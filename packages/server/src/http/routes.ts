@@ -1,18 +1,48 @@
 // THE table of routes: everything that /v1 (and /api/v1) answers, with the scope it needs. Read it to review access.
 import { rawRoute, type RawHandler, type RawRoute, type Route } from "./route-entry.ts";
-import { BATCH_BODY_LIMIT_BYTES, EVENT_BODY_LIMIT_BYTES } from "./routes/publish.ts";
+import { BATCH_BODY_LIMIT_BYTES, BATCH_ERRORS, EVENT_BODY_LIMIT_BYTES, PUBLISH_ERRORS } from "./routes/publish.ts";
+import { applyRoutes, type AppliesFace } from "./routes/apply.ts";
+import { type ApiKeysFace, apiKeyRoutes } from "./routes/api-keys.ts";
+import { type AuditFace, auditRoutes } from "./routes/audit.ts";
+import { type CompaniesFace, companyRoutes } from "./routes/companies.ts";
+import { type BulkRetriesFace, type DeadLettersFace, deadLetterRoutes } from "./routes/dead-letters.ts";
 import { deliveryRoutes, type DeliveriesFace, type RetriesFace } from "./routes/deliveries.ts";
+import { type CancellationsFace, deliveryActionRoutes, type RequestViewFace } from "./routes/delivery-actions.ts";
 import { eventTypeRoutes, type EventTypesFace } from "./routes/event-types.ts";
 import { type EventsFace, eventRoutes, type ReplaysFace } from "./routes/events.ts";
+import { type PreviewFace, previewRoutes } from "./routes/preview.ts";
+import { secretRotationRoutes, type SecretRotationsFace } from "./routes/secret-rotation.ts";
+import { readKeyRoutes } from "./routes/read-keys.ts";
+import { type RegisteredTypesFace, registeredTypeRoutes } from "./routes/registered-types.ts";
+import { type StatisticsFace, statisticsRoutes } from "./routes/statistics.ts";
+import { tenantRoutes, type TenantsFace } from "./routes/tenants.ts";
+import { webhookActionRoutes, type WebhookStatusesFace, type WebhookTestsFace } from "./routes/webhook-actions.ts";
+import { webhookReplayRoutes, type WebhookReplaysFace } from "./routes/webhook-replay.ts";
 import { webhookRoutes, type WebhooksFace } from "./routes/webhooks.ts";
+import { batchResult, batchToPublish, eventToPublish, linesToPublish, publishedEvent } from "./schemas/event.ts";
 
 /** What stands behind the routes; each is the small interface that its handlers need. */
 export interface RouteHandlers {
   readonly webhooks: WebhooksFace;
+  readonly webhookStatuses: WebhookStatusesFace;
+  readonly secretRotations: SecretRotationsFace;
+  readonly applies: AppliesFace;
   readonly records: EventsFace & DeliveriesFace;
+  readonly deliveryLogs: StatisticsFace & DeadLettersFace;
   readonly retries: RetriesFace;
+  readonly bulkRetries: BulkRetriesFace;
+  readonly webhookReplays: WebhookReplaysFace;
+  readonly cancellations: CancellationsFace;
+  /** Requests made one by one, to be sent or shown. */
+  readonly oneRequests: WebhookTestsFace & RequestViewFace;
   readonly replays: ReplaysFace;
+  readonly previews: PreviewFace;
   readonly eventTypes: EventTypesFace;
+  readonly registeredTypes: RegisteredTypesFace;
+  readonly apiKeys: ApiKeysFace;
+  readonly companies: CompaniesFace;
+  readonly tenants: TenantsFace;
+  readonly audit: AuditFace;
   /** The capture path. */
   readonly publish: {
     readonly event: RawHandler;
@@ -30,8 +60,12 @@ export function routeTable(handlers: RouteHandlers): readonly Route[] {
       path: "/events",
       scope: "write:events",
       summary: "Publish an event.",
+      tag: "Events",
       bodyLimitBytes: EVENT_BODY_LIMIT_BYTES,
-      contentTypes: ["application/json"],
+      bodies: { "application/json": eventToPublish },
+      answer: { status: 202, data: publishedEvent, headers: ["Idempotency-Replayed"] },
+      errors: PUBLISH_ERRORS,
+      requestHeaders: ["Idempotency-Key"],
       admit: publish.admit(EVENT_BODY_LIMIT_BYTES),
       handle: publish.event,
     }),
@@ -40,14 +74,37 @@ export function routeTable(handlers: RouteHandlers): readonly Route[] {
       path: "/events/batch",
       scope: "write:events",
       summary: "Publish up to 1,000 events.",
+      tag: "Events",
       bodyLimitBytes: BATCH_BODY_LIMIT_BYTES,
-      contentTypes: ["application/json", "application/x-ndjson"],
+      bodies: { "application/json": batchToPublish, "application/x-ndjson": linesToPublish },
+      answer: { status: 202, data: batchResult },
+      errors: BATCH_ERRORS,
+      requestHeaders: ["Idempotency-Key"],
       admit: publish.admit(BATCH_BODY_LIMIT_BYTES),
       handle: publish.batch,
     }),
     ...eventRoutes(handlers.records, handlers.replays),
     ...deliveryRoutes(handlers.records, handlers.retries),
+    ...deadLetterRoutes(handlers.deliveryLogs, handlers.bulkRetries),
+    ...deliveryActionRoutes(handlers.cancellations, handlers.oneRequests),
     ...webhookRoutes(handlers.webhooks),
+    ...statisticsRoutes(handlers.deliveryLogs),
+    ...webhookReplayRoutes(handlers.webhookReplays),
+    ...webhookActionRoutes(handlers.webhookStatuses, handlers.oneRequests),
+    ...secretRotationRoutes(handlers.secretRotations),
+    ...applyRoutes(handlers.applies),
+    ...previewRoutes(handlers.previews),
     ...eventTypeRoutes(handlers.eventTypes),
+    ...registeredTypeRoutes(handlers.registeredTypes),
+    ...apiKeyRoutes(handlers.apiKeys),
+    ...readKeyRoutes(handlers.apiKeys),
+    ...companyRoutes(handlers.companies),
+    ...tenantRoutes(handlers.tenants),
+    ...auditRoutes(handlers.audit),
   ];
+}
+
+/** The table with nothing behind it: to be read, for the reference; a handler that is called throws. */
+export function routesToRead(): readonly Route[] {
+  return routeTable({ publish: { admit: () => null } } as unknown as RouteHandlers);
 }

@@ -9,11 +9,14 @@ export const SCOPES = {
   "write:webhooks": "Create, change and delete webhooks.",
   "write:deliveries": "Retry deliveries and replay events.",
   admin: "Everything, for the key's own tenant and mode.",
+  operator: "Make, read and change the tenants of this installation; nothing inside of them.",
 } as const satisfies Record<string, string>;
 
 export type Scope = keyof typeof SCOPES;
 
-/** True when a key with these scopes may do what `required` names; `admin` implies all. */
+export const SCOPE_NAMES = Object.keys(SCOPES) as [Scope, ...Scope[]];
+
+/** True when a key with these scopes may do what `required` names; `admin` implies all but `operator`. */
 export function hasScope(scopes: readonly string[], required: Scope): boolean {
-  return scopes.includes(required) || scopes.includes("admin");
+  return scopes.includes(required) || (required !== "operator" && scopes.includes("admin"));
 }

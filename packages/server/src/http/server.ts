@@ -40,6 +40,8 @@ export interface HttpServerOptions {
   readonly documentationUrl?: (code: ErrorCode) => string;
   /** Addresses or CIDR ranges whose X-Forwarded-For is believed; nobody's by default. */
   readonly trustedProxies?: readonly string[];
+  /** Of the program, for the reference. */
+  readonly version?: string;
   /** For tests of slow senders; milliseconds. */
   readonly timeouts?: { readonly headersMs: number; readonly requestMs: number; readonly checkMs: number };
 }
@@ -60,6 +62,7 @@ const MAX_PARAM_LENGTH = 128;
 /** Builds the server; the caller listens and closes. */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const timeouts = options.timeouts ?? TIMEOUTS;
+  const answering = makeAnswering(options);
   const app = fastify({
     logger: false,
     genReqId: () => options.newRequestId(),
@@ -69,11 +72,12 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     http: { headersTimeout: timeouts.headersMs, connectionsCheckingInterval: timeouts.checkMs },
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     clientErrorHandler: (error, socket) => answerClientError(options, error, socket),
+    // A path that cannot be decoded, or with a parameter beyond all measure: before there is a route.
+    frameworkErrors: (error, request, reply) => void answering.sendThrown(request, reply, error),
   });
   // Every body arrives as bytes; what type a route takes is decided in one place, request-head.ts.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
-  const answering = makeAnswering(options);
   app.setErrorHandler((error, request, reply) => answering.sendThrown(request, reply, error));
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split("?", 1)[0]?.slice(0, 200);

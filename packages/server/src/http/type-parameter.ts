@@ -10,7 +10,8 @@ export const TYPE_PARAMETER = z
   .refine(
     (text) => text === "*" || isEventTypeName(text.endsWith(".*") ? text.slice(0, -2) : text),
     "Expected an event type such as invoice.paid, a pattern such as invoice.*, or *",
-  );
+  )
+  .meta({ description: "An event type, `invoice.*` or `*`.", examples: ["invoice.paid"] });
 
 export function typeFilter(pattern: string | undefined): TypeFilter {
   if (pattern === undefined || pattern === "*") return null;

@@ -1,8 +1,7 @@
 // Input against its schema, and what is wrong with it told field by field: unknown names come with the nearest known
 // one, known ones that are not built yet are refused by name. Must never echo a value: it may be a secret.
-import type { ErrorDetail } from "@posthorn/contract";
+import { type ErrorDetail, nearestNames } from "@posthorn/contract";
 import { z } from "zod";
-import { nearestNames } from "../lib/nearest.ts";
 import { type Failure, fieldFailure } from "./answer.ts";
 import type { FieldHints } from "./route-entry.ts";
 
@@ -26,10 +25,25 @@ function detailsOf(issue: z.core.$ZodIssue, schema: z.ZodType, input: unknown, h
   }
   const field = fieldName(issue.path);
   const named = field === "" ? {} : { field };
-  if (issue.code === "invalid_type" && valueAt(input, issue.path) === undefined) {
-    return [{ ...named, message: `This is required (${issue.expected}).`, code: "MISSING_MEMBER" }];
+  if (issue.code === "invalid_union") {
+    const value = valueAt(input, issue.path);
+    if (typeof value === "string" && ownMember(hints.notYetValues, hintName(field, hints))?.includes(value)) {
+      return [{ field, message: `\`${value}\` is not built yet.`, code: "FIELD_NOT_AVAILABLE_YET" }];
+    }
+    const branch = likeliestBranch(issue.errors);
+    const moved = branch.map((each) => ({ ...each, path: [...issue.path, ...each.path] }) as z.core.$ZodIssue);
+    if (moved.length > 0) return moved.flatMap((each) => detailsOf(each, schema, input, hints));
   }
-  if (issue.code === "invalid_type" && hints.notYetAsObject?.includes(field) && isObject(valueAt(input, issue.path))) {
+  if (issue.code === "invalid_type" && valueAt(input, issue.path) === undefined) {
+    // An unknown value may be of any type.
+    const type = issue.expected === "nonoptional" ? "" : ` (${issue.expected})`;
+    return [{ ...named, message: `This is required${type}.`, code: "MISSING_MEMBER" }];
+  }
+  if (
+    issue.code === "invalid_type" &&
+    hints.notYetAsObject?.includes(hintName(field, hints)) &&
+    isObject(valueAt(input, issue.path))
+  ) {
     const message = `The map form is not built yet. Expected ${issue.expected}.`;
     return [{ field, message, code: "FIELD_NOT_AVAILABLE_YET" }];
   }
@@ -40,15 +54,35 @@ function detailsOf(issue: z.core.$ZodIssue, schema: z.ZodType, input: unknown, h
   return [{ ...named, message: sentence(issue.message), code: "INVALID_VALUE" }];
 }
 
+/** Of the forms that a value may have, the one that came furthest: a member is wrong in it, not the whole of it. */
+function likeliestBranch(branches: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] {
+  const isInside = (issue: z.core.$ZodIssue): boolean => issue.path.length > 0 || issue.code === "unrecognized_keys";
+  return branches.find((branch) => branch.every(isInside)) ?? branches[0] ?? [];
+}
+
+/** The name by which hints know a field: inside an element of the list that they are about. */
+function hintName(field: string, { inListOf }: FieldHints): string {
+  if (inListOf === undefined) return field;
+  const element = /^\w+\[\d+\]\./.exec(field)?.[0];
+  // Beside the list there are other fields; a hint about elements says nothing about them.
+  return element?.startsWith(`${inListOf}[`) === true ? field.slice(element.length) : `.${field}`;
+}
+
+/** Own members only: `constructor` is a name that somebody may send. */
+function ownMember<Value>(members: Readonly<Record<string, Value>> | undefined, name: string): Value | undefined {
+  return members !== undefined && Object.hasOwn(members, name) ? members[name] : undefined;
+}
+
 function unknownField(path: Path, key: string, schema: z.ZodType, hints: FieldHints): ErrorDetail {
   const field = fieldName([...path, key]);
-  if (path.length === 0 && hints.notYet?.includes(key)) {
+  const name = hintName(field, hints);
+  if (hints.notYet?.includes(name)) {
     return { field, message: "This field is not built yet. Leave it out for now.", code: "FIELD_NOT_AVAILABLE_YET" };
   }
-  // Own members only: `constructor` is a name that somebody may send.
-  const readOnly = path.length === 0 && Object.hasOwn(hints.readOnly ?? {}, key) ? hints.readOnly?.[key] : undefined;
+  const readOnly = name === key ? ownMember(hints.readOnly, key) : undefined;
   if (readOnly !== undefined) return { field, message: readOnly, code: "READ_ONLY_FIELD" };
   const known = fieldsAt(schema, path);
+  if (known.length === 0) return { field, message: "Nothing is taken here. Leave it out.", code: "UNKNOWN_FIELD" };
   const nearest = nearestNames(key, known, 3);
   const suggestion = nearest.length > 0 ? `Did you mean ${nearest.join(" or ")}?` : `Known here: ${known.join(", ")}.`;
   return { field, message: suggestion, code: "UNKNOWN_FIELD", nearest };
@@ -85,7 +119,14 @@ function fieldsAt(schema: z.ZodType, path: Path): string[] {
     else if (current instanceof z.ZodArray) current = unwrapped(current.element as z.ZodType);
     else return [];
   }
-  return current instanceof z.ZodObject ? Object.keys(current.shape) : [];
+  return memberNames(current);
+}
+
+/** Of an object, or of all the objects that a value may be. */
+function memberNames(schema: z.ZodType | undefined): string[] {
+  if (schema instanceof z.ZodObject) return Object.keys(schema.shape);
+  if (!(schema instanceof z.ZodUnion)) return [];
+  return [...new Set(schema.options.flatMap((option) => memberNames(unwrapped(option as z.ZodType))))];
 }
 
 function unwrapped(schema: z.ZodType | undefined): z.ZodType | undefined {

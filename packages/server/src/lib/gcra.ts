@@ -1,5 +1,5 @@
-// Rate limiting by the generic cell rate algorithm: one number of state. Pure; the caller brings the time.
-// Over any window of length `per` it lets at most limit + burst requests through.
+// Rate limiting by the generic cell rate algorithm: one number of state. Pure; the caller brings the time, which must
+// never run backwards. Over any window of length `per` it lets at most limit + burst requests through.
 
 export class Gcra {
   readonly #periodMs: number;
@@ -9,7 +9,7 @@ export class Gcra {
 
   /**
    * @param limit requests for each `perMs`
-   * @param burst further requests that may come at once
+   * @param burst further requests that may come at once; a fraction lets late ones catch up without two at once
    */
   constructor(limit: number, perMs: number, burst: number) {
     this.#periodMs = perMs / limit;
@@ -26,5 +26,15 @@ export class Gcra {
     if (earliestMs > nowMs) return earliestMs - nowMs;
     this.#tatMs = Math.max(nowMs, this.#tatMs) + this.#periodMs * charge;
     return 0;
+  }
+
+  /** As if everything that it ever lets through had gone at `nowMs`: the next request may go one period later. */
+  empty(nowMs: number): void {
+    this.#tatMs = Math.max(this.#tatMs, nowMs + this.#toleranceMs);
+  }
+
+  /** True when nothing of the past counts any more: a new one would decide the same. */
+  isFull(nowMs: number): boolean {
+    return this.#tatMs <= nowMs;
   }
 }

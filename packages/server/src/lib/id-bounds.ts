@@ -26,6 +26,12 @@ export function millisecondsOfUuid(uuid: string): number {
   return Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16);
 }
 
+/** The next UUID: as the inclusive start of what comes after this one. */
+export function uuidAfter(uuid: string): string {
+  const next = (BigInt(`0x${uuid.replaceAll("-", "")}`) + 1n).toString(16).padStart(32, "0").slice(-32);
+  return next.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
 /** Ids in `[fromUuid, beforeUuid)`. */
 export interface IdSpan {
   readonly fromUuid: string;

@@ -1,9 +1,10 @@
 // The other side of offload.ts: what the worker thread can do. Pure functions over bytes; it holds no state, and keys
 // that it is given live no longer than their message.
-import { createHash, createHmac } from "node:crypto";
 import { parentPort } from "node:worker_threads";
 import { scanBatch, scanNdjson } from "../capture/scan/scan-batch.ts";
 import { scanEvent } from "../capture/scan/scan-event.ts";
+import { type RenderJob, renderJob } from "../deliver/render.ts";
+import { type SealPart, sealBody } from "../deliver/seal.ts";
 
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
@@ -11,11 +12,8 @@ const TASKS: Record<string, (...parameters: never[]) => unknown> = {
   scanEvent: (bytes: Uint8Array) => scanEvent(bufferOf(bytes)),
   scanBatch: (bytes: Uint8Array) => scanBatch(bufferOf(bytes)),
   scanNdjson: (bytes: Uint8Array) => scanNdjson(bufferOf(bytes)),
-  seal: (body: Uint8Array, plainKey: Uint8Array, standardKey: Uint8Array, standardPrefix: string) => ({
-    plain: createHmac("sha256", plainKey).update(body).digest("hex"),
-    standard: createHmac("sha256", standardKey).update(standardPrefix).update(body).digest("base64"),
-    hash: createHash("sha256").update(body).digest(),
-  }),
+  seal: (body: Uint8Array, parts: readonly SealPart[]) => sealBody(body, parts),
+  render: (data: Uint8Array, job: RenderJob) => renderJob(data, job),
 };
 
 parentPort?.on("message", (message: { id: number; task: string; parameters: never[] }) => {

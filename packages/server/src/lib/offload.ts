@@ -39,7 +39,8 @@ export class Offload {
 
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const worker = new Worker(workerFile());
+    // What was built resolves its packages as built, also under a test runner that prefers their sources.
+    const worker = new Worker(workerFile(), { execArgv: [] });
     worker.unref();
     worker.on("message", (message: { id: number; value?: never; error?: string }) => {
       const waiting = this.#waiting.get(message.id);

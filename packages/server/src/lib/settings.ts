@@ -3,7 +3,8 @@
 import { inspectApiKey } from "../security/api-keys.ts";
 import { type AllowTargets, parseAllowTargets } from "../security/addresses/allow-targets.ts";
 import { openMasterKey } from "../security/master-key.ts";
-import { nearestNames } from "./nearest.ts";
+import { nearestNames } from "@posthorn/contract";
+import { MASK } from "./masking.ts";
 
 /** What `serve` runs with. */
 export interface Settings {
@@ -98,10 +99,14 @@ export const SETTINGS: SettingTable = {
     secret: true,
     description:
       "The administrator's API key of the first tenant, 20 characters or more. Read at the first start only; without it a key is made and printed once.",
-    parse: (text) =>
-      inspectApiKey(text) === "malformed"
-        ? invalid("must have 20 to 512 printable ASCII characters and no spaces.")
-        : valid(text),
+    parse: (text) => {
+      const kind = inspectApiKey(text);
+      if (kind === "malformed") return invalid("must have 20 to 512 printable ASCII characters and no spaces.");
+      if (kind === "mistyped") {
+        return invalid("looks like a key that Posthorn made, but its checksum does not hold: it was mistyped.");
+      }
+      return valid(text);
+    },
   },
   allowTargets: {
     env: "POSTHORN_ALLOW_TARGETS",
@@ -170,14 +175,51 @@ export function readSettings(
   return { ok: true, settings: values as unknown as Settings };
 }
 
-/** The settings in force as lines to print, secrets masked. */
-export function printableSettings(settings: Settings): { env: string; value: string }[] {
-  return Object.entries<Setting>(SETTINGS).map(([name, setting]) => {
-    const value = settings[name as keyof Settings];
-    if (value === undefined) return { env: setting.env, value: "" };
-    if (setting.secret) return { env: setting.env, value: "********" };
-    return { env: setting.env, value: typeof value === "object" ? value.text : String(value) };
-  });
+/** A setting in force, to be shown. */
+export interface ShownSetting {
+  /** In the table. */
+  readonly name: string;
+  readonly env: string;
+  readonly flag: string;
+  /** Masked when it is a secret; empty when there is none. */
+  readonly value: string;
+  readonly from: SettingSource;
+}
+
+export type SettingSource = "flag" | "environment" | "default";
+
+/**
+ * The settings in force, secrets masked, and where each comes from.
+ * @param settings as `readSettings` made them of this very environment and these flags
+ */
+export function printableSettings(
+  settings: Settings,
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string | undefined>>,
+): ShownSetting[] {
+  return Object.entries<Setting>(SETTINGS).map(([name, setting]) => ({
+    name,
+    env: setting.env,
+    flag: setting.flag,
+    value: shownValue(setting, settings[name as keyof Settings]),
+    from: sourceOf(setting, env, flags),
+  }));
+}
+
+function shownValue(setting: Setting, value: Settings[keyof Settings]): string {
+  if (value === undefined) return "";
+  if (setting.secret) return MASK;
+  return typeof value === "object" ? value.text : String(value);
+}
+
+/** The same order as in `readSettings`. */
+function sourceOf(
+  setting: Setting,
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string | undefined>>,
+): SettingSource {
+  if (flags[setting.flag] !== undefined) return "flag";
+  return env[setting.env] ? "environment" : "default";
 }
 
 function unknownVariables(env: Readonly<Record<string, string | undefined>>): SettingError[] {

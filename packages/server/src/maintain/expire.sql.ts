@@ -1,5 +1,6 @@
 // Statements that end deliveries whose event is about to go.
 import type { Executor } from "../storage/pools.ts";
+import { TALLIED_DEAD_LETTER_COLUMNS, tallyOfDeadLetters } from "../storage/tally.sql.ts";
 import { lowestUuidAt } from "./days.ts";
 
 /**
@@ -36,7 +37,7 @@ export async function expireChunk(
   nowMs: number,
   limit: number,
 ): Promise<number> {
-  const { rowCount } = await engine.query({
+  const { rows } = await engine.query<{ expired_count: number }>({
     text: `
       with expiring as materialized (
         select expiring.tenant_id, expiring.id ${EXPIRING} limit $3
@@ -46,17 +47,24 @@ export async function expireChunk(
         where d.tenant_id = expiring.tenant_id and d.id = expiring.id
         returning d.tenant_id, d.id, d.event_id, d.webhook_id, d.seq, d.webhook_version, d.retention_class, d.lane,
                   d.attempt_count, d.replayed, d.ordering_key
+      ),
+      dead as (
+        insert into dead_letter (
+          tenant_id, id, event_id, webhook_id, seq, dead_at, webhook_version, retention_class, lane, attempt_count,
+          replayed, reason, ordering_key
+        )
+        select tenant_id, id, event_id, webhook_id, seq, to_timestamp($4::float8 / 1000), webhook_version,
+               retention_class, lane, attempt_count, replayed, 'expired', ordering_key
+        from removed
+        returning ${TALLIED_DEAD_LETTER_COLUMNS}
+      ),
+      tallied as (
+        ${tallyOfDeadLetters("dead", "added")}
       )
-      insert into dead_letter (
-        tenant_id, id, event_id, webhook_id, seq, dead_at, webhook_version, retention_class, lane, attempt_count,
-        replayed, reason, ordering_key
-      )
-      select tenant_id, id, event_id, webhook_id, seq, to_timestamp($4::float8 / 1000), webhook_version,
-             retention_class, lane, attempt_count, replayed, 'expired', ordering_key
-      from removed`,
+      select count(*) as expired_count from dead`,
     values: [lowestUuidAt(cutoffMs), retentionClass, limit, nowMs],
   });
-  return rowCount ?? 0;
+  return rows[0]?.expired_count ?? 0;
 }
 
 /** The milliseconds, in hexadecimal, that the ids of those deliveries start with: they decide the partition. */

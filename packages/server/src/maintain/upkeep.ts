@@ -7,13 +7,17 @@ import { expireDeliveries } from "./expire.ts";
 import { listRetentionClasses } from "./partitions.sql.ts";
 import { dropExpiredPartitions, ensurePartitions } from "./partitions.ts";
 import { createKeyPurge } from "./purge-keys.ts";
+import { retireSecrets } from "./retire-secrets.ts";
+import { dropOldMinutes, foldRollups } from "./rollup.ts";
 import { vacuumIfNeeded } from "./vacuum.ts";
 
 /**
  * `vacuum`: the hot table. `partitions`: make those to come. `retention`: expire what is owed of old events, then
- * drop their days. `keys`: idempotency keys past their window.
+ * drop their days. `keys`: idempotency keys past their window. `rollup`: figures of webhooks. `secrets`:
+ * signing secrets whose rotation is over. `keyUses`: when
+ * API keys were last used, so once a minute for each at most.
  */
-export type UpkeepKind = "vacuum" | "partitions" | "retention" | "keys";
+export type UpkeepKind = "vacuum" | "partitions" | "retention" | "keys" | "rollup" | "secrets" | "keyUses";
 
 /** Partitions every minute: one catalogue read, and the rescue after a clock was put forward or a machine slept. */
 export const UPKEEP_INTERVALS_MS: Readonly<Record<UpkeepKind, number>> = {
@@ -21,6 +25,9 @@ export const UPKEEP_INTERVALS_MS: Readonly<Record<UpkeepKind, number>> = {
   partitions: 60_000,
   retention: 600_000,
   keys: 600_000,
+  rollup: 10_000,
+  secrets: 60_000,
+  keyUses: 60_000,
 };
 const UPKEEP_KINDS = Object.keys(UPKEEP_INTERVALS_MS) as UpkeepKind[];
 /** What is not urgent leaves the first seconds to the start of the node. */
@@ -35,6 +42,8 @@ export interface UpkeepOptions {
   readonly pools: Pick<Pools, "owner" | "engine">;
   readonly clock: Clock;
   readonly log: Log;
+  /** Writes down when API keys were last used. */
+  readonly writeKeyUses: () => Promise<void>;
   /** Timers; a test passes its own. */
   readonly schedule?: Schedule;
   /** Told after every run, also of one that failed. */
@@ -108,7 +117,8 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
   };
 }
 
-function createJobs({ pools, clock, log }: UpkeepOptions): Record<UpkeepKind, () => Promise<void>> {
+function createJobs(options: UpkeepOptions): Record<UpkeepKind, () => Promise<void>> {
+  const { pools, clock, log } = options;
   const keyPurge = createKeyPurge(pools.engine);
   const makePartitions = async (): Promise<void> => {
     const made = await ensurePartitions(pools.owner, clock.nowMs(), await listRetentionClasses(pools.engine));
@@ -123,6 +133,7 @@ function createJobs({ pools, clock, log }: UpkeepOptions): Record<UpkeepKind, ()
     async retention() {
       const expired = await expireDeliveries(pools.owner, pools.engine, clock.nowMs());
       if (expired > 0) log.warn({ deliveries: expired }, "pending deliveries expired: their events are about to go");
+      await dropOldMinutes(pools.engine, clock.nowMs());
       const result = await dropExpiredPartitions(pools.owner, pools.engine, clock.nowMs());
       if (result === null) return;
       if (result.dropped.length > 0)
@@ -134,6 +145,15 @@ function createJobs({ pools, clock, log }: UpkeepOptions): Record<UpkeepKind, ()
       const removed = await keyPurge.run(clock.nowMs());
       if (removed > 0) log.debug({ keys: removed }, "idempotency keys purged");
     },
+    async rollup() {
+      await foldRollups(pools.owner, pools.engine);
+    },
+    async secrets() {
+      const retired = await retireSecrets(pools.engine, clock.nowMs());
+      if (retired > 0)
+        log.info({ secrets: retired }, "signing secrets destroyed: the overlap of their rotation is over");
+    },
+    keyUses: options.writeKeyUses,
   };
 }
 

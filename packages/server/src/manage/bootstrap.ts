@@ -1,25 +1,21 @@
 // The first start of an installation: one tenant, one company, one administrator's key, all in one transaction.
 // It must do nothing, and say nothing, once there is a tenant; and never write the text of a key anywhere.
-import { type IdGenerator, idFromUuid, uuidFromBytes } from "@posthorn/contract";
+import type { IdGenerator } from "@posthorn/contract";
 import type pg from "pg";
 import type { Clock } from "../lib/clock.ts";
-import { hashApiKey, lastCharactersOf, livemodeOfApiKey, mintApiKey } from "../security/api-keys.ts";
+import { livemodeOfApiKey, mintApiKey } from "../security/api-keys.ts";
 import type { Vault } from "../security/vault.ts";
 import { type Executor, inTransaction } from "../storage/pools.ts";
-import {
-  type FirstAuditEntry,
-  hasTenants,
-  insertFirstApiKey,
-  insertFirstAuditEntry,
-  insertFirstTenant,
-  lockBootstrap,
-  raiseConfigVersion,
-} from "./bootstrap.sql.ts";
+import { hasTenants, lockBootstrap } from "./bootstrap.sql.ts";
+import { changeIn } from "./change.ts";
+import { storeNewTenant } from "./tenant-writes.ts";
+import { DEFAULT_RETENTION_DAYS, DEFAULT_UNKNOWN_EVENT_TYPES, FIRST_COMPANY } from "./tenants.ts";
+import { raiseConfigVersion } from "./webhooks.sql.ts";
 
-export const FIRST_TENANT_NAME = "default";
-export const FIRST_COMPANY_ID = "company_default";
-const FIRST_COMPANY_NAME = "Default company";
+const FIRST_TENANT_NAME = "default";
 const FIRST_KEY_NAME = "first administrator";
+/** Everything in its tenant, and the other tenants of the installation. */
+const FIRST_KEY_SCOPES = ["admin", "operator"];
 
 export interface BootstrapOptions {
   /** Engine role. */
@@ -52,65 +48,21 @@ export async function bootstrap(options: BootstrapOptions): Promise<BootstrapRes
 }
 
 async function createFirst(db: Executor, options: BootstrapOptions): Promise<BootstrapResult> {
-  const { ids, random, givenApiKey } = options;
-  const apiKey = givenApiKey ?? mintApiKey(true, random);
-  const key = {
-    id: uuidFromBytes(ids.next()),
-    name: FIRST_KEY_NAME,
-    livemode: livemodeOfApiKey(apiKey),
-    scopes: ["admin"],
-    lastCharacters: lastCharactersOf(apiKey),
-  };
-  const tenantUuid = uuidFromBytes(ids.next());
-  const common = {
-    tenantUuid,
-    createdAtMs: options.clock.nowMs(),
-    configVersion: await raiseConfigVersion(db),
-  };
-  await insertFirstTenant(db, {
-    ...common,
-    tenantName: FIRST_TENANT_NAME,
-    companyId: FIRST_COMPANY_ID,
-    companyName: FIRST_COMPANY_NAME,
-  });
-  await options.vault.createTenantKey(db, tenantUuid);
-  await insertFirstApiKey(db, { ...common, ...key, keyHash: hashApiKey(apiKey) });
-  for (const entry of auditEntries(tenantUuid, key)) {
-    await insertFirstAuditEntry(db, {
-      ...entry,
-      tenantUuid,
-      id: uuidFromBytes(ids.next()),
-      atMs: common.createdAtMs,
-      actor: options.actor,
-    });
-  }
-  return { outcome: "created", tenantUuid, mintedApiKey: givenApiKey === undefined ? apiKey : null };
-}
-
-type EntrySubject = Pick<FirstAuditEntry, "action" | "objectType" | "objectId" | "change">;
-
-function auditEntries(
-  tenantUuid: string,
-  key: { id: string; name: string; livemode: boolean; scopes: string[]; lastCharacters: string },
-): EntrySubject[] {
-  const { id, ...fields } = key;
-  return [
+  const { ids, random, givenApiKey, clock } = options;
+  const text = givenApiKey ?? mintApiKey(true, random);
+  const change = changeIn(db, await raiseConfigVersion(db), { clock, newId: () => ids.next() });
+  const { tenant } = await storeNewTenant(
+    change,
+    options.vault,
+    { actor: options.actor, requestId: null },
     {
-      action: "tenant.created",
-      objectType: "tenant",
-      objectId: idFromUuid("tenant", tenantUuid),
-      change: made({ name: FIRST_TENANT_NAME }),
+      name: FIRST_TENANT_NAME,
+      captureLimitPerSecond: null,
+      retentionDays: DEFAULT_RETENTION_DAYS,
+      unknownEventTypes: DEFAULT_UNKNOWN_EVENT_TYPES,
+      company: FIRST_COMPANY,
+      key: { name: FIRST_KEY_NAME, text, livemode: livemodeOfApiKey(text), scopes: FIRST_KEY_SCOPES },
     },
-    {
-      action: "company.created",
-      objectType: "company",
-      objectId: FIRST_COMPANY_ID,
-      change: made({ name: FIRST_COMPANY_NAME }),
-    },
-    { action: "api_key.created", objectType: "api_key", objectId: idFromUuid("apiKey", id), change: made(fields) },
-  ];
-}
-
-function made(fields: Record<string, unknown>): FirstAuditEntry["change"] {
-  return Object.fromEntries(Object.entries(fields).map(([name, to]) => [name, { from: null, to }]));
+  );
+  return { outcome: "created", tenantUuid: tenant.id, mintedApiKey: givenApiKey === undefined ? text : null };
 }

@@ -29,12 +29,14 @@ export function changesBetween(
   const members = new Set([...Object.keys(before), ...Object.keys(after)] as (keyof StoredConfiguration)[]);
   for (const member of members) {
     if (JSON.stringify(before[member]) === JSON.stringify(after[member])) continue;
-    change[member] = { from: shown(member, before[member]), to: shown(member, after[member]) };
+    change[member] = { from: shownMember(member, before), to: shownMember(member, after) };
   }
   return change;
 }
 
-function shown(member: keyof StoredConfiguration, value: unknown): unknown {
+/** A member as the audit trail may have it; null when it is absent. */
+export function shownMember(member: keyof StoredConfiguration, configuration: Partial<StoredConfiguration>): unknown {
+  const value = configuration[member];
   if (value === undefined) return null;
   return member === "headers" ? maskHeaders(value as Record<string, string>) : value;
 }

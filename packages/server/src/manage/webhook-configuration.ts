@@ -1,11 +1,15 @@
 // A webhook's configuration as it is stored: only what its owner said, in his order; absent means the default.
 // The checks here are those that need more than one field or another module; must never name a secret in a message.
-import type { ErrorDetail } from "@posthorn/contract";
+import type { ErrorDetail, SignatureProfile } from "@posthorn/contract";
 import { checkPattern } from "../catalogue/pattern.ts";
 import { compileExpression } from "../expressions/compile.ts";
-import { MASK } from "../lib/masking.ts";
+import { isSecretHeader, MASK } from "../lib/masking.ts";
 import { checkCustomHeaders } from "../security/outbound/headers.ts";
-import type { RetryPolicySetting } from "../storage/configuration.ts";
+import { type AuthSetting, maskAuth } from "../security/receiver-auth.ts";
+import type { RateLimitSetting, RetryPolicySetting, TransformSetting } from "../storage/configuration.ts";
+import { checkAllowedIps, checkAuth, checkSignature, checkTogether, unknownAuthMask } from "./receiver-fields.ts";
+import { checkTransform } from "./transform.ts";
+import type { WarningsOf } from "./warnings.ts";
 import type { WebhookChange } from "./webhook-fields.ts";
 import { secretProblem } from "./webhook-secret.ts";
 
@@ -16,11 +20,19 @@ export interface StoredConfiguration {
   readonly name?: string;
   readonly description?: string;
   readonly method?: string;
+  /** Values of secret names are the mask, their texts in table `secret` (releases before that: in clear). */
   readonly headers?: Readonly<Record<string, string>>;
   readonly timeout?: number;
   readonly retryPolicy?: RetryPolicySetting;
   readonly maxInFlight?: number;
+  readonly rateLimit?: RateLimitSetting;
+  readonly metadata?: Readonly<Record<string, string>>;
   readonly filters?: readonly string[];
+  readonly transform?: TransformSetting;
+  /** Its secret member is the mask; the text is in table `secret`. */
+  readonly auth?: AuthSetting;
+  readonly signature?: { readonly profiles: readonly SignatureProfile[] };
+  readonly allowedIps?: readonly string[];
 }
 
 export interface ConfigurationRules {
@@ -28,6 +40,8 @@ export interface ConfigurationRules {
   readonly checkUrl: (url: string) => { readonly ok: true } | { readonly ok: false; code: string; message: string };
   /** Names of the catalogue's event types. */
   readonly catalogueNames: () => Iterable<string>;
+  /** What is allowed and probably not meant (manage/warnings.ts). */
+  readonly warningsOf: WarningsOf;
 }
 
 /** What the tenant adds to the rules. */
@@ -51,12 +65,16 @@ export function checkFields(fields: WebhookChange, rules: ConfigurationRules, te
     ...(typeof fields.secret === "string" ? checkSecret(fields.secret) : []),
     ...(fields.retryPolicy ? checkRetryPolicy(withPolicyDefaults(fields.retryPolicy)) : []),
     ...(fields.filters ?? []).flatMap(checkFilter),
+    ...(fields.transform ? checkTransform(fields.transform) : []),
+    ...(fields.auth ? checkAuth(fields.auth) : []),
+    ...(fields.signature ? checkSignature(fields.signature) : []),
+    ...(fields.allowedIps ? checkAllowedIps(fields.allowedIps) : []),
   ];
 }
 
 /**
  * The configuration after a change: fields given replace those stored, `null` removes them, the rest keep their place.
- * A masked header value stands for the one stored.
+ * A mask stands for the value stored. Secret values become the mask here: their texts are kept by webhook-secrets.ts.
  */
 export function applyFields(current: Partial<StoredConfiguration>, fields: WebhookChange): StoredConfiguration {
   const result: Record<string, unknown> = { ...current };
@@ -68,13 +86,22 @@ export function applyFields(current: Partial<StoredConfiguration>, fields: Webho
     else result[field] = value;
   }
   if (fields.events !== undefined) result["events"] = [...new Set(fields.events)];
-  if (fields.headers) result["headers"] = unmaskHeaders(fields.headers, current.headers ?? {});
+  if (fields.auth) result["auth"] = maskAuth(fields.auth);
+  if (fields.auth?.type === "none") delete result["auth"];
+  if (fields.headers) result["headers"] = storedHeaders(fields.headers, current.headers ?? {});
   if (fields.retryPolicy) result["retryPolicy"] = withPolicyDefaults(fields.retryPolicy);
+  if (fields.rateLimit) result["rateLimit"] = { ...fields.rateLimit, burst: fields.rateLimit.burst ?? 0 };
   return result as unknown as StoredConfiguration;
 }
 
+/** What is wrong with fields beside what is stored: masks that stand for nothing, and contradictions between fields. */
+export function checkWithStored(fields: WebhookChange, current: Partial<StoredConfiguration>): ErrorDetail[] {
+  const masks = [...unknownMasks(fields, current), ...unknownAuthMask(fields.auth, current.auth)];
+  return masks.length > 0 ? masks : checkTogether(applyFields(current, fields));
+}
+
 /** Masked values for which nothing is stored: somebody sent back a mask under a new name. */
-export function unknownMasks(fields: WebhookChange, current: Partial<StoredConfiguration>): ErrorDetail[] {
+function unknownMasks(fields: WebhookChange, current: Partial<StoredConfiguration>): ErrorDetail[] {
   const stored = lowerCased(current.headers ?? {});
   return Object.entries(fields.headers ?? {})
     .filter(([name, value]) => value === MASK && !stored.has(name.toLowerCase()))
@@ -84,16 +111,17 @@ export function unknownMasks(fields: WebhookChange, current: Partial<StoredConfi
     });
 }
 
-function unmaskHeaders(
+/** Values sent back as a mask stay what they are (in clear, where an earlier release stored them so). */
+function storedHeaders(
   given: Readonly<Record<string, string>>,
   stored: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const byName = lowerCased(stored);
   return Object.fromEntries(
-    Object.entries(given).map(([name, value]) => [
-      name,
-      value === MASK ? (byName.get(name.toLowerCase()) ?? value) : value,
-    ]),
+    Object.entries(given).map(([name, value]) => {
+      if (value === MASK) return [name, byName.get(name.toLowerCase()) ?? value];
+      return [name, isSecretHeader(name) ? MASK : value];
+    }),
   );
 }
 

@@ -1,6 +1,9 @@
 // The fields of a webhook as the published API names them: their schemas, what is not built yet, what is read only.
 // Defaults are not filled in here: an absent field means the default of the program that reads it.
 import { z } from "zod";
+import { allowedIpsField, authField, RECEIVER_FIELD_HINTS, signatureField } from "./receiver-fields.ts";
+import { transformField } from "./transform.ts";
+import { described } from "./webhook-field-texts.ts";
 
 /** Everything in reach of a keyboard and more, but no control characters and no half surrogate pairs. */
 const ONE_LINE = /^[^\p{Cc}\p{Cs}]*$/u;
@@ -9,12 +12,24 @@ const TEXT = /^(?:[\t\n\r]|[^\p{Cc}\p{Cs}])*$/u;
 
 export const MAX_EVENTS = 100;
 export const MAX_FILTERS = 50;
+export const MAX_METADATA = 50;
 
 const retryPolicy = z.strictObject({
   maxRetries: z.int().min(0).max(100).optional(),
   retryDelay: z.number().min(0).max(604_800).optional(),
   backoffMultiplier: z.number().min(1).max(10).optional(),
 });
+
+const rateLimit = z.strictObject({
+  limit: z.int().min(1).max(1_000_000),
+  per: z.enum(["second", "minute", "hour"]),
+  burst: z.int().min(0).max(1_000_000).optional(),
+});
+
+/** What its owner wants to remember: kept and shown, read by nobody else. */
+const metadata = z
+  .record(z.string().min(1).max(40).regex(ONE_LINE, "Use printable characters"), z.string().max(500).regex(TEXT))
+  .refine((members) => Object.keys(members).length <= MAX_METADATA, `At most ${MAX_METADATA} members`);
 
 const optionalFields = {
   name: z.string().min(1).max(200).regex(ONE_LINE, "Use printable characters").nullable().optional(),
@@ -26,16 +41,43 @@ const optionalFields = {
   timeout: z.int().min(1).max(30).nullable().optional(),
   retryPolicy: retryPolicy.nullable().optional(),
   maxInFlight: z.int().min(1).max(10_000).nullable().optional(),
+  rateLimit: rateLimit.nullable().optional(),
+  metadata: metadata.nullable().optional(),
   filters: z.array(z.string().min(1)).max(MAX_FILTERS).nullable().optional(),
+  transform: transformField.nullable().optional(),
+  auth: authField.nullable().optional(),
+  signature: signatureField.nullable().optional(),
+  allowedIps: allowedIpsField.nullable().optional(),
 };
 const url = z.string().min(1);
 const events = z.array(z.string()).min(1, "Name at least one event type").max(MAX_EVENTS);
 
-/** Body of a creation. `null` is the same as leaving a field out. */
-export const webhookCreation = z.strictObject({ url, events, ...optionalFields });
-/** Body of a change: fields given are replaced as a whole, the rest stay, `null` restores the default. */
-export const webhookChange = z.strictObject({ url: url.optional(), events: events.optional(), ...optionalFields });
+const EXAMPLE = {
+  name: "Paid invoices to the warehouse",
+  url: "https://receiver.example.com/webhooks",
+  events: ["invoice.paid"],
+  filters: ["invoice.total > 100"],
+};
 
+/** Body of a creation. `null` is the same as leaving a field out. */
+export const webhookCreation = z
+  .strictObject(described({ url, events, ...optionalFields }))
+  .meta({ id: "WebhookToCreate", description: "A webhook to create.", examples: [EXAMPLE] });
+/** Body of a change: fields given are replaced as a whole, the rest stay, `null` restores the default. */
+export const webhookChange = z
+  .strictObject(described({ url: url.optional(), events: events.optional(), ...optionalFields }))
+  .meta({
+    id: "WebhookChange",
+    description: "Fields given are replaced as a whole, the rest stay, `null` restores the default.",
+    examples: [{ events: ["invoice.*"], timeout: 20 }],
+  });
+
+/** A webhook of a file that is applied; its name says which one is meant. */
+export const webhookToApply = z
+  .strictObject(described({ url, events, ...optionalFields, name: optionalFields.name.unwrap().unwrap() }))
+  .meta({ id: "WebhookToApply", description: "A webhook as a file says it should be; left out means the default." });
+
+export type WebhookToApply = z.output<typeof webhookToApply>;
 export type WebhookCreation = z.output<typeof webhookCreation>;
 export type WebhookChange = z.output<typeof webhookChange>;
 
@@ -43,10 +85,14 @@ const setByPosthorn = "It is set by Posthorn. Leave it out.";
 
 /** For the validation of bodies: fields that the contract knows and that cannot be written (yet). */
 export const WEBHOOK_FIELD_HINTS = {
-  notYet: (
-    "signature auth conditions conditionLogic scope format transform batchSettings coalesce orderingKey onPoison " +
-    "priority rateLimit expireAfter successWhen onResponse allowedIps tls pinVersion privacy metadata"
-  ).split(" "),
+  notYet: [
+    ...(
+      "conditions conditionLogic scope format batchSettings coalesce orderingKey onPoison " +
+      "priority expireAfter successWhen onResponse tls pinVersion privacy"
+    ).split(" "),
+    ...RECEIVER_FIELD_HINTS.notYet,
+  ],
+  notYetValues: RECEIVER_FIELD_HINTS.notYetValues,
   /** A list of expressions works; the map form is still to come. */
   notYetAsObject: ["filters"],
   readOnly: {
@@ -58,6 +104,7 @@ export const WEBHOOK_FIELD_HINTS = {
     createdAt: setByPosthorn,
     updatedAt: setByPosthorn,
     statistics: setByPosthorn,
+    secretRotation: "See POST /v1/webhooks/{id}/secret/rotate.",
     standardWebhooksSecret: "Give `secret` instead.",
   },
 } as const;

@@ -1,9 +1,17 @@
 // A webhook as everybody sees it: the fields by their published names, defaults filled in, secret values masked.
-import { type Id, idFromUuid } from "@posthorn/contract";
+import { DEFAULT_SIGNATURE_PROFILES, type Id, idFromUuid, type SignatureProfile } from "@posthorn/contract";
 import { maskHeaders } from "../lib/masking.ts";
-import { type RetryPolicySetting, WEBHOOK_DEFAULTS } from "../storage/configuration.ts";
+import { type AuthSetting, NO_AUTH } from "../security/receiver-auth.ts";
+import {
+  type RateLimitSetting,
+  type RetryPolicySetting,
+  type TransformSetting,
+  WEBHOOK_DEFAULTS,
+} from "../storage/configuration.ts";
+import type { ConfigurationWarning } from "./transform.ts";
 import type { StoredConfiguration } from "./webhook-configuration.ts";
-import type { StatisticsRow, VersionRow, WebhookRow, WebhookStatus } from "./webhooks.sql.ts";
+import type { StatisticsRow } from "./statistics.sql.ts";
+import type { RotationRow, VersionRow, WebhookRow, WebhookStatus } from "./webhooks.sql.ts";
 
 /** The configured fields; `retryPolicy: null` is the default schedule. */
 export interface ConfigurationView {
@@ -14,9 +22,19 @@ export interface ConfigurationView {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly filters: readonly string[];
+  /** Null: bodies are the published envelope. */
+  readonly transform: Required<TransformSetting> | null;
   readonly timeout: number;
   readonly retryPolicy: RetryPolicySetting | null;
   readonly maxInFlight: number;
+  /** Null: as fast as it takes them. */
+  readonly rateLimit: RateLimitSetting | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Its secret member is masked. */
+  readonly auth: AuthSetting;
+  readonly signature: { readonly profiles: readonly SignatureProfile[] };
+  /** Null: any address that the guard lets through. */
+  readonly allowedIps: readonly string[] | null;
 }
 
 export interface WebhookView extends ConfigurationView {
@@ -29,7 +47,20 @@ export interface WebhookView extends ConfigurationView {
   readonly version: number;
   readonly createdAt: string;
   readonly updatedAt: string;
+  /** Only while two signing secrets are in force. */
+  readonly secretRotation?: SecretRotationView;
   readonly statistics?: StatisticsView;
+  /** In the answers to writes, when there is something to tell. */
+  readonly warnings?: readonly ConfigurationWarning[];
+}
+
+/** A rotation of the signing secret; its texts are never shown again. */
+export interface SecretRotationView {
+  readonly startedAt: string;
+  /** From then on the old secret signs nothing, switched or not. */
+  readonly overlapEndsAt: string;
+  /** True once profiles with room for one signature use the new secret. */
+  readonly switched: boolean;
 }
 
 export interface StatisticsView {
@@ -49,14 +80,29 @@ export function webhookView(row: WebhookRow): WebhookView {
     version: row.version,
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),
+    ...rotationView(row.rotation),
   };
 }
 
-export function statisticsView(row: StatisticsRow): StatisticsView {
+/** As it is at a time: a rotation that is over is not shown, whether upkeep has cleared it or not. */
+export function webhookViewAt(row: WebhookRow, nowMs: number): WebhookView {
+  const isOver = row.rotation ? row.rotation.overlap_ends_ms <= nowMs : false;
+  return webhookView(isOver ? { ...row, rotation: null } : row);
+}
+
+function rotationView(rotation: RotationRow | null | undefined): { secretRotation?: SecretRotationView } {
+  if (!rotation) return {};
+  const startedAt = new Date(rotation.started_ms).toISOString();
+  const overlapEndsAt = new Date(rotation.overlap_ends_ms).toISOString();
+  return { secretRotation: { startedAt, overlapEndsAt, switched: rotation.is_switched } };
+}
+
+/** @param row absent for a webhook of which nothing was recorded yet */
+export function statisticsView(row: StatisticsRow | undefined): StatisticsView {
   return {
-    totalDelivered: row.total_delivered,
-    totalFailed: row.total_failed,
-    lastDelivery: row.last_delivery?.toISOString() ?? null,
+    totalDelivered: row?.total_delivered ?? 0,
+    totalFailed: row?.total_failed ?? 0,
+    lastDelivery: row?.last_delivery?.toISOString() ?? null,
   };
 }
 
@@ -85,8 +131,15 @@ function configurationView(stored: StoredConfiguration): ConfigurationView {
     method: stored.method ?? WEBHOOK_DEFAULTS.method,
     headers: maskHeaders(stored.headers ?? {}),
     filters: stored.filters ?? [],
+    transform:
+      stored.transform === undefined ? null : { contentType: WEBHOOK_DEFAULTS.contentType, ...stored.transform },
     timeout: stored.timeout ?? WEBHOOK_DEFAULTS.timeout,
     retryPolicy: stored.retryPolicy ?? null,
     maxInFlight: stored.maxInFlight ?? WEBHOOK_DEFAULTS.maxInFlight,
+    rateLimit: stored.rateLimit ?? null,
+    metadata: stored.metadata ?? {},
+    auth: stored.auth ?? NO_AUTH,
+    signature: stored.signature ?? { profiles: DEFAULT_SIGNATURE_PROFILES },
+    allowedIps: stored.allowedIps ?? null,
   };
 }

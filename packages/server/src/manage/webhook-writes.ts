@@ -2,32 +2,24 @@
 // configuration version. Must not decide anything: what changes has been decided by webhooks.ts.
 import type { Executor } from "../storage/pools.ts";
 import type { Actor } from "./actor.ts";
-import type { SecretView } from "./webhook-secret.ts";
+import type { SecretWrites } from "./webhook-secrets.ts";
+import { deleteSecrets, deleteSecretsById, insertSecret, type SecretPurpose } from "./webhook-secrets.sql.ts";
 import {
   type ChangedWebhook,
   closeWebhookVersion,
-  deleteSecrets,
-  insertSecret,
   insertWebhook,
   insertWebhookVersion,
   updateWebhook,
   type WebhookRow,
 } from "./webhooks.sql.ts";
 
-/** A signing secret, encrypted and ready to be stored. */
-export interface PreparedSecret {
-  readonly uuid: string;
-  readonly ciphertext: string;
-  readonly view: SecretView;
-}
-
-/** A webhook with its first version and its secret. */
+/** A webhook with its first version and its secrets. */
 export async function storeNewWebhook(
   db: Executor,
   actor: Actor,
   row: WebhookRow,
   lane: number,
-  secret: PreparedSecret,
+  secrets: Omit<SecretWrites, "obsoleteUuids">,
 ): Promise<void> {
   const { tenantUuid } = actor;
   const at = row.created_at.toISOString();
@@ -36,29 +28,27 @@ export async function storeNewWebhook(
   const { id: uuid, config_version: configVersion, livemode } = row;
   await insertWebhook(db, { tenantUuid, uuid, at, configVersion, lane, livemode, status, configuration });
   await insertVersionOf(db, actor, row);
-  await insertSecretOf(db, actor, row, secret);
+  await insertSecrets(db, actor, row, secrets);
 }
 
-/** A changed webhook; its new version and its new secret where there are such. */
+/** A changed webhook; its new version and its new secrets where there are such. */
 export async function storeChange(
   db: Executor,
   actor: Actor,
   row: WebhookRow,
   isNewVersion: boolean,
-  secret: PreparedSecret | null,
+  secrets: SecretWrites,
 ): Promise<void> {
   await updateWebhook(db, changedRow(actor, row));
   if (isNewVersion) {
     await closeWebhookVersion(db, actor.tenantUuid, row.id, row.config_version);
     await insertVersionOf(db, actor, row);
   }
-  if (secret !== null) {
-    await deleteSecrets(db, actor.tenantUuid, row.id);
-    await insertSecretOf(db, actor, row, secret);
-  }
+  if (secrets.obsoleteUuids.length > 0) await deleteSecretsById(db, actor.tenantUuid, secrets.obsoleteUuids);
+  await insertSecrets(db, actor, row, secrets);
 }
 
-/** The mark of deletion; versions stay, the secret does not. */
+/** The mark of deletion; versions stay, the secrets do not. */
 export async function storeDeletion(db: Executor, actor: Actor, row: WebhookRow): Promise<void> {
   await updateWebhook(db, changedRow(actor, row));
   await closeWebhookVersion(db, actor.tenantUuid, row.id, row.config_version);
@@ -77,13 +67,36 @@ async function insertVersionOf(db: Executor, actor: Actor, row: WebhookRow): Pro
   });
 }
 
-async function insertSecretOf(db: Executor, actor: Actor, row: WebhookRow, secret: PreparedSecret): Promise<void> {
+async function insertSecrets(
+  db: Executor,
+  actor: Actor,
+  row: WebhookRow,
+  { signing, texts }: Omit<SecretWrites, "obsoleteUuids">,
+): Promise<void> {
+  if (signing !== null) await insertSecretAs(db, actor, row, { ...signing, purpose: "signing", name: null });
+  for (const text of texts) await insertSecretAs(db, actor, row, text);
+}
+
+/** Adds one secret of a webhook that has just been given its new version numbers. */
+export async function insertSecretAs(
+  db: Executor,
+  actor: Actor,
+  row: WebhookRow,
+  secret: {
+    readonly uuid: string;
+    readonly ciphertext: string;
+    readonly purpose: SecretPurpose;
+    readonly name: string | null;
+  },
+): Promise<void> {
   await insertSecret(db, {
     tenantUuid: actor.tenantUuid,
     uuid: secret.uuid,
     webhookUuid: row.id,
     at: row.updated_at.toISOString(),
     configVersion: row.config_version,
+    purpose: secret.purpose,
+    name: secret.name,
     ciphertext: secret.ciphertext,
   });
 }

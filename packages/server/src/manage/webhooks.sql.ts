@@ -15,9 +15,24 @@ export interface WebhookRow {
   status: WebhookStatus;
   disabled_reason: string | null;
   configuration: StoredConfiguration;
+  /** A rotation of its signing secret, perhaps one whose overlap is over already; absent or null: none. */
+  rotation?: RotationRow | null;
 }
 
-const COLUMNS = `id, created_at, updated_at, config_version, version, livemode, status, disabled_reason, configuration`;
+export interface RotationRow {
+  started_ms: number;
+  overlap_ends_ms: number;
+  is_switched: boolean;
+}
+
+const COLUMNS = `id, created_at, updated_at, config_version, version, livemode, status, disabled_reason, configuration,
+  (select json_build_object('started_ms', extract(epoch from max(s.created_at))::float8 * 1000,
+      'overlap_ends_ms', extract(epoch from max(s.valid_until_at))::float8 * 1000,
+      'is_switched', bool_or(s.purpose = 'signing_previous'))
+    from secret s
+    where s.tenant_id = webhook.tenant_id and s.webhook_id = webhook.id
+      and s.purpose in ('signing', 'signing_next', 'signing_previous')
+    having count(*) = 2) as rotation`;
 
 /** Raises the one configuration version. First in every change: its row lock orders the changes. */
 export async function raiseConfigVersion(db: Executor): Promise<number> {
@@ -46,12 +61,20 @@ export async function selectWebhook(
   return rows[0] ?? null;
 }
 
+export interface WebhookListFilter {
+  readonly beforeUuid: string;
+  readonly status: string | null;
+  readonly name: string | null;
+  /** Only this one: what a webhook's own read key sees. */
+  readonly webhookUuid: string | null;
+}
+
 /** A page of webhooks below `beforeUuid`, newest first, by primary key. */
 export async function selectWebhooks(
   db: Executor,
   tenantUuid: string,
   livemode: boolean,
-  filter: { readonly beforeUuid: string; readonly status: string | null; readonly name: string | null },
+  filter: WebhookListFilter,
   limit: number,
 ): Promise<WebhookRow[]> {
   const { rows } = await db.query<WebhookRow>({
@@ -60,9 +83,10 @@ export async function selectWebhooks(
       where tenant_id = $1 and livemode = $2 and status <> 'deleted' and id < $3
         and ($4::text is null or status = $4)
         and ($5::text is null or configuration ->> 'name' = $5)
+        and ($7::uuid is null or id = $7)
       order by id desc
       limit $6`,
-    values: [tenantUuid, livemode, filter.beforeUuid, filter.status, filter.name, limit],
+    values: [tenantUuid, livemode, filter.beforeUuid, filter.status, filter.name, limit, filter.webhookUuid],
   });
   return rows;
 }
@@ -205,34 +229,6 @@ export async function selectVersions(
   return rows;
 }
 
-export interface NewSecret {
-  readonly tenantUuid: string;
-  readonly uuid: string;
-  readonly webhookUuid: string;
-  readonly at: string;
-  readonly configVersion: number;
-  readonly ciphertext: string;
-}
-
-/** Adds a signing secret, encrypted. */
-export async function insertSecret(db: Executor, secret: NewSecret): Promise<void> {
-  await db.query({
-    name: "insert_secret",
-    text: `insert into secret (tenant_id, id, webhook_id, created_at, config_version, purpose, ciphertext)
-      values ($1, $2, $3, $4, $5, 'signing', $6)`,
-    values: [secret.tenantUuid, secret.uuid, secret.webhookUuid, secret.at, secret.configVersion, secret.ciphertext],
-  });
-}
-
-/** Destroys a webhook's secrets, by index secret_webhook. */
-export async function deleteSecrets(db: Executor, tenantUuid: string, webhookUuid: string): Promise<void> {
-  await db.query({
-    name: "delete_secrets",
-    text: "delete from secret where tenant_id = $1 and webhook_id = $2",
-    values: [tenantUuid, webhookUuid],
-  });
-}
-
 /** Names of the event types that the tenant registered, by primary key. */
 export async function selectRegisteredTypeNames(db: Executor, tenantUuid: string): Promise<string[]> {
   const { rows } = await db.query<{ name: string }>({
@@ -241,30 +237,4 @@ export async function selectRegisteredTypeNames(db: Executor, tenantUuid: string
     values: [tenantUuid],
   });
   return rows.map((row) => row.name);
-}
-
-export interface StatisticsRow {
-  total_delivered: number;
-  total_failed: number;
-  last_delivery: Date | null;
-}
-
-/**
- * What a webhook has delivered and lost within retention: counted from the index-only attempt_delivered and
- * dead_letter_webhook. Linear in the deliveries kept; the rollups will replace it.
- */
-export async function selectStatistics(db: Executor, tenantUuid: string, webhookUuid: string): Promise<StatisticsRow> {
-  const { rows } = await db.query<StatisticsRow>({
-    name: "select_webhook_statistics",
-    text: `select
-        (select count(*) from attempt
-          where tenant_id = $1 and webhook_id = $2 and ends_delivery and outcome = 'delivered') as total_delivered,
-        (select count(*) from dead_letter where tenant_id = $1 and webhook_id = $2) as total_failed,
-        (select started_at + duration_ms * interval '1 millisecond' from attempt
-          where tenant_id = $1 and webhook_id = $2 and ends_delivery and outcome = 'delivered'
-          order by delivery_id desc
-          limit 1) as last_delivery`,
-    values: [tenantUuid, webhookUuid],
-  });
-  return rows[0] as StatisticsRow;
 }

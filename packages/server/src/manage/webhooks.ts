@@ -1,36 +1,47 @@
 // Creating, changing, deleting and reading webhooks. Every change is one transaction that raises the configuration
 // version first, and is answered only after this node has read it; must never return a secret that was stored before.
-import { type ErrorDetail, idFromUuid, uuidFromBytes } from "@posthorn/contract";
+import { timingSafeEqual } from "node:crypto";
+import { type ErrorDetail, uuidFromBytes } from "@posthorn/contract";
 import type pg from "pg";
 import type { Clock } from "../lib/clock.ts";
-import { laneOf } from "../lib/lane.ts";
-import { MASK } from "../lib/masking.ts";
 import { asTenant, type Executor } from "../storage/pools.ts";
 import type { Actor } from "./actor.ts";
-import { insertAuditEntry } from "./audit.sql.ts";
-import { changesBetween, matchesEtag, statusAfter } from "./webhook-change.ts";
-import { applyFields, type ConfigurationRules, checkFields, unknownMasks } from "./webhook-configuration.ts";
-import type { WebhookChange, WebhookCreation } from "./webhook-fields.ts";
-import { generateSecret, type SecretView, shownSecret } from "./webhook-secret.ts";
-import { statisticsView, versionView, type WebhookView, webhookEtag, webhookView } from "./webhook-view.ts";
-import { type PreparedSecret, storeChange, storeDeletion, storeNewWebhook } from "./webhook-writes.ts";
+import { type Change, changeConfiguration, undo } from "./change.ts";
+import { matchesEtag } from "./webhook-change.ts";
 import {
-  raiseConfigVersion,
+  type ConfigurationRules,
+  checkFields,
+  checkWithStored,
+  type StoredConfiguration,
+} from "./webhook-configuration.ts";
+import type { WebhookChange, WebhookCreation } from "./webhook-fields.ts";
+import { selectStatistics } from "./statistics.sql.ts";
+import { generateSecret, type SecretView, shownSecret } from "./webhook-secret.ts";
+import { changeWebhook, createWebhook, removeWebhook } from "./webhook-transaction.ts";
+import {
+  statisticsView,
+  versionView,
+  type WebhookView,
+  webhookEtag,
+  webhookView,
+  webhookViewAt,
+} from "./webhook-view.ts";
+import { type PreparedSecret, type PreparedSecrets, secretTextsOf } from "./webhook-secrets.ts";
+import {
   selectRegisteredTypeNames,
-  selectStatistics,
   selectVersions,
   selectWebhook,
   selectWebhooks,
+  type WebhookListFilter,
   type WebhookRow,
 } from "./webhooks.sql.ts";
 
-/** A secret's place, which its encryption is bound to, and its text. */
-export interface SecretToEncrypt {
+/** Where a secret lies: its encryption is bound to it. */
+export interface SecretLocation {
   readonly tenantUuid: string;
   readonly table: string;
   readonly column: string;
   readonly rowId: string;
-  readonly plaintext: string;
 }
 
 export interface WebhooksOptions {
@@ -41,7 +52,9 @@ export interface WebhooksOptions {
   readonly newId: () => Uint8Array;
   readonly random: (target: Uint8Array) => void;
   readonly rules: ConfigurationRules;
-  readonly encryptSecret: (secret: SecretToEncrypt) => Promise<string>;
+  readonly encryptSecret: (secret: SecretLocation & { readonly plaintext: string }) => Promise<string>;
+  /** To see whether a secret that is given is the one stored. Null when the ciphertext does not open. */
+  readonly decryptSecret: (secret: SecretLocation & { readonly ciphertext: string }) => Promise<string | null>;
   /** Makes this node read the change; the answer waits for it (guarantee G15). */
   readonly onConfigurationChanged: (version: number) => Promise<void>;
 }
@@ -65,16 +78,6 @@ export interface Found {
   readonly etag: string;
 }
 
-/** Rolls the change back and hands its outcome out of the transaction: nothing changed, so nobody need hear of it. */
-class NoChange extends Error {
-  readonly outcome: Written | Deleted;
-
-  constructor(outcome: Written | Deleted) {
-    super("no change");
-    this.outcome = outcome;
-  }
-}
-
 export class Webhooks {
   readonly #options: WebhooksOptions;
 
@@ -84,27 +87,14 @@ export class Webhooks {
 
   /** Makes a webhook; `secret` in the outcome is its signing secret, shown this once. */
   async create(actor: Actor, fields: WebhookCreation): Promise<Written> {
-    const details = [...(await this.#check(actor, fields)), ...unknownMasks(fields, {})];
+    const details = [...(await this.check(actor, fields)), ...checkWithStored(fields, {})];
     if (details.length > 0) return { kind: "invalid", details };
-    const bytes = this.#options.newId();
-    const secret = await this.#prepareSecret(actor, fields.secret ?? null);
-    return this.#change<Written>(actor, async (db, configVersion, atMs) => {
-      const row: WebhookRow = {
-        id: uuidFromBytes(bytes),
-        created_at: new Date(atMs),
-        updated_at: new Date(atMs),
-        config_version: configVersion,
-        version: 1,
-        livemode: actor.livemode,
-        status: fields.active === false ? "disabled" : "enabled",
-        disabled_reason: fields.active === false ? "owner" : null,
-        configuration: applyFields({}, fields),
-      };
-      await storeNewWebhook(db, actor, row, laneOf(bytes), secret);
-      const change = changesBetween({}, row.configuration);
-      await this.#audit(db, actor, "webhook.created", row, atMs, { ...change, status: { from: null, to: row.status } });
-      const webhook = { ...webhookView(row), statistics: { totalDelivered: 0, totalFailed: 0, lastDelivery: null } };
-      return { kind: "written", webhook, etag: webhookEtag(row), secret: secret.view };
+    const secrets = await this.prepareSecrets(actor, { secret: null, ...fields });
+    return this.inOneChange<Written>(actor, async (change) => {
+      const row = await createWebhook(change, actor, fields, secrets);
+      const statistics = { totalDelivered: 0, totalFailed: 0, lastDelivery: null };
+      const webhook = { ...webhookView(row), statistics, ...this.#warningsOf(row) };
+      return { kind: "written", webhook, etag: webhookEtag(row), secret: secrets.signing?.view ?? null };
     });
   }
 
@@ -115,42 +105,25 @@ export class Webhooks {
     fields: WebhookChange,
     ifMatch: string | undefined,
   ): Promise<Written> {
-    const details = await this.#check(actor, fields);
+    const details = await this.check(actor, fields);
     if (details.length > 0) return { kind: "invalid", details };
-    const secret = fields.secret === undefined ? null : await this.#prepareSecret(actor, fields.secret);
-    return this.#change<Written>(actor, async (db, configVersion, atMs) => {
-      const before = await this.#current(db, actor, webhookUuid, ifMatch);
-      const masks = unknownMasks(fields, before.configuration);
-      if (masks.length > 0) throw new NoChange({ kind: "invalid", details: masks });
-      const configuration = applyFields(before.configuration, fields);
-      const after: WebhookRow = { ...before, ...statusAfter(before, fields.active), configuration };
-      const change = changesBetween(before.configuration, configuration);
-      if (secret !== null) change["secret"] = { from: MASK, to: MASK };
-      const isNewVersion = Object.keys(change).length > 0;
-      if (after.status !== before.status) change["status"] = { from: before.status, to: after.status };
-      if (Object.keys(change).length === 0) throw new NoChange(unchanged(before));
-      after.version += isNewVersion ? 1 : 0;
-      after.config_version = configVersion;
-      after.updated_at = new Date(atMs);
-      await storeChange(db, actor, after, isNewVersion, secret);
-      change["configVersion"] = { from: before.config_version, to: configVersion };
-      await this.#audit(db, actor, "webhook.updated", after, atMs, change);
-      return { kind: "written", webhook: webhookView(after), etag: webhookEtag(after), secret: secret?.view ?? null };
+    const secrets = await this.prepareSecrets(actor, fields);
+    return this.inOneChange<Written>(actor, async (change) => {
+      const before = await this.#current(change.db, actor, webhookUuid, ifMatch);
+      const conflicts = checkWithStored(fields, before.configuration);
+      if (conflicts.length > 0) return undo<Written>({ kind: "invalid", details: conflicts });
+      const after = await changeWebhook(change, actor, before, fields, secrets);
+      if (after === null) return undo<Written>(this.#unchanged(before));
+      const secret = secrets.signing?.view ?? null;
+      const webhook = { ...webhookView(after), ...this.#warningsOf(after) };
+      return { kind: "written", webhook, etag: webhookEtag(after), secret };
     });
   }
 
   /** Deletes: it hears nothing more, its secrets are destroyed, its versions and history stay. */
   async remove(actor: Actor, webhookUuid: string, ifMatch: string | undefined): Promise<Deleted> {
-    return this.#change<Deleted>(actor, async (db, configVersion, atMs) => {
-      const before = await this.#current(db, actor, webhookUuid, ifMatch);
-      const after: WebhookRow = { ...before, status: "deleted", disabled_reason: null, config_version: configVersion };
-      after.updated_at = new Date(atMs);
-      await storeDeletion(db, actor, after);
-      const change = {
-        status: { from: before.status, to: "deleted" },
-        configVersion: { from: before.config_version, to: configVersion },
-      };
-      await this.#audit(db, actor, "webhook.deleted", after, atMs, change);
+    return this.inOneChange<Deleted>(actor, async (change) => {
+      await removeWebhook(change, actor, await this.#current(change.db, actor, webhookUuid, ifMatch));
       return { kind: "deleted" };
     });
   }
@@ -160,21 +133,31 @@ export class Webhooks {
     return asTenant(this.#options.api, actor.tenantUuid, async (db) => {
       const row = await selectWebhook(db, actor.tenantUuid, actor.livemode, webhookUuid);
       if (row === null) return null;
-      const statistics = statisticsView(await selectStatistics(db, actor.tenantUuid, webhookUuid));
-      return { webhook: { ...webhookView(row), statistics }, etag: webhookEtag(row) };
+      const statistics = statisticsView((await selectStatistics(db, actor.tenantUuid, [webhookUuid]))[0]);
+      return { webhook: { ...webhookViewAt(row, this.#options.clock.nowMs()), statistics }, etag: webhookEtag(row) };
     });
   }
 
-  /** Webhooks below an id, newest first, without figures. */
-  async list(
+  /** What a webhook says now; null when there is no such webhook. */
+  async configurationOf(
     actor: Actor,
-    filter: { beforeUuid: string; status: string | null; name: string | null },
-    limit: number,
-  ): Promise<WebhookView[]> {
-    const rows = await asTenant(this.#options.api, actor.tenantUuid, (db) =>
-      selectWebhooks(db, actor.tenantUuid, actor.livemode, filter, limit),
+    webhookUuid: string,
+  ): Promise<{ readonly configuration: StoredConfiguration; readonly status: string } | null> {
+    return asTenant(this.#options.api, actor.tenantUuid, (db) =>
+      selectWebhook(db, actor.tenantUuid, actor.livemode, webhookUuid),
     );
-    return rows.map(webhookView);
+  }
+
+  /** Webhooks below an id with their figures, newest first. */
+  async list(actor: Actor, filter: WebhookListFilter, limit: number): Promise<WebhookView[]> {
+    const { tenantUuid, livemode } = actor;
+    return asTenant(this.#options.api, tenantUuid, async (db) => {
+      const rows = await selectWebhooks(db, tenantUuid, livemode, filter, limit);
+      const ids = rows.map((row) => row.id);
+      const figures = new Map((await selectStatistics(db, tenantUuid, ids)).map((row) => [row.webhook_id, row]));
+      const nowMs = this.#options.clock.nowMs();
+      return rows.map((row) => ({ ...webhookViewAt(row, nowMs), statistics: statisticsView(figures.get(row.id)) }));
+    });
   }
 
   /** Versions below a number, newest first; null when there is no such webhook. */
@@ -190,74 +173,84 @@ export class Webhooks {
     });
   }
 
-  async #check(actor: Actor, fields: WebhookChange): Promise<ErrorDetail[]> {
-    const registeredTypes =
-      fields.events === undefined
-        ? []
-        : await asTenant(this.#options.api, actor.tenantUuid, (db) => selectRegisteredTypeNames(db, actor.tenantUuid));
+  /** Everything wrong with the fields given, in the order of the fields. */
+  async check(actor: Actor, fields: WebhookChange): Promise<ErrorDetail[]> {
+    return fields.events === undefined
+      ? checkFields(fields, this.#options.rules, { registeredTypes: [], unknownTypesAllowed: false })
+      : (await this.checker(actor))(fields);
+  }
+
+  /** The same for many webhooks: what the tenant adds to the rules is read once. */
+  async checker(actor: Actor): Promise<(fields: WebhookChange) => ErrorDetail[]> {
+    const { api, rules } = this.#options;
+    const registeredTypes = await asTenant(api, actor.tenantUuid, (db) =>
+      selectRegisteredTypeNames(db, actor.tenantUuid),
+    );
     const tenant = { registeredTypes, unknownTypesAllowed: actor.unknownEventTypes === "open" };
-    return checkFields(fields, this.#options.rules, tenant);
+    return (fields) => checkFields(fields, rules, tenant);
   }
 
-  /** Encrypted before the transaction begins: the tenant's key may have to be made, and the version row is locked. */
-  async #prepareSecret(actor: Actor, given: string | null): Promise<PreparedSecret> {
+  /**
+   * The secrets of fields, encrypted. Before the transaction begins: the tenant's key may have to be made, and the
+   * version row is locked. `secret: null` makes a new signing secret.
+   */
+  async prepareSecrets(actor: Actor, fields: WebhookChange): Promise<PreparedSecrets> {
+    const texts = secretTextsOf(fields).map(async (text) => ({
+      ...text,
+      ...(await this.#encrypt(actor, text.plaintext)),
+    }));
+    return {
+      signing: fields.secret === undefined ? null : await this.prepareSigning(actor, fields.secret),
+      texts: await Promise.all(texts),
+      holds: this.holder(actor),
+    };
+  }
+
+  /** Whether a stored secret of the actor's tenant holds a text. Compared in constant time but for the length. */
+  holder(actor: Actor): PreparedSecrets["holds"] {
+    return async ({ id, ciphertext }, plaintext) => {
+      const opened = await this.#options.decryptSecret({ ...secretPlace(actor, id), ciphertext });
+      const [a, b] = [Buffer.from(opened ?? "", "utf8"), Buffer.from(plaintext, "utf8")];
+      return opened !== null && a.length === b.length && timingSafeEqual(a, b);
+    };
+  }
+
+  /** A signing secret, encrypted: the one given, or a new one. */
+  async prepareSigning(actor: Actor, given: string | null): Promise<PreparedSecret> {
     const plaintext = given ?? generateSecret(this.#options.random);
-    const uuid = uuidFromBytes(this.#options.newId());
-    const place = { tenantUuid: actor.tenantUuid, table: "secret", column: "ciphertext", rowId: uuid };
-    const ciphertext = await this.#options.encryptSecret({ ...place, plaintext });
-    return { uuid, ciphertext, view: shownSecret(plaintext) };
+    return { ...(await this.#encrypt(actor, plaintext)), view: shownSecret(plaintext), wasGiven: given !== null };
   }
 
-  async #change<Outcome extends Written | Deleted>(
-    actor: Actor,
-    work: (db: Executor, configVersion: number, atMs: number) => Promise<Outcome>,
-  ): Promise<Outcome> {
-    let committed = 0;
-    try {
-      const outcome = await asTenant(this.#options.api, actor.tenantUuid, async (db) => {
-        committed = await raiseConfigVersion(db);
-        // Under the lock, so that times and versions run in the same order.
-        return work(db, committed, this.#options.clock.nowMs());
-      });
-      // A node that cannot read the change now starts no attempt until it can, so the answer stands either way.
-      await this.#options.onConfigurationChanged(committed).catch(() => undefined);
-      return outcome;
-    } catch (error) {
-      if (error instanceof NoChange) return error.outcome as Outcome;
-      throw error;
-    }
+  async #encrypt(actor: Actor, plaintext: string): Promise<{ uuid: string; ciphertext: string }> {
+    const uuid = uuidFromBytes(this.#options.newId());
+    return { uuid, ciphertext: await this.#options.encryptSecret({ ...secretPlace(actor, uuid), plaintext }) };
+  }
+
+  /** Runs changes of webhooks in one transaction, under one new configuration version. */
+  async inOneChange<Outcome>(actor: Actor, work: (change: Change) => Promise<Outcome>): Promise<Outcome> {
+    return changeConfiguration(this.#options, (then) => asTenant(this.#options.api, actor.tenantUuid, then), work);
+  }
+
+  #unchanged(row: WebhookRow): Written {
+    const webhook = { ...webhookView(row), ...this.#warningsOf(row) };
+    return { kind: "written", webhook, etag: webhookEtag(row), secret: null };
+  }
+
+  /** Told with every write, so that it is read by whoever can mend it; nothing when there is nothing to tell. */
+  #warningsOf({ configuration }: WebhookRow): Pick<WebhookView, "warnings"> {
+    const warnings = this.#options.rules.warningsOf(configuration);
+    return warnings.length === 0 ? {} : { warnings };
   }
 
   async #current(db: Executor, actor: Actor, webhookUuid: string, ifMatch: string | undefined): Promise<WebhookRow> {
     const row = await selectWebhook(db, actor.tenantUuid, actor.livemode, webhookUuid);
-    if (row === null) throw new NoChange({ kind: "absent" });
+    if (row === null) return undo<Written>({ kind: "absent" });
     const etag = webhookEtag(row);
-    if (!matchesEtag(ifMatch, etag)) throw new NoChange({ kind: "stale", etag });
+    if (!matchesEtag(ifMatch, etag)) return undo<Written>({ kind: "stale", etag });
     return row;
-  }
-
-  async #audit(
-    db: Executor,
-    actor: Actor,
-    action: string,
-    row: WebhookRow,
-    atMs: number,
-    change: Readonly<Record<string, unknown>>,
-  ): Promise<void> {
-    await insertAuditEntry(db, {
-      tenantUuid: actor.tenantUuid,
-      entryUuid: uuidFromBytes(this.#options.newId()),
-      atMs,
-      actor: actor.keyId,
-      action,
-      objectType: "webhook",
-      objectId: idFromUuid("webhook", row.id),
-      requestId: actor.requestId,
-      change,
-    });
   }
 }
 
-function unchanged(row: WebhookRow): Written {
-  return { kind: "written", webhook: webhookView(row), etag: webhookEtag(row), secret: null };
+function secretPlace(actor: Actor, rowId: string): SecretLocation {
+  return { tenantUuid: actor.tenantUuid, table: "secret", column: "ciphertext", rowId };
 }

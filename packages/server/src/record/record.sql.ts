@@ -10,6 +10,12 @@ import {
 } from "../lib/binary-arrays.ts";
 import { FENCE, type NodeIdentity } from "../storage/fence.ts";
 import type { Executor } from "../storage/pools.ts";
+import {
+  TALLIED_ATTEMPT_COLUMNS,
+  TALLIED_DEAD_LETTER_COLUMNS,
+  tallyOfAttempts,
+  tallyOfDeadLetters,
+} from "../storage/tally.sql.ts";
 
 export interface AttemptRow {
   readonly idBytes: Uint8Array;
@@ -28,6 +34,8 @@ export interface AttemptRow {
   readonly address: string | null;
   readonly bodyLength: number;
   readonly bodyHash: Uint8Array;
+  /** JSON; null without warnings. */
+  readonly warnings: string | null;
   readonly responseStatus: number | null;
   readonly responseHeaders: string | null;
   readonly responseBody: Uint8Array | null;
@@ -41,8 +49,8 @@ export interface ResultRow {
   readonly webhookBytes: Uint8Array;
   readonly retentionClass: number;
   readonly replayed: boolean;
-  readonly verdict: "delivered" | "retry" | "dead_letter" | "cancelled";
-  /** Of a dead letter or a cancellation. */
+  readonly verdict: "delivered" | "retry" | "held" | "dead_letter" | "cancelled";
+  /** Of a dead letter or a cancellation, or why it is held. */
   readonly reason: string | null;
   readonly nextAttemptAtMs: number | null;
   readonly attempt: AttemptRow | null;
@@ -51,6 +59,8 @@ export interface ResultRow {
 /**
  * `removed` is the delete-returning rule: whoever removes the delivery row writes its terminal record; an attempt whose
  * delete hit nothing is inserted with ends_delivery = false. delivery is found by primary key (tenant_id, id).
+ * `tallied_…` counts what was written, for the webhooks' figures. Measured in PostgreSQL's CPU time, batches of 100: 2 of
+ * 36 µs a result while a batch is about one webhook, 9 µs when each result is about another one.
  */
 const TEXT = `
 with ${FENCE},
@@ -59,18 +69,19 @@ result as (
     $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::int2[], $8::bool[], $9::text[], $10::text[], $11::timestamptz[],
     $12::bool[], $13::uuid[], $14::int2[], $15::text[], $16::timestamptz[], $17::int4[], $18::int4[], $19::int4[],
     $20::int4[], $21::int4[], $22::int4[], $23::text[], $24::text[], $25::text[], $26::text[], $27::int4[], $28::int2[],
-    $29::text[], $30::int4[], $31::int4[], $32::bool[], $33::int4[]
+    $29::text[], $30::int4[], $31::int4[], $32::bool[], $33::int4[], $36::text[]
   ) as r (
     tenant_id, delivery_id, event_id, webhook_id, retention_class, replayed, verdict, reason, next_attempt_at,
     has_attempt, attempt_id, number, trigger, started_at, duration_ms, dns_ms, connect_ms,
     tls_ms, first_byte_ms, webhook_version, outcome, outcome_code, url, address, body_length, response_status,
-    response_headers, response_start, response_length, response_truncated, hash_start
+    response_headers, response_start, response_length, response_truncated, hash_start,
+    warnings
   )
   where exists (select from fence)
 ),
 removed as (
   delete from delivery d using result r
-  where r.verdict <> 'retry' and d.tenant_id = r.tenant_id and d.id = r.delivery_id
+  where r.verdict not in ('retry', 'held') and d.tenant_id = r.tenant_id and d.id = r.delivery_id
   returning d.tenant_id, d.id, d.seq, d.lane, d.webhook_version, d.attempt_count, d.ordering_key
 ),
 rescheduled as (
@@ -80,21 +91,34 @@ rescheduled as (
   where r.verdict = 'retry' and d.tenant_id = r.tenant_id and d.id = r.delivery_id
   returning d.id
 ),
+held as (
+  update delivery d
+  set due_at = 'infinity', held_reason = r.reason
+  from result r
+  where r.verdict = 'held' and d.tenant_id = r.tenant_id and d.id = r.delivery_id
+  returning d.id
+),
 tried as (
   insert into attempt (
     tenant_id, id, delivery_id, event_id, webhook_id, started_at, next_attempt_at, duration_ms, dns_ms, connect_ms,
     tls_ms, first_byte_ms, body_length, webhook_version, retention_class, number, response_status, ends_delivery,
-    replayed, response_truncated, trigger, outcome, outcome_code, url, address, body_hash, response_headers, response_body
+    replayed, response_truncated, trigger, outcome, outcome_code, url, address, body_hash, response_headers, response_body,
+    warnings
   )
   select r.tenant_id, r.attempt_id, r.delivery_id, r.event_id, r.webhook_id, r.started_at, r.next_attempt_at,
     r.duration_ms, r.dns_ms, r.connect_ms, r.tls_ms, r.first_byte_ms, r.body_length, r.webhook_version,
     r.retention_class, r.number, r.response_status, removed.id is not null, r.replayed, r.response_truncated, r.trigger,
     r.outcome, r.outcome_code, r.url, r.address, substring($35::bytea from r.hash_start for 32), r.response_headers,
-    case when r.response_length >= 0 then substring($34::bytea from r.response_start for r.response_length) end
+    case when r.response_length >= 0 then substring($34::bytea from r.response_start for r.response_length) end,
+    r.warnings::json
   from result r
   left join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
   where r.has_attempt
   on conflict do nothing -- a repeat after an unknown outcome
+  returning ${TALLIED_ATTEMPT_COLUMNS}
+),
+tallied_attempts as (
+  ${tallyOfAttempts("tried")}
 ),
 dead as (
   insert into dead_letter (
@@ -106,6 +130,10 @@ dead as (
   from result r
   join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
   where r.verdict = 'dead_letter'
+  returning ${TALLIED_DEAD_LETTER_COLUMNS}
+),
+tallied_dead as (
+  ${tallyOfDeadLetters("dead", "added")}
 ),
 cancelled as (
   insert into cancelled_delivery (
@@ -119,7 +147,8 @@ cancelled as (
 )
 select (select count(*)::int4 from fence) as fence_held,
   (select count(*)::int4 from removed) as removed_count,
-  (select count(*)::int4 from rescheduled) as rescheduled_count`;
+  (select count(*)::int4 from rescheduled) as rescheduled_count,
+  (select count(*)::int4 from held) as held_count`;
 
 const NO_ID = new Uint8Array(16);
 
@@ -172,6 +201,7 @@ export async function recordResults(
       int4Array(hashes.starts),
       responses.bytes,
       hashes.bytes,
+      textArray(rows.map((row) => row.attempt?.warnings ?? null)),
     ],
   });
   return result.rows[0] as { fence_held: number; removed_count: number; rescheduled_count: number };

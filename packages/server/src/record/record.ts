@@ -21,6 +21,8 @@ export interface RecordedAttempt {
   readonly outcomeCode: string | null;
   readonly bodyLength: number;
   readonly bodyHash: Uint8Array;
+  /** What a template found no value for; null without such. */
+  readonly warnings: readonly unknown[] | null;
   readonly result: SendResult;
 }
 
@@ -166,6 +168,7 @@ export class Recorder {
       address: result.address,
       bodyLength: attempt.bodyLength,
       bodyHash: attempt.bodyHash,
+      warnings: attempt.warnings === null ? null : JSON.stringify(attempt.warnings),
       responseStatus: responded?.status ?? null,
       responseHeaders: responded === null ? null : headerLines(responded.headers),
       responseBody: responded === null || responded.body.byteLength === 0 ? null : responded.body,

@@ -112,3 +112,50 @@ export async function insertReplays(
   });
   return rows;
 }
+
+export interface NewReplay {
+  readonly uuid: string;
+  readonly eventUuid: string;
+  readonly retentionClass: number;
+}
+
+/**
+ * Adds deliveries of many events to one webhook, in its current version and in the order given. The webhook is locked by
+ * the caller (lockWebhook). Events by primary key; one that is gone or erased is left out.
+ * @returns how many were made
+ */
+export async function insertReplaysOfWebhook(
+  db: Executor,
+  tenantUuid: string,
+  webhookUuid: string,
+  replays: readonly NewReplay[],
+  dueAt: string,
+): Promise<number> {
+  const { rowCount } = await db.query({
+    name: "insert_replays_of_webhook",
+    text: `insert into delivery (tenant_id, id, event_id, webhook_id, seq, due_at, webhook_version, retention_class, lane,
+        handoff, replayed, next_trigger, ordering_key)
+      select $1, made.id, made.event_id, $2, nextval('delivery_seq'), $6::timestamptz, w.version, made.retention_class,
+        w.lane, true, true, 'replay', made.ordering_key
+      from (
+        select n.id, n.event_id, n.retention_class, e.ordering_key
+        from unnest($3::uuid[], $4::uuid[], $5::int2[]) with ordinality as n (id, event_id, retention_class, place)
+        cross join lateral (
+          select ordering_key from event
+          where tenant_id = $1 and retention_class = n.retention_class and id = n.event_id and erased_at is null
+        ) e
+        order by n.place
+      ) made
+      cross join webhook w
+      where w.tenant_id = $1 and w.id = $2`,
+    values: [
+      tenantUuid,
+      webhookUuid,
+      replays.map((replay) => replay.uuid),
+      replays.map((replay) => replay.eventUuid),
+      replays.map((replay) => replay.retentionClass),
+      dueAt,
+    ],
+  });
+  return rowCount ?? 0;
+}

@@ -1,6 +1,7 @@
 // Statements that make a delivery due now. API role, inside asTenant, the tenant clause written all the same.
 import { attemptsFrom } from "../lib/id-bounds.ts";
 import type { Executor } from "../storage/pools.ts";
+import { tallyOfDeadLetters } from "../storage/tally.sql.ts";
 
 export interface WebhookOfDelivery {
   webhook_id: string;
@@ -68,8 +69,11 @@ export async function reviveDeadLetter(
     text: `with removed as (
         delete from dead_letter
         where tenant_id = $1 and id = $2
-        returning tenant_id, id, event_id, webhook_id, seq, webhook_version, retention_class, lane, attempt_count,
-          replayed, ordering_key
+        returning tenant_id, id, event_id, webhook_id, seq, dead_at, webhook_version, retention_class, lane,
+          attempt_count, replayed, ordering_key
+      ),
+      tallied as (
+        ${tallyOfDeadLetters("removed", "taken_back")}
       )
       insert into delivery (tenant_id, id, event_id, webhook_id, seq, due_at, webhook_version, retention_class, lane,
         attempt_count, policy_attempt_base, handoff, replayed, next_trigger, ordering_key)

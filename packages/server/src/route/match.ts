@@ -2,11 +2,12 @@
 // event is stored. Must never parse a payload that no candidate's filter reads, and never throw for a payload's sake.
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import { matchesPattern } from "../catalogue/pattern.ts";
+import { resourceNamesOf } from "../catalogue/resource-names.ts";
 import { compileExpression, type Program } from "../expressions/compile.ts";
 import { ExpressionFault } from "../expressions/errors.ts";
-import { eventScope } from "../expressions/event-scope.ts";
 import { parsePayload } from "../expressions/payload.ts";
-import { ABSENT } from "../expressions/values.ts";
+import type { Scope } from "../expressions/scope.ts";
+import { scopeOfEvent } from "../expressions/scope-of-event.ts";
 import type { TenantConfiguration, Webhook } from "../storage/configuration.ts";
 
 /** What matching needs of an event. */
@@ -26,12 +27,6 @@ interface CompiledWebhook {
   readonly filters: readonly Program[] | null;
 }
 
-interface ResourceNames {
-  readonly name: string;
-  readonly aliases: readonly string[];
-  readonly fieldAliases: Readonly<Record<string, string>>;
-}
-
 export class Matcher {
   readonly #catalogue: Catalogue;
   readonly #onFault: (webhook: Webhook, fault: ExpressionFault) => void;
@@ -49,7 +44,7 @@ export class Matcher {
   match(tenant: TenantConfiguration, event: MatchableEvent): readonly Webhook[] {
     const candidates = this.#candidatesOf(tenant, event.livemode, event.type);
     if (candidates.length === 0) return [];
-    let scope: ReturnType<typeof eventScope> | undefined;
+    let scope: Scope | undefined;
     const matched: Webhook[] = [];
     for (const { webhook, filters } of candidates) {
       if (filters === null) continue;
@@ -112,20 +107,8 @@ export class Matcher {
     return compiled;
   }
 
-  #scopeOf(event: MatchableEvent): ReturnType<typeof eventScope> {
+  #scopeOf(event: MatchableEvent): Scope {
     const options = { exactNumbers: event.hasLongNumber };
-    const { context } = event;
-    return eventScope({
-      event: { id: event.publicId, type: event.type, timestamp: event.timestamp, livemode: event.livemode },
-      data: () => parsePayload(event.data, options),
-      context: () => (context === null ? ABSENT : parsePayload(context, options)),
-      resource: this.#namesOf(event.type),
-    });
-  }
-
-  #namesOf(type: string): ResourceNames {
-    const known = this.#catalogue.get(type);
-    if (known !== undefined) return known.resource;
-    return { name: type.split(".", 1)[0] as string, aliases: [], fieldAliases: {} };
+    return scopeOfEvent(event, resourceNamesOf(this.#catalogue, event.type), (bytes) => parsePayload(bytes, options));
   }
 }

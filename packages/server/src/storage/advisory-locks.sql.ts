@@ -14,6 +14,8 @@ export const LOCKS = {
   retention: 3,
   vacuum: 4,
   bootstrap: 5,
+  /** Folding figures. */
+  rollup: 6,
 } as const;
 
 export type LockName = keyof typeof LOCKS;

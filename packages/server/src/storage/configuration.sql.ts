@@ -11,19 +11,30 @@ export interface WebhookRow {
   status: "enabled" | "paused" | "disabled" | "deleted";
   disabled_reason: string | null;
   configuration: unknown;
-  signing_secret_id: string | null;
-  signing_ciphertext: string | null;
+  /** Null when it has none. */
+  secrets: SecretRow[] | null;
+}
+
+export interface SecretRow {
+  id: string;
+  purpose: "signing" | "signing_next" | "signing_previous" | "auth" | "header";
+  /** The header's name in lower case; null for other purposes. */
+  name: string | null;
+  ciphertext: string;
+  valid_until_ms: number | null;
 }
 
 const WEBHOOK_COLUMNS = `
     w.tenant_id, w.id, w.config_version, w.version, w.lane, w.livemode, w.status, w.disabled_reason, w.configuration,
-    s.id as signing_secret_id, s.ciphertext as signing_ciphertext
+    s.secrets
   from webhook w
   left join lateral (
-    select s.id, s.ciphertext from secret s
-    where s.tenant_id = w.tenant_id and s.webhook_id = w.id and s.purpose = 'signing'
-    order by s.created_at desc, s.id desc
-    limit 1
+    select json_agg(json_build_object(
+      'id', s.id, 'purpose', s.purpose, 'name', s.name, 'ciphertext', s.ciphertext,
+      'valid_until_ms', extract(epoch from s.valid_until_at)::float8 * 1000
+    )) as secrets
+    from secret s
+    where s.tenant_id = w.tenant_id and s.webhook_id = w.id
   ) s on true`;
 
 /** The one row that every change raises. */
@@ -65,6 +76,16 @@ export async function selectWebhook(db: Executor, tenantUuid: string, webhookUui
     values: [tenantUuid, webhookUuid],
   });
   return result.rows[0] ?? null;
+}
+
+/** Tenants of which something changed after a version, by index tenant_config_version. */
+export async function selectTenantsChangedSince(db: Executor, version: number): Promise<string[]> {
+  const result = await db.query<{ id: string }>({
+    name: "select_tenants_changed_since",
+    text: "select id from tenant where config_version > $1",
+    values: [version],
+  });
+  return result.rows.map((row) => row.id);
 }
 
 /** Names and reference paths of the event types that a tenant registered beside the catalogue. */

@@ -1,11 +1,14 @@
 // The configuration that the stages work by: webhooks as immutable snapshots, loaded per tenant on first use and kept
 // fresh by polling one version number. Must never answer from a state it could not confirm (guarantee G15).
-import { type Id, idFromUuid, parseId, uuidFromId } from "@posthorn/contract";
+import { type Id, idFromUuid, parseId, type SignatureProfile, uuidFromId } from "@posthorn/contract";
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../lib/clock.ts";
+import { type AuthSetting, NO_AUTH } from "../security/receiver-auth.ts";
 import {
+  type SecretRow,
   selectConfigVersion,
   selectRegisteredTypes,
+  selectTenantsChangedSince,
   selectWebhook,
   selectWebhooksChangedSince,
   selectWebhooksOfTenant,
@@ -18,6 +21,44 @@ export interface RetryPolicySetting {
   readonly maxRetries: number;
   readonly retryDelay: number;
   readonly backoffMultiplier: number;
+}
+
+/** Where a secret lies; decrypted by whoever needs its text. */
+export interface StoredSecret {
+  readonly id: string;
+  readonly ciphertext: string;
+}
+
+/** A secret that ends by itself, at a time of the database; null for never. */
+export interface EndingSecret extends StoredSecret {
+  readonly validUntilMs: number | null;
+}
+
+/** The secrets of a webhook, all encrypted. */
+export interface WebhookSecrets {
+  /** What signatures are made with. Ends when a rotation is under way that was not switched yet. */
+  readonly signing: EndingSecret | null;
+  /** During a rotation, until it is switched: what takes over when `signing` ends. */
+  readonly signingNext: StoredSecret | null;
+  /** After the switch of a rotation: signs beside `signing` until it ends. */
+  readonly signingPrevious: EndingSecret | null;
+  readonly auth: StoredSecret | null;
+  /** Values of the webhook's own headers, by lower-case name; the configuration holds the mask. */
+  readonly headers: ReadonlyMap<string, StoredSecret>;
+}
+
+/** At most `limit` requests in any `per`, and `burst` more. */
+export interface RateLimitSetting {
+  readonly limit: number;
+  readonly per: "second" | "minute" | "hour";
+  readonly burst: number;
+}
+
+/** What a webhook's bodies are made of instead of the envelope. */
+export interface TransformSetting {
+  /** Any JSON tree, with {{ expressions }} in its texts. */
+  readonly template: unknown;
+  readonly contentType?: string;
 }
 
 /** One webhook at one moment. A change makes a new object, so anything derived can hang on its identity. */
@@ -39,14 +80,21 @@ export interface Webhook {
   readonly events: readonly string[];
   readonly filters: readonly string[];
   readonly headers: Readonly<Record<string, string>>;
+  /** Null: bodies are the published envelope. */
+  readonly transform: TransformSetting | null;
   readonly timeoutMs: number;
   readonly maxInFlight: number;
+  readonly rateLimit: RateLimitSetting | null;
   readonly retryPolicy: RetryPolicySetting | null;
-  /** Where the signing secret lies; decrypted by whoever signs. */
-  readonly secret: { readonly id: string; readonly ciphertext: string } | null;
+  /** Null means the default profiles. */
+  readonly signatureProfiles: readonly SignatureProfile[] | null;
+  readonly auth: AuthSetting;
+  /** Addresses and CIDR blocks that may be dialled; null for all that the guard lets through. */
+  readonly allowedIps: readonly string[] | null;
+  readonly secrets: WebhookSecrets;
 }
 
-/** What one tenant listens to. Replaced as a whole when one of its webhooks changes. */
+/** What one tenant listens to. Replaced as a whole when one of its webhooks or of its own event types changes. */
 export interface TenantConfiguration {
   readonly tenantId: Id<"tenant">;
   readonly webhooks: ReadonlyMap<string, Webhook>;
@@ -168,11 +216,15 @@ export class Configuration {
     onDatabaseTime?.(database_ms, sentMs, clock.monotonicMs());
     if (version > this.#version) {
       // At the first read nothing is loaded: there is no snapshot that could be stale.
-      const rows = this.#version === 0 ? [] : await selectWebhooksChangedSince(db, this.#version);
+      const since = this.#version;
+      const rows = since === 0 ? [] : await selectWebhooksChangedSince(db, since);
       // A tenant being read now may or may not see this change: it is read again afterwards.
       await Promise.allSettled(this.#loading.values());
+      const types = since === 0 ? [] : await this.#changedTypes(since);
+      // From here on in one turn: nothing may be routed under the new configuration and the old number.
       const changed = rows.map(webhookOfRow);
       this.#replace(changed);
+      for (const tenant of types) this.#replaceTypes(tenant);
       this.#version = version;
       this.#options.onChange(changed);
     }
@@ -196,6 +248,24 @@ export class Configuration {
     }
   }
 
+  /** Registered types of the tenants in memory whose row rose: a type that was removed leaves no row of its own. */
+  async #changedTypes(since: number): Promise<Pick<TenantConfiguration, "tenantId" | "registeredTypes">[]> {
+    const { db } = this.#options;
+    const inMemory = (await selectTenantsChangedSince(db, since))
+      .map((tenantUuid) => ({ tenantUuid, tenantId: idFromUuid("tenant", tenantUuid) }))
+      .filter(({ tenantId }) => this.#tenants.has(tenantId));
+    const types: Pick<TenantConfiguration, "tenantId" | "registeredTypes">[] = [];
+    for (const { tenantUuid, tenantId } of inMemory) {
+      types.push({ tenantId, registeredTypes: typesOfRows(await selectRegisteredTypes(db, tenantUuid)) });
+    }
+    return types;
+  }
+
+  #replaceTypes({ tenantId, registeredTypes }: Pick<TenantConfiguration, "tenantId" | "registeredTypes">): void {
+    const present = this.#tenants.peek(tenantId);
+    if (present !== undefined) this.#tenants.set(tenantId, { ...present, registeredTypes });
+  }
+
   async #loadTenant(tenantId: Id<"tenant">): Promise<TenantConfiguration> {
     const tenantUuid = uuidFromId("tenant", tenantId);
     const [rows, types] = await Promise.all([
@@ -205,11 +275,17 @@ export class Configuration {
     const configuration: TenantConfiguration = {
       tenantId,
       webhooks: new Map(rows.map((row) => [idFromUuid("webhook", row.id), webhookOfRow(row)])),
-      registeredTypes: new Map(types.map((type) => [type.name, type.reference_path])),
+      registeredTypes: typesOfRows(types),
     };
     this.#tenants.set(tenantId, configuration);
     return configuration;
   }
+}
+
+function typesOfRows(
+  rows: readonly { readonly name: string; readonly reference_path: readonly string[] | null }[],
+): ReadonlyMap<string, readonly string[] | null> {
+  return new Map(rows.map((row) => [row.name, row.reference_path]));
 }
 
 interface StoredConfiguration {
@@ -218,13 +294,23 @@ interface StoredConfiguration {
   readonly method?: string;
   readonly filters?: readonly string[];
   readonly headers?: Readonly<Record<string, string>>;
+  readonly transform?: TransformSetting;
   readonly timeout?: number;
   readonly maxInFlight?: number;
+  readonly rateLimit?: RateLimitSetting;
   readonly retryPolicy?: RetryPolicySetting | null;
+  readonly signature?: { readonly profiles: readonly SignatureProfile[] };
+  readonly auth?: AuthSetting;
+  readonly allowedIps?: readonly string[];
 }
 
 /** Fields that a webhook leaves out. Timeout in seconds, as everywhere in the published API. */
-export const WEBHOOK_DEFAULTS = { method: "POST", timeout: 15, maxInFlight: 64 } as const;
+export const WEBHOOK_DEFAULTS = {
+  method: "POST",
+  contentType: "application/json",
+  timeout: 15,
+  maxInFlight: 64,
+} as const;
 
 /** A snapshot from its row; `configuration` holds the fields as the administrator gave them. */
 export function webhookOfRow(row: WebhookRow): Webhook {
@@ -249,12 +335,34 @@ export function webhookOfRow(row: WebhookRow): Webhook {
     events: stored.events,
     filters: stored.filters ?? [],
     headers: stored.headers ?? {},
+    transform: stored.transform ?? null,
     timeoutMs: (stored.timeout ?? WEBHOOK_DEFAULTS.timeout) * 1000,
     maxInFlight: stored.maxInFlight ?? WEBHOOK_DEFAULTS.maxInFlight,
+    rateLimit: stored.rateLimit ?? null,
     retryPolicy: stored.retryPolicy ?? null,
-    secret:
-      row.signing_secret_id === null || row.signing_ciphertext === null
-        ? null
-        : { id: row.signing_secret_id, ciphertext: row.signing_ciphertext },
+    signatureProfiles: stored.signature?.profiles ?? null,
+    auth: stored.auth ?? NO_AUTH,
+    allowedIps: stored.allowedIps ?? null,
+    secrets: secretsOfRows(row.secrets ?? []),
   };
+}
+
+function secretsOfRows(rows: readonly SecretRow[]): WebhookSecrets {
+  const ofPurpose = (purpose: SecretRow["purpose"]): EndingSecret | null => {
+    const row = rows.find((each) => each.purpose === purpose);
+    return row === undefined ? null : endingSecret(row);
+  };
+  return {
+    signing: ofPurpose("signing"),
+    signingNext: ofPurpose("signing_next"),
+    signingPrevious: ofPurpose("signing_previous"),
+    auth: ofPurpose("auth"),
+    headers: new Map(
+      rows.filter((row) => row.purpose === "header").map((row) => [row.name ?? "", endingSecret(row)]),
+    ),
+  };
+}
+
+function endingSecret({ id, ciphertext, valid_until_ms: validUntilMs }: SecretRow): EndingSecret {
+  return { id, ciphertext, validUntilMs };
 }

@@ -1,6 +1,8 @@
 // Who may come in: keys by their hash, remembered while the configuration is confirmed, forgotten when it changes.
+import { randomFillSync } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { ipMatcher } from "../../src/http/allowed-ips.ts";
+import { mintApiKey } from "../../src/security/api-keys.ts";
 import { type Face, openFace } from "./support.ts";
 
 let face: Face;
@@ -47,6 +49,21 @@ describe("a request without a valid key", () => {
       bodies.add(answer.body.error.message);
     }
     expect(bodies.size).toBe(1);
+  });
+
+  test("that was mistyped is refused without asking the database: its checksum does not hold", async () => {
+    const key = mintApiKey(true, (target) => void randomFillSync(target));
+    const mistyped = `${key.slice(0, 20)}${key[20] === "x" ? "y" : "x"}${key.slice(21)}`;
+    const locker = await face.pools.owner.connect();
+    try {
+      // Who asked for a key now would wait.
+      await locker.query("begin");
+      await locker.query("lock table api_key in access exclusive mode");
+      expect(await statusOf(mistyped)).toBe(401);
+    } finally {
+      await locker.query("rollback");
+      locker.release();
+    }
   });
 
   test("is refused before its body is looked at", async () => {

@@ -3,12 +3,14 @@ import { createHash, randomFillSync } from "node:crypto";
 import { type Id, IdGenerator, uuidFromBytes } from "@posthorn/contract";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type PreparedWebhook, requestHeaders, sealNow, sealPrefix } from "../../src/deliver/request.ts";
+import { prepareWebhook, requestHeaders, sealNow } from "../../src/deliver/request.ts";
 import { bodyExcerpt } from "../../src/http/read/body-excerpt.ts";
 import { receivedHeaders, sentHeaders } from "../../src/http/read/request-headers.ts";
 import { highestUuid, lowestUuid, millisecondsOfUuid, readBackwards, spanOf } from "../../src/lib/id-bounds.ts";
 import { laneOf } from "../../src/lib/lane.ts";
-import { isSecretHeader } from "../../src/lib/masking.ts";
+import { isSecretHeader, MASK } from "../../src/lib/masking.ts";
+import type { StoredConfiguration } from "../../src/manage/webhook-configuration.ts";
+import type { Webhook } from "../../src/storage/configuration.ts";
 
 const anyMs = fc.integer({ min: 0, max: 2 ** 48 - 1 });
 
@@ -52,32 +54,57 @@ describe("ids as bounds of time", () => {
 });
 
 describe("headers made again", () => {
-  test("are those that were sent, name by name and in order, with secrets and signatures masked", () => {
-    const custom = { "X-Shop": "7", Authorization: "Bearer t0p", "X-API-Key": "s3cret" };
-    const keys = { plain: Buffer.from("k"), standard: Buffer.from("k") };
-    const prepared: PreparedWebhook = {
-      webhook: {} as never,
-      keys,
-      headers: ["content-type", "application/json", ...Object.entries(custom).flat()],
-    };
-    const attempt = {
-      publicEventId: "order-7",
-      eventType: "invoice.paid",
-      deliveryId: "dlv_1" as Id<"delivery">,
-      number: 3,
-      timestampSeconds: 1_700_000_000,
-    };
-    const sent = requestHeaders(prepared, attempt, sealNow(Buffer.from("{}"), keys, sealPrefix(attempt)));
+  const custom = { "X-Shop": "7", "X-API-Key": MASK, "X-Token": "l3gacy" };
+  const attempt = {
+    publicEventId: "order-7",
+    eventType: "invoice.paid",
+    deliveryId: "dlv_1" as Id<"delivery">,
+    number: 3,
+    timestampSeconds: 1_700_000_000,
+  };
+  const hex = { type: "header", header: "X-Own", algorithm: "sha512", encoding: "hex", prefix: "v=" } as const;
+  const cases: [string, Partial<StoredConfiguration>][] = [
+    ["by default", {}],
+    ["with an API key", { auth: { type: "apiKey", header: "X-Client", value: MASK } }],
+    ["with a bearer token", { auth: { type: "bearer", token: MASK }, signature: { profiles: ["stripe"] } }],
+    [
+      "with a password",
+      { auth: { type: "basic", username: "u", password: MASK }, signature: { profiles: ["github"] } },
+    ],
+    ["with OAuth", { auth: { type: "oauth2", accessToken: MASK }, signature: { profiles: ["shopify", hex] } }],
+    ["with a content type", { transform: { template: {}, contentType: "application/xml" } }],
+  ];
+  test.each(cases)("are those that were sent, name by name and in order, masked: %s", async (_name, changes) => {
+    const configuration: StoredConfiguration = { url: "https://e.com/", events: ["*"], headers: custom, ...changes };
+    const stored = (id: string) => ({ id, ciphertext: id, validUntilMs: null });
+    const webhook = {
+      headers: custom,
+      auth: configuration.auth ?? { type: "none" },
+      signatureProfiles: configuration.signature?.profiles ?? null,
+      allowedIps: null,
+      ...(configuration.transform === undefined ? {} : { transform: configuration.transform }),
+      secrets: {
+        signing: stored("s1gning-key"),
+        signingNext: null,
+        signingPrevious: null,
+        auth: stored("t0p"),
+        headers: new Map([["x-api-key", stored("s3cret")]]),
+      },
+    } as unknown as Webhook;
+    const prepared = await prepareWebhook(webhook, async (_webhook, secret) => secret.ciphertext);
+    const sent = requestHeaders(prepared, attempt, sealNow(Buffer.from("{}"), prepared, attempt));
     const pairs = Array.from({ length: sent.length / 2 }, (_, i) => [sent[2 * i], sent[2 * i + 1]] as const);
-    const configuration = { url: "https://e.com/", events: ["*"], headers: custom };
     const shown = Object.entries(sentHeaders(configuration, { ...attempt, startedAtMs: 1_700_000_000_999 }));
     expect(shown.map(([name]) => name)).toEqual(pairs.map(([name]) => name));
     for (const [index, [name, value]] of shown.entries()) {
-      if (value.includes("********")) expect(pairs[index]?.[1], name).not.toBe(value);
+      if (value.includes(MASK)) expect(pairs[index]?.[1], name).not.toBe(value);
       else expect(pairs[index]?.[1], name).toBe(value);
     }
-    const text = JSON.stringify(shown);
-    for (const secret of ["t0p", "s3cret"]) expect(text).not.toContain(secret);
+    const alsoShown = JSON.stringify([shown, prepared.shownHeaders]);
+    const basic = Buffer.from("u:t0p").toString("base64");
+    for (const secret of ["t0p", "s3cret", "l3gacy", "s1gning", basic]) expect(alsoShown).not.toContain(secret);
+    expect(sent).toContain("s3cret");
+    expect(sent).toContain("l3gacy");
   });
 
   test("of a receiver survive any name and hide its cookies", () => {

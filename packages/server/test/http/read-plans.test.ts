@@ -3,6 +3,7 @@ import type pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DELIVERY_STATES, selectDeliveries, selectDeliveriesOfEvents } from "../../src/http/read/deliveries.sql.ts";
 import { selectEvents } from "../../src/http/read/events.sql.ts";
+import { selectEventsInWindow, selectWindowEdge } from "../../src/storage/webhook-events.sql.ts";
 import { lowestUuid, spanOf } from "../../src/lib/id-bounds.ts";
 import type { Executor } from "../../src/storage/pools.ts";
 import { asTenant } from "../../src/storage/pools.ts";
@@ -25,7 +26,8 @@ beforeAll(async () => {
   await face.owner.query(
     `insert into event (tenant_id, id, config_version, delivery_count, retention_class, livemode, has_long_number, type,
        reference, data)
-     select $1, ${id("0")}, 1, 1, 90, true, false, 'invoice.paid', 'R-' || (i % 1000), '1'
+     select $1, ${id("0")}, 1, 1, 90, true, false, case when i % 997 = 0 then 'invoice.sent' else 'invoice.paid' end,
+       'R-' || (i % 1000), '1'
      from generate_series(1, ${ROWS}) i`,
     [tenant],
   );
@@ -117,6 +119,10 @@ test("events come from the primary key, by type from event_type_time, by busines
   expectFrugal(await scansOf((db) => selectEvents(db, tenant, true, all, span(), 51)), [/event_c90_\d+_pkey/]);
   const typed = { ...all, type: { text: "invoice.paid", isPrefix: false } };
   expectFrugal(await scansOf((db) => selectEvents(db, tenant, true, typed, span(), 51)), []);
+  const rare = { ...all, type: { text: "invoice.sent", isPrefix: false } };
+  const scans = await scansOf((db) => selectEvents(db, tenant, true, rare, span(), 51));
+  expectFrugal(scans, [/event_c90_\d+_tenant_id_type_id_idx/]);
+  expect(scans.reduce((sum, scan) => sum + readBy(scan), 0)).toBeLessThanOrEqual(4);
   const referenced = { ...all, reference: "R-7" };
   expectFrugal(await scansOf((db) => selectEvents(db, tenant, true, referenced, span(), 51)), [/reference/]);
 });
@@ -140,4 +146,29 @@ test("deliveries of one event are found beside it, whatever else there is", asyn
   const filter = { states: DELIVERY_STATES, webhookUuid: null };
   const scans = await scansOf((db) => selectDeliveriesOfEvents(db, tenant, [event], filter, span(), 100));
   expectFrugal(scans, [/delivery_pkey/]);
+});
+
+test("the events of a webhook come from its deliveries, a page at a time", async () => {
+  const query = {
+    webhookUuid: webhook,
+    places: ["delivered", "dead_letter", "cancelled"],
+    types: null,
+    reference: null,
+    withPayload: false,
+    span: span(),
+  } as const;
+  const noEvents = (scans: readonly Node[]) =>
+    expect(scans.filter((scan) => scan["Relation Name"]?.startsWith("event"))).toEqual([]);
+  for (const order of ["newest_first", "oldest_first"] as const) {
+    const edge = await scansOf((db) => selectWindowEdge(db, tenant, { ...query, order }, 51));
+    noEvents(edge);
+    expectFrugal(edge, [/dead_letter_c90_\d+_tenant/, /cancelled_delivery_c90/]);
+  }
+  // A window of fifty deliveries: four to a millisecond, of which one is pending.
+  const window = { fromUuid: lowestUuid(firstMs() + 100), beforeUuid: lowestUuid(firstMs() + 166) };
+  const scans = await scansOf((db) =>
+    selectEventsInWindow(db, tenant, { ...query, span: window, order: "newest_first" }, 51),
+  );
+  noEvents(scans);
+  expectFrugal(scans, [/attempt_c90_\d+_tenant_id/, /dead_letter_c90_\d+_tenant/, /cancelled_delivery_c90/]);
 });

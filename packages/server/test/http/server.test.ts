@@ -333,3 +333,24 @@ describe("on the wire", () => {
     expect(await answer.text()).toBe("");
   });
 });
+
+describe("paths that no route can have", () => {
+  test.each([
+    ["a wrong escape", "/v1/webhooks/%zz", 400, "INVALID_REQUEST"],
+    ["half a UTF-8 character", "/v1/events/%ff", 400, "INVALID_REQUEST"],
+    ["a parameter of 4,000 characters", `/v1/event-types/${"a".repeat(4_000)}`, 404, "NOT_FOUND"],
+    ["a NUL", "/v1/event-types/a%00b", 404, "NOT_FOUND"],
+  ])("%s is answered in house style", async (_what, url, status, code) => {
+    const answer = await face.inject({ method: "GET", url, headers: { authorization: `Bearer ${key}` } });
+    expect(answer.status).toBe(status);
+    expect(answer.body).toMatchObject({ success: false, error: { code }, meta: {} });
+    expect(answer.headers["content-type"]).toBe("application/json; charset=utf-8");
+  });
+
+  test("a method that a path does not have is a 405 with Allow, TRACE and QUERY among them", async () => {
+    for (const method of ["TRACE", "QUERY", "OPTIONS", "PATCH"]) {
+      const answer = await face.inject({ method: method as "GET", url: "/v1/webhooks" });
+      expect([method, answer.status, answer.headers["allow"]]).toEqual([method, 405, "POST, GET, HEAD"]);
+    }
+  });
+});

@@ -11,10 +11,24 @@ import type { Clock } from "../../src/lib/clock.ts";
 import { ensurePartitions } from "../../src/maintain/partitions.ts";
 import { makeCatalogue } from "../../src/catalogue/catalogue.ts";
 import { retryTimes } from "../../src/deliver/retry-policy.ts";
+import { DeliveryLogs } from "../../src/http/read/delivery-logs.ts";
 import { Records } from "../../src/http/read/records.ts";
+import { Cancellations } from "../../src/replay/cancel.ts";
+import { WebhookReplays } from "../../src/replay/replay-webhook.ts";
+import { BulkRetries } from "../../src/replay/retry-many.ts";
 import { Replays, type ReplaysOptions } from "../../src/replay/replay.ts";
 import { Retries } from "../../src/replay/retry.ts";
+import { SecretRotations } from "../../src/manage/secret-rotation.ts";
+import { Applies } from "../../src/manage/apply.ts";
+import { ApiKeys } from "../../src/manage/api-keys.ts";
+import { AuditTrail } from "../../src/manage/audit.ts";
+import { Companies } from "../../src/manage/companies.ts";
+import { RegisteredTypes } from "../../src/manage/event-types.ts";
+import { Tenants } from "../../src/manage/tenants.ts";
+import { WebhookStatuses } from "../../src/manage/webhook-status.ts";
 import { Webhooks } from "../../src/manage/webhooks.ts";
+import { openMasterKey } from "../../src/security/master-key.ts";
+import { createVault } from "../../src/security/vault.ts";
 import { openPools, type Pools } from "../../src/storage/pools.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 
@@ -69,6 +83,8 @@ export interface KeyOptions {
   readonly allowedIps?: readonly string[] | null;
   readonly expiresAtMs?: number;
   readonly companyId?: string;
+  /** Makes it this webhook's own read key. */
+  readonly webhookUuid?: string;
 }
 
 /** What a test may put in the place of the real thing. */
@@ -76,6 +92,12 @@ export interface FaceOverrides {
   readonly publish?: RouteHandlers["publish"];
   readonly timeouts?: HttpServerOptions["timeouts"];
   readonly routeAgain?: ReplaysOptions["routeAgain"];
+}
+
+function testMasterKey() {
+  const opened = openMasterKey(Buffer.alloc(32, 1).toString("base64"));
+  if (!opened.ok) throw new Error(opened.message);
+  return opened.key;
 }
 
 const notHere = (): never => {
@@ -98,6 +120,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
   const wake = (webhookUuids: readonly string[]) => void woken.push(...webhookUuids);
   const newId = () => ids.next();
   const configuration = { version: 1, fresh: true, isFresh: () => configuration.fresh };
+  const plaintexts = new Map<string, string>();
   const webhooks = new Webhooks({
     api: pools.api,
     clock,
@@ -107,21 +130,71 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
       checkUrl: (url) =>
         url.startsWith("https://") ? { ok: true } : { ok: false, code: "URL_SCHEME", message: "Use https://." },
       catalogueNames: () => CATALOGUE_NAMES,
+      warningsOf: () => [],
     },
     // Not an encryption: it shows that the place is handed over and that nothing but its result is stored.
-    encryptSecret: async ({ plaintext, ...place }) =>
-      `v1.${Buffer.from(JSON.stringify({ ...place, length: plaintext.length })).toString("base64url")}`,
+    encryptSecret: async ({ plaintext, ...place }) => {
+      const ciphertext = `v1.${Buffer.from(JSON.stringify({ ...place, length: plaintext.length })).toString("base64url")}`;
+      plaintexts.set(ciphertext, plaintext);
+      return ciphertext;
+    },
+    decryptSecret: async ({ ciphertext }) => plaintexts.get(ciphertext) ?? null,
     onConfigurationChanged: async (version) => {
       announced.push(version);
       configuration.version = version;
     },
   });
+  const random = (target: Uint8Array): void => void randomFillSync(target);
+  const changes = {
+    api: pools.api,
+    clock,
+    newId,
+    onConfigurationChanged: async (version: number) => {
+      announced.push(version);
+      configuration.version = version;
+    },
+  };
   const app = createHttpServer({
     routes: routeTable({
       webhooks,
+      applies: new Applies({ api: pools.api, clock, webhooks, warningsOf: () => [] }),
+      secretRotations: new SecretRotations({ webhooks }),
       publish: overrides.publish ?? { event: notHere, batch: notHere, admit: () => null },
       records: new Records({ api: pools.api, clock, retryTimes }),
+      deliveryLogs: new DeliveryLogs({ api: pools.api, clock }),
       retries: new Retries({ api: pools.api, clock, newId, wake }),
+      bulkRetries: new BulkRetries({ api: pools.api, clock, newId, wake, chunkSize: 3 }),
+      webhookReplays: new WebhookReplays({ api: pools.api, clock, newId, wake, chunkSize: 3 }),
+      cancellations: new Cancellations({ api: pools.api, clock, newId, wake }),
+      webhookStatuses: new WebhookStatuses({
+        api: pools.api,
+        clock,
+        newId,
+        onConfigurationChanged: async (version) => {
+          announced.push(version);
+          configuration.version = version;
+        },
+      }),
+      previews: {
+        api: pools.api,
+        catalogue: makeCatalogue([]),
+        records: new Records({ api: pools.api, clock, retryTimes }),
+        webhooks,
+        bodies: { bodyOf: notHere },
+        namesOf: notHere,
+        warningsOf: () => [],
+        newId,
+        timestampOfEvent: notHere,
+        nowMs: () => clock.nowMs(),
+      },
+      oneRequests: {
+        api: pools.api,
+        catalogue: makeCatalogue([]),
+        requests: { test: notHere, show: notHere },
+        findWebhook: async () => null,
+        newId,
+        timestampOfEvent: notHere,
+      },
       replays: new Replays({
         api: pools.api,
         clock,
@@ -130,6 +203,17 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
         routeAgain: overrides.routeAgain ?? (async () => []),
       }),
       eventTypes: { api: pools.api, catalogue: makeCatalogue([]) },
+      registeredTypes: new RegisteredTypes({ ...changes, isPublished: (name) => CATALOGUE_NAMES.includes(name) }),
+      apiKeys: new ApiKeys({ ...changes, random }),
+      companies: new Companies(changes),
+      tenants: new Tenants({
+        ...changes,
+        engine: pools.engine,
+        random,
+        vault: createVault({ engine: pools.engine, masterKey: testMasterKey(), clock, ids, random }),
+        preparePartitions: async (days) => void (await ensurePartitions(pools.owner, clock.nowMs(), [days])),
+      }),
+      audit: new AuditTrail(pools.api),
     }),
     authenticator: new Authenticator({ api: pools.api, clock, configuration }),
     clock,
@@ -173,8 +257,8 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
       const key = `blg_${livemode ? "live" : "test"}_sk_${uuidFromBytes(ids.next()).replaceAll("-", "")}`;
       await owner.query(
         `insert into api_key (tenant_id, id, created_at, expires_at, config_version, livemode, key_hash, name,
-           last_characters, scopes, allowed_ips, company_id)
-         values ($1, $2, now(), to_timestamp($3::float8 / 1000), 1, $4, $5, 'test', 'test', $6, $7, $8)`,
+           last_characters, scopes, allowed_ips, company_id, webhook_id)
+         values ($1, $2, now(), to_timestamp($3::float8 / 1000), 1, $4, $5, 'test', 'test', $6, $7, $8, $9)`,
         [
           tenantUuid,
           uuidFromBytes(ids.next()),
@@ -184,6 +268,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
           options.scopes ?? ["admin"],
           options.allowedIps ?? null,
           options.companyId ?? null,
+          options.webhookUuid ?? null,
         ],
       );
       return key;

@@ -77,6 +77,7 @@ describe("a value that cannot be", () => {
     ["POSTHORN_MASTER_KEY", "hunter2hunter2"],
     ["POSTHORN_BOOTSTRAP_API_KEY", "hunter2hunter2"],
     ["POSTHORN_BOOTSTRAP_API_KEY", "hunter2hunter2 with spaces"],
+    ["POSTHORN_BOOTSTRAP_API_KEY", "blg_live_sk_zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq18"],
     ["POSTHORN_ALLOW_TARGETS", "*.example.com"],
     ["POSTHORN_LOG_LEVEL", "loud"],
   ])("of %s is refused by that name: %s", (name, value) => {
@@ -127,16 +128,27 @@ describe("an unknown name", () => {
   });
 });
 
-test("the print-out masks every secret", () => {
-  const settings = settingsOf({
+test("the print-out masks every secret and says where each value comes from", () => {
+  const env = {
     DATABASE_URL: "postgres://u:hunter2@db/posthorn",
     POSTHORN_MASTER_KEY: MASTER_KEY,
-    POSTHORN_ALLOW_TARGETS: "localhost:3000",
-  });
-  const printed = printableSettings(settings);
-  expect(printed).toContainEqual({ env: "POSTHORN_PORT", value: "8420" });
-  expect(printed).toContainEqual({ env: "POSTHORN_ALLOW_TARGETS", value: "localhost:3000" });
-  expect(printed).toContainEqual({ env: "POSTHORN_MASTER_KEY", value: "********" });
+    POSTHORN_HOST: "",
+    POSTHORN_PORT: "9000",
+  };
+  const flags = { port: "9001", "allow-targets": "localhost:3000" };
+  const result = readSettings(env, flags);
+  if (!result.ok) throw new Error(result.errors[0]?.message);
+  const printed = printableSettings(result.settings, env, flags);
+  expect(printed.map(({ env: variable, value, from }) => [variable, value, from])).toEqual([
+    ["POSTHORN_HOST", "127.0.0.1", "default"],
+    ["POSTHORN_PORT", "9001", "flag"],
+    ["POSTHORN_DATA_DIR", "./.posthorn", "default"],
+    ["DATABASE_URL", "********", "environment"],
+    ["POSTHORN_MASTER_KEY", "********", "environment"],
+    ["POSTHORN_BOOTSTRAP_API_KEY", "", "default"],
+    ["POSTHORN_ALLOW_TARGETS", "localhost:3000", "flag"],
+    ["POSTHORN_LOG_LEVEL", "info", "default"],
+  ]);
   expect(JSON.stringify(printed)).not.toContain("hunter2");
   expect(JSON.stringify(printed)).not.toContain(MASTER_KEY);
 });

@@ -24,6 +24,7 @@ function byHand(pools: Pick<PooledDatabase["pools"], "owner" | "engine"> = datab
     pools,
     clock: { nowMs: () => time.nowMs, monotonicMs: () => time.nowMs },
     log: { debug: note, info: note, warn: note, error: note, isLevelEnabled: () => true },
+    writeKeyUses: async () => {},
     schedule(delayMs, run) {
       const timer = { delayMs, run };
       timers.push(timer);
@@ -52,7 +53,9 @@ function byHand(pools: Pick<PooledDatabase["pools"], "owner" | "engine"> = datab
 test("partitions come first and at once, everything else within ten seconds", async () => {
   const { upkeep, timers, fire } = byHand();
   upkeep.start();
-  expect(timers.map((timer) => timer.delayMs)).toEqual([5_000, 0, 10_000, 10_000]);
+  const delays = timers.map((timer) => timer.delayMs);
+  expect(delays.slice(0, 2)).toEqual([5_000, 0]);
+  expect(new Set(delays.slice(2))).toEqual(new Set([10_000]));
   expect(await fire(1)).toEqual({ kind: "partitions", error: undefined });
   expect(timers.at(-1)?.delayMs).toBe(60_000);
   await upkeep.stop();

@@ -54,7 +54,7 @@ describe.each([
       {
         key_hash: hashApiKey(apiKey),
         livemode: true,
-        scopes: ["admin"],
+        scopes: ["admin", "operator"],
         last_characters: apiKey.slice(-4),
         created_at: new Date(NOW),
         config_version: "2",

@@ -102,7 +102,7 @@ describe("creating a webhook", () => {
     const { rows } = await face.owner.query("select configuration, lane from webhook where id = $1", [
       await uuidOf(body.data.id),
     ]);
-    expect(rows[0].configuration.headers["X-API-Key"]).toBe("s3cret");
+    expect(rows[0].configuration.headers).toEqual({ "X-Shop": "7", "X-API-Key": "********" });
     expect(rows[0].lane).toBeGreaterThanOrEqual(0);
     const minimal = await create();
     const stored = await face.owner.query("select configuration::text as c from webhook where id = $1", [
@@ -149,7 +149,7 @@ describe("what is refused, and how", () => {
     ["a number among events", { events: [7] }, "WRONG_TYPE", "events[0]"],
     ["a misspelt field", { retrypolicy: {} }, "UNKNOWN_FIELD", "retrypolicy"],
     ["a misspelt field inside", { retryPolicy: { maxRetry: 3 } }, "UNKNOWN_FIELD", "retryPolicy.maxRetry"],
-    ["a field that is not built yet", { transform: {} }, "FIELD_NOT_AVAILABLE_YET", "transform"],
+    ["a field that is not built yet", { batchSettings: {} }, "FIELD_NOT_AVAILABLE_YET", "batchSettings"],
     ["the map form of filters", { filters: { "invoice.status": ["paid"] } }, "FIELD_NOT_AVAILABLE_YET", "filters"],
     ["a read-only field", { status: "paused" }, "READ_ONLY_FIELD", "status"],
     ["a long name", { name: "x".repeat(201) }, "VALIDATION_ERROR", "name"],
@@ -308,11 +308,15 @@ describe("changing a webhook", () => {
     await face.call(key, "PUT", path, { headers: { ...read, "X-Shop": "2" } });
     const uuid = await uuidOf(body.data.id);
     const { rows } = await face.owner.query("select configuration from webhook where id = $1", [uuid]);
-    expect(rows[0].configuration.headers).toEqual({ "X-API-Key": "s3cret", "X-Shop": "2" });
+    expect(rows[0].configuration.headers).toEqual({ "X-API-Key": "********", "X-Shop": "2" });
     const rotated = await face.call(key, "PUT", path, { secret: null });
     expect(rotated.body.data.secret).toMatch(/^whsec_/);
     expect(rotated.body.data.version).toBe(3);
-    expect((await face.owner.query("select id from secret where webhook_id = $1", [uuid])).rows).toHaveLength(1);
+    const secrets = await face.owner.query("select purpose, name from secret where webhook_id = $1 order by 1", [uuid]);
+    expect(secrets.rows).toEqual([
+      { purpose: "header", name: "x-api-key" },
+      { purpose: "signing", name: null },
+    ]);
     const audit = await face.owner.query("select change::text as c from audit_entry where object_id = $1", [
       body.data.id,
     ]);

@@ -6,7 +6,9 @@ import type { Executor } from "../../storage/pools.ts";
 import { attemptsFrom, highestUuid, type IdSpan, lowestUuid, millisecondsOfUuid } from "../../lib/id-bounds.ts";
 
 export const DELIVERY_STATES = ["pending", "delivered", "dead_letter", "cancelled"] as const;
-export type DeliveryState = (typeof DELIVERY_STATES)[number];
+/** What can be asked for: a held one is a pending one that waits for something else than its time. */
+export const ASKED_STATES = [...DELIVERY_STATES, "held"] as const;
+export type DeliveryState = (typeof ASKED_STATES)[number];
 
 export interface DeliveryRow {
   id: string;
@@ -42,15 +44,22 @@ interface Source {
 }
 
 const SHARED = "t.event_id, t.webhook_id, t.retention_class, t.webhook_version";
+/** Pausing a webhook writes nothing into its deliveries, of which there may be millions: its status holds them. */
+const PAUSED = "exists (select from webhook w where w.tenant_id = $1 and w.id = t.webhook_id and w.status = 'paused')";
+const HELD = `(t.held_reason is not null or ${PAUSED})`;
+const PENDING: Source = {
+  from: "delivery t",
+  id: "t.id",
+  columns: `t.id, ${SHARED}, t.attempt_count, t.policy_attempt_base, t.replayed,
+      case when ${HELD} then 'held' else 'pending' end as state, case when not ${HELD} then t.due_at end as at,
+      case when ${HELD} then coalesce(t.held_reason, 'paused') end as reason`,
+  where: "true",
+  byClass: false,
+};
 const SOURCES: Readonly<Record<DeliveryState, Source>> = {
-  pending: {
-    from: "delivery t",
-    id: "t.id",
-    columns: `t.id, ${SHARED}, t.attempt_count, t.policy_attempt_base, t.replayed, 'pending' as state,
-      case when t.due_at < 'infinity' then t.due_at end as at, t.held_reason as reason`,
-    where: "true",
-    byClass: false,
-  },
+  /** The held ones among them; they say so themselves. */
+  pending: PENDING,
+  held: { ...PENDING, where: HELD },
   delivered: {
     from: "attempt t",
     id: "t.delivery_id",
@@ -83,6 +92,10 @@ export interface DeliveryFilter {
   readonly states: readonly DeliveryState[];
   readonly webhookUuid: string | null;
   readonly type: { readonly text: string; readonly isPrefix: boolean } | null;
+  /** Of the event. */
+  readonly reference?: string | null;
+  /** Of a dead letter. */
+  readonly deadReason?: string | null;
 }
 
 /** The mode is the webhook's: primary key of webhook, as a scalar so that the order of the outer index is kept. */
@@ -121,6 +134,14 @@ export async function selectDeliveries(
     clauses += filter.type.isPrefix
       ? ` and starts_with(${type}, $${values.length})`
       : ` and ${type} = $${values.length}`;
+  }
+  if (filter.reference !== undefined && filter.reference !== null) {
+    values.push(filter.reference);
+    clauses += ` and (select e.reference from event e where ${EVENT_OF_ROW}) = $${values.length}`;
+  }
+  if (filter.deadReason !== undefined && filter.deadReason !== null) {
+    values.push(filter.deadReason);
+    clauses += ` and t.reason = $${values.length}`;
   }
   const branches = filter.states.flatMap((state) => branchesOf(state, clauses));
   return withEvents(db, branches, values);
@@ -193,7 +214,7 @@ export async function selectDeliveriesOfEvents(
 
 function branchesOfEvent(state: DeliveryState): string[] {
   const { columns, from, id, where } = SOURCES[state];
-  const ofClass = state === "pending" ? "" : " and t.retention_class = w.retention_class";
+  const ofClass = from === PENDING.from ? "" : " and t.retention_class = w.retention_class";
   const pruned = state === "delivered" ? " and t.id >= w.attempts_from" : "";
   const common = `select ${columns} from ${from}
     where t.tenant_id = $1 and t.event_id = w.event_id${ofClass}${pruned} and ${where}`;
@@ -247,6 +268,8 @@ export interface AttemptRow {
   body_hash: Buffer | null;
   response_headers: string | null;
   response_body: Buffer | null;
+  /** What a template found no value for. */
+  warnings: readonly { readonly path: string; readonly expression: string }[] | null;
 }
 
 /** The attempts of one delivery in their order, by index attempt_delivery. */
@@ -255,11 +278,45 @@ export async function selectAttempts(db: Executor, tenantUuid: string, deliveryU
     name: "select_attempts",
     text: `select id, number, trigger, started_at, next_attempt_at, duration_ms, dns_ms, connect_ms, tls_ms,
         first_byte_ms, body_length, webhook_version, response_status, ends_delivery, response_truncated, outcome,
-        outcome_code, url, address, body_hash, response_headers, response_body
+        outcome_code, url, address, body_hash, response_headers, response_body, warnings
       from attempt
       where tenant_id = $1 and delivery_id = $2 and id >= $3
       order by started_at, id`,
     values: [tenantUuid, deliveryUuid, attemptsFrom(deliveryUuid)],
+  });
+  return rows;
+}
+
+/** A delivery's latest attempt, as lists show it. */
+export interface LatestAttemptRow {
+  delivery_id: string;
+  started_at: Date;
+  duration_ms: number;
+  response_status: number | null;
+  response_truncated: boolean;
+  outcome: string;
+  outcome_code: string | null;
+  response_body: Buffer | null;
+}
+
+/** The latest attempt of each delivery that has one, by index attempt_delivery. */
+export async function selectLatestAttempts(
+  db: Executor,
+  tenantUuid: string,
+  deliveryUuids: readonly string[],
+): Promise<LatestAttemptRow[]> {
+  const { rows } = await db.query<LatestAttemptRow>({
+    text: `select a.*
+      from unnest($2::uuid[], $3::uuid[]) as d (delivery_id, attempts_from)
+      cross join lateral (
+        select delivery_id, started_at, duration_ms, response_status, response_truncated, outcome, outcome_code,
+          response_body
+        from attempt
+        where tenant_id = $1 and delivery_id = d.delivery_id and id >= d.attempts_from
+        order by number desc, ends_delivery desc, id desc
+        limit 1
+      ) a`,
+    values: [tenantUuid, deliveryUuids, deliveryUuids.map(attemptsFrom)],
   });
   return rows;
 }

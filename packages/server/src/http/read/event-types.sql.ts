@@ -4,6 +4,7 @@ import type { Executor } from "../../storage/pools.ts";
 export interface EventTypeRow {
   name: string;
   description: string;
+  reference_path: string[] | null;
   example: unknown;
 }
 
@@ -11,7 +12,7 @@ export interface EventTypeRow {
 export async function selectEventTypes(db: Executor, tenantUuid: string): Promise<EventTypeRow[]> {
   const { rows } = await db.query<EventTypeRow>({
     name: "select_event_types",
-    text: "select name, description, example from event_type where tenant_id = $1",
+    text: "select name, description, reference_path, example from event_type where tenant_id = $1",
     values: [tenantUuid],
   });
   return rows;

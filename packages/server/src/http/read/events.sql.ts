@@ -82,9 +82,10 @@ export interface EventFilter {
 }
 
 /**
- * Events of a span, newest first. One branch per retention class: within a class the primary key
- * (tenant_id, retention_class, id) is in the order asked for, so each branch stops at its limit. An exact type is read
- * from event_type_time, a reference from event_reference.
+ * Events of a span, newest first. With an exact type or a reference from event_type_time or event_reference, which hold
+ * them in the order of ids over all classes; that no class is named keeps the planner from reading the primary key
+ * instead and throwing rows away. Otherwise one branch per retention class: within a class the primary key
+ * (tenant_id, retention_class, id) is in the order asked for, so each branch stops at its limit.
  */
 export async function selectEvents(
   db: Executor,
@@ -104,15 +105,37 @@ export async function selectEvents(
     values.push(filter.reference);
     clauses += ` and reference = $${values.length}`;
   }
-  const branches = RETENTION_CLASSES.map(
-    (days) => `(select ${HEAD} from event
-      where tenant_id = $1 and retention_class = ${days} and livemode = $2 and id >= $3 and id < $4${clauses}
+  const isIndexed = filter.reference !== null || filter.type?.isPrefix === false;
+  const branches = (isIndexed ? [""] : RETENTION_CLASSES.map((days) => ` and retention_class = ${days}`)).map(
+    (ofClass) => `(select ${HEAD} from event
+      where tenant_id = $1${ofClass} and livemode = $2 and id >= $3 and id < $4${clauses}
       order by id desc
       limit $5)`,
   );
   const { rows } = await db.query<EventHeadRow>({
-    text: `${branches.join("\nunion all\n")}\norder by id desc\nlimit $5`,
+    // In parentheses a single branch may not be ordered once more.
+    text: isIndexed ? branches.join("") : `${branches.join("\nunion all\n")}\norder by id desc\nlimit $5`,
     values,
+  });
+  return rows;
+}
+
+/** Events by id, newest first, by primary key; of the mode, and those that retention has not dropped. */
+export async function selectEventHeads(
+  db: Executor,
+  tenantUuid: string,
+  livemode: boolean,
+  keys: readonly { readonly event_id: string; readonly retention_class: number }[],
+): Promise<EventHeadRow[]> {
+  const { rows } = await db.query<EventHeadRow>({
+    text: `select e.*
+      from unnest($3::uuid[], $4::int2[]) as k (event_id, retention_class)
+      cross join lateral (
+        select ${HEAD} from event
+        where tenant_id = $1 and livemode = $2 and retention_class = k.retention_class and id = k.event_id
+      ) e
+      order by e.id desc`,
+    values: [tenantUuid, livemode, keys.map((key) => key.event_id), keys.map((key) => key.retention_class)],
   });
   return rows;
 }

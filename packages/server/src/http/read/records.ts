@@ -17,6 +17,7 @@ import {
   selectDeliveriesOfEvents,
   selectDelivery,
 } from "./deliveries.sql.ts";
+import { eventsOfWebhook } from "./events-of-webhook.ts";
 import {
   type EventFilter,
   type EventHeadRow,
@@ -32,6 +33,8 @@ import { attemptView, listedDeliveryView } from "./views.ts";
 export interface Reader {
   readonly tenantUuid: string;
   readonly livemode: boolean;
+  /** Set for a webhook's own read key: to it there is nothing but this webhook, its events and its deliveries. */
+  readonly webhookUuid: string | null;
 }
 
 /**
@@ -74,7 +77,7 @@ export interface FoundEvent {
 
 /** How many deliveries an event shows by itself; the others are in the list of deliveries. */
 const DELIVERIES_SHOWN = 100;
-/** Events that share a business number: a document lives through dozens, not thousands. */
+/** Events that share a business number and are looked at one by one: a document lives through dozens, not thousands. */
 const EVENTS_OF_REFERENCE = 5_000;
 
 export class Records {
@@ -89,10 +92,11 @@ export class Records {
     return this.#read(reader, async (db) => {
       const event = await findEvent(db, reader, id);
       if (event === null) return null;
-      const filter = { states: DELIVERY_STATES, webhookUuid: null };
+      const filter = { states: DELIVERY_STATES, webhookUuid: reader.webhookUuid };
       const span = this.#span({ fromMs: null, toMs: null });
       const keys = [{ uuid: event.id, retentionClass: event.retention_class }];
       const deliveries = await selectDeliveriesOfEvents(db, reader.tenantUuid, keys, filter, span, DELIVERIES_SHOWN);
+      if (reader.webhookUuid !== null && deliveries.length === 0) return null;
       const payload = await selectPayload(db, reader.tenantUuid, event.retention_class, event.id);
       return payload === null ? null : { event, payload, deliveries };
     });
@@ -101,15 +105,20 @@ export class Records {
   /** Up to `limit` events, newest first, without their payloads. */
   async events(reader: Reader, query: EventQuery, limit: number): Promise<EventHeadRow[]> {
     const span = this.#span(query, query.cursorUuid);
+    const { tenantUuid, livemode, webhookUuid } = reader;
     return this.#read(reader, (db) =>
       readBackwards(span, limit, (part, count) =>
-        selectEvents(db, reader.tenantUuid, reader.livemode, query, part, count),
+        webhookUuid === null
+          ? selectEvents(db, tenantUuid, livemode, query, part, count)
+          : eventsOfWebhook(db, { tenantUuid, livemode, webhookUuid }, query, part, count),
       ),
     );
   }
 
   /** Up to `limit` deliveries in any of the states, newest first. */
-  async deliveries(reader: Reader, query: DeliveryQuery, limit: number): Promise<ListedDeliveryRow[]> {
+  async deliveries(reader: Reader, asked: DeliveryQuery, limit: number): Promise<ListedDeliveryRow[]> {
+    const query = ownDeliveries(reader, asked);
+    if (query === null) return [];
     const span = this.#span(query, query.cursorUuid);
     return this.#read(reader, (db) =>
       query.eventId === null && query.reference === null
@@ -125,7 +134,7 @@ export class Records {
     return this.#read(reader, async (db) => {
       const { tenantUuid, livemode } = reader;
       const delivery = await selectDelivery(db, tenantUuid, livemode, deliveryUuid);
-      if (delivery === null) return null;
+      if (delivery === null || !maySee(reader, delivery.webhook_id)) return null;
       const attempts = await selectAttempts(db, tenantUuid, deliveryUuid);
       const used = [...new Set(attempts.map((attempt) => attempt.webhook_version))];
       const configurations = await selectConfigurations(db, tenantUuid, delivery.webhook_id, used);
@@ -155,6 +164,12 @@ export class Records {
     limit: number,
   ): Promise<ListedDeliveryRow[]> {
     const events = await this.#eventsNamed(db, reader, query);
+    if (events.length > EVENTS_OF_REFERENCE) {
+      // So many that there is one on every other page: looked for among the deliveries instead.
+      return readBackwards(span, limit, (part, count) =>
+        selectDeliveries(db, reader.tenantUuid, reader.livemode, query, part, count),
+      );
+    }
     const byId = new Map(events.map((event) => [event.id, event]));
     const keys = events.map((event) => ({ uuid: event.id, retentionClass: event.retention_class }));
     const rows = await selectDeliveriesOfEvents(db, reader.tenantUuid, keys, query, span, limit);
@@ -171,7 +186,7 @@ export class Records {
       // Not bounded by the times asked for: those are the deliveries', and a replay is later than its event.
       const span = this.#span({ fromMs: null, toMs: null });
       const filter = { type: query.type, reference: query.reference };
-      return selectEvents(db, tenantUuid, livemode, filter, span, EVENTS_OF_REFERENCE);
+      return selectEvents(db, tenantUuid, livemode, filter, span, EVENTS_OF_REFERENCE + 1);
     }
     const event = await findEvent(db, reader, query.eventId);
     if (event === null || (query.reference !== null && event.reference !== query.reference)) return [];
@@ -196,6 +211,21 @@ export async function findEvent(db: Executor, reader: Reader, id: string): Promi
     if (event !== null) return event;
   }
   return SENDER_ID_PATTERN.test(id) ? selectEventBySenderId(db, tenantUuid, livemode, id) : null;
+}
+
+/** Whether this webhook is there at all for whoever asks. */
+export function maySee(reader: Reader, webhookUuid: string): boolean {
+  return reader.webhookUuid === null || reader.webhookUuid === webhookUuid;
+}
+
+/** The query as far as the reader may ask it; null when nothing of it is the reader's. */
+export function ownDeliveries<Query extends { readonly webhookUuid: string | null }>(
+  reader: Reader,
+  query: Query,
+): Query | null {
+  if (reader.webhookUuid === null) return query;
+  if (query.webhookUuid !== null && query.webhookUuid !== reader.webhookUuid) return null;
+  return { ...query, webhookUuid: reader.webhookUuid };
 }
 
 function matchesType(wanted: { readonly text: string; readonly isPrefix: boolean }, type: string): boolean {

@@ -2,15 +2,17 @@
 // signatures masked. Must never need a secret; a test holds it against what deliver really sends.
 import {
   ATTEMPT_HEADER,
+  DEFAULT_SIGNATURE_PROFILES,
   DELIVERY_HEADER,
   EVENT_HEADER,
-  SIGNATURE_HEADER,
+  signatureRecipe,
+  signatureValue,
   WEBHOOK_ID_HEADER,
-  WEBHOOK_SIGNATURE_HEADER,
-  WEBHOOK_TIMESTAMP_HEADER,
 } from "@posthorn/contract";
 import { MASK, maskHeaders } from "../../lib/masking.ts";
 import type { StoredConfiguration } from "../../manage/webhook-configuration.ts";
+import { authHeaderName, NO_AUTH, shownAuthHeaderValue } from "../../security/receiver-auth.ts";
+import { WEBHOOK_DEFAULTS } from "../../storage/configuration.ts";
 
 export interface SentAttempt {
   /** What the receiver saw as `webhook-id`. */
@@ -23,17 +25,24 @@ export interface SentAttempt {
 
 /** Header names and shown values, in the order in which they were sent. */
 export function sentHeaders(configuration: StoredConfiguration, attempt: SentAttempt): Record<string, string> {
-  return {
-    "content-type": "application/json",
+  const headers: Record<string, string> = {
+    "content-type": configuration.transform?.contentType ?? WEBHOOK_DEFAULTS.contentType,
     ...maskHeaders(configuration.headers ?? {}),
-    [EVENT_HEADER]: attempt.eventType,
-    [DELIVERY_HEADER]: attempt.deliveryId,
-    [ATTEMPT_HEADER]: String(attempt.number),
-    [SIGNATURE_HEADER]: `sha256=${MASK}`,
-    [WEBHOOK_ID_HEADER]: attempt.publicEventId,
-    [WEBHOOK_TIMESTAMP_HEADER]: String(Math.floor(attempt.startedAtMs / 1_000)),
-    [WEBHOOK_SIGNATURE_HEADER]: `v1,${MASK}`,
   };
+  const auth = configuration.auth ?? NO_AUTH;
+  const authName = authHeaderName(auth);
+  if (auth.type !== "none" && authName !== null) headers[authName] = shownAuthHeaderValue(auth);
+  headers[EVENT_HEADER] = attempt.eventType;
+  headers[DELIVERY_HEADER] = attempt.deliveryId;
+  headers[ATTEMPT_HEADER] = String(attempt.number);
+  headers[WEBHOOK_ID_HEADER] = attempt.publicEventId;
+  const seconds = Math.floor(attempt.startedAtMs / 1_000);
+  for (const profile of configuration.signature?.profiles ?? DEFAULT_SIGNATURE_PROFILES) {
+    const recipe = signatureRecipe(profile);
+    if (recipe.timestampHeader !== null) headers[recipe.timestampHeader] = String(seconds);
+    headers[recipe.header] = signatureValue(recipe, [MASK], seconds);
+  }
+  return headers;
 }
 
 /** A receiver's headers from the lines they are kept in; a name sent twice has its values joined, cookies are masked. */

@@ -1,6 +1,7 @@
 // Events, deliveries and attempts as everybody sees them. Pure: rows in, published names out.
 import { idFromUuid } from "@posthorn/contract";
 import type { StoredConfiguration } from "../../manage/webhook-configuration.ts";
+import { missingValueWarning } from "../../manage/transform.ts";
 import { bodyExcerpt } from "./body-excerpt.ts";
 import { millisecondsOfUuid } from "../../lib/id-bounds.ts";
 import type { AttemptRow, DeliveryRow, ListedDeliveryRow } from "./deliveries.sql.ts";
@@ -49,7 +50,9 @@ export function deliveryView(row: DeliveryRow): Record<string, unknown> {
 function stateView(row: DeliveryRow, at: string | null): Record<string, unknown> {
   switch (row.state) {
     case "pending":
-      return { nextAttemptAt: at, ...(row.reason === null ? {} : { heldReason: row.reason }) };
+      return { nextAttemptAt: at };
+    case "held":
+      return { nextAttemptAt: null, heldReason: row.reason };
     case "delivered":
       return { nextAttemptAt: null, deliveredAt: at };
     case "dead_letter":
@@ -93,7 +96,9 @@ export function attemptView(
     timings: { dnsMs: row.dns_ms, connectMs: row.connect_ms, tlsMs: row.tls_ms, firstByteMs: row.first_byte_ms },
     outcome: row.outcome,
     outcomeCode: row.outcome_code,
+    ...notAllowedMessage(row, configuration),
     endsDelivery: row.ends_delivery,
+    ...(row.warnings === null ? {} : { warnings: row.warnings.map(missingValueWarning) }),
     nextAttemptAt: row.next_attempt_at?.toISOString() ?? null,
     webhookVersion: row.webhook_version,
     address: row.address,
@@ -106,6 +111,16 @@ export function attemptView(
     },
     response: responseView(row),
   };
+}
+
+/** What was seen and what was expected, where the webhook's own list refused the receiver's address. */
+function notAllowedMessage(
+  row: AttemptRow,
+  configuration: StoredConfiguration | undefined,
+): { outcomeMessage?: string } {
+  if (row.outcome_code !== "ADDRESS_NOT_ALLOWED") return {};
+  const list = configuration?.allowedIps?.join(", ") ?? "another list";
+  return { outcomeMessage: `The receiver is at ${row.address ?? "an unknown address"}; allowedIps had ${list}.` };
 }
 
 function responseView(row: AttemptRow): Record<string, unknown> | null {

@@ -4,14 +4,15 @@ import { z } from "zod";
 import type { Retries } from "../../replay/retry.ts";
 import { type Answer, failure, fieldFailure, success } from "../answer.ts";
 import { PAGE_PARAMETERS, pageOf, pageStart, TIME_PARAMETER } from "../paging.ts";
-import { DELIVERY_STATES } from "../read/deliveries.sql.ts";
+import { ASKED_STATES, DELIVERY_STATES } from "../read/deliveries.sql.ts";
 import type { Records } from "../read/records.ts";
 import { listedDeliveryView } from "../read/views.ts";
 import { type Call, type OrdinaryRoute, route } from "../route-entry.ts";
+import { deliveryRecord, listedDelivery, retriedDelivery } from "../schemas/delivery.ts";
 import { TYPE_PARAMETER, typeFilter } from "../type-parameter.ts";
 import { actorOf } from "./webhooks.ts";
 
-const state = z.enum(DELIVERY_STATES);
+const state = z.enum(ASKED_STATES);
 const listQuery = z.strictObject({
   ...PAGE_PARAMETERS,
   state: state.optional(),
@@ -20,7 +21,12 @@ const listQuery = z.strictObject({
   webhookId: z.string().max(200).optional(),
   eventId: z.string().max(200).optional(),
   type: TYPE_PARAMETER.optional(),
-  reference: z.string().min(1).max(200).optional(),
+  reference: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .meta({ description: "The business number inside the payload.", examples: ["INV-00871"] }),
   from: TIME_PARAMETER.optional(),
   to: TIME_PARAMETER.optional(),
 });
@@ -33,16 +39,22 @@ export function deliveryRoutes(records: DeliveriesFace, retries: RetriesFace): O
     route({
       method: "GET",
       path: "/deliveries",
+      allowsReadKey: true,
       scope: "read:events",
       summary: "List deliveries in any state, newest first.",
+      tag: "Deliveries",
       query: listQuery,
+      answer: { status: 200, data: listedDelivery, isList: true },
       handle: (call) => list(records, call),
     }),
     route({
       method: "GET",
       path: "/deliveries/{id}",
+      allowsReadKey: true,
       scope: "read:events",
       summary: "Read one delivery with its attempts and the times of those to come.",
+      tag: "Deliveries",
+      answer: { status: 200, data: deliveryRecord },
       handle: (call) => withDelivery(call, (uuid) => get(records, call, uuid)),
     }),
     route({
@@ -50,6 +62,9 @@ export function deliveryRoutes(records: DeliveriesFace, retries: RetriesFace): O
       path: "/deliveries/{id}/retry",
       scope: "write:deliveries",
       summary: "Try a pending, held or dead-lettered delivery now.",
+      tag: "Deliveries",
+      answer: { status: 202, data: retriedDelivery },
+      errors: ["NOT_RETRYABLE", "CONFLICT"],
       handle: (call) => withDelivery(call, (uuid) => retry(retries, call, uuid)),
     }),
   ];

@@ -10,6 +10,7 @@ import { cursorFailure, PAGE_PARAMETERS, pageOf } from "../paging.ts";
 import type { Principal } from "../principal.ts";
 import { type EventTypeRow, selectEventTypes } from "../read/event-types.sql.ts";
 import { type Call, type OrdinaryRoute, route } from "../route-entry.ts";
+import { eventTypeRecord, listedEventType } from "../schemas/event-type.ts";
 import { TYPE_PARAMETER } from "../type-parameter.ts";
 
 const listQuery = z.strictObject({ ...PAGE_PARAMETERS, type: TYPE_PARAMETER.optional() });
@@ -32,7 +33,9 @@ export function eventTypeRoutes(face: EventTypesFace): OrdinaryRoute[] {
       path: "/event-types",
       scope: "read:events",
       summary: "List event types by name.",
+      tag: "Event types",
       query: listQuery,
+      answer: { status: 200, data: listedEventType, isList: true },
       handle: (call) => list(face, call),
     }),
     route({
@@ -40,6 +43,8 @@ export function eventTypeRoutes(face: EventTypesFace): OrdinaryRoute[] {
       path: "/event-types/{name}",
       scope: "read:events",
       summary: "Read one event type with an example that can be published as it is.",
+      tag: "Event types",
+      answer: { status: 200, data: eventTypeRecord },
       handle: (call) => get(face, call),
     }),
   ];
@@ -91,7 +96,8 @@ function catalogueView(definition: EventTypeDefinition): TypeView {
   };
 }
 
-function registeredView(row: EventTypeRow): TypeView {
-  const resource = row.name.split(".", 1)[0];
-  return { name: row.name, resource, description: row.description, registered: true, example: row.example };
+/** A type that the tenant registered itself. */
+export function registeredView(row: EventTypeRow): TypeView {
+  const { name, description, example, reference_path: referencePath } = row;
+  return { name, resource: name.split(".", 1)[0], description, referencePath, registered: true, example };
 }

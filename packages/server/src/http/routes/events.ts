@@ -6,17 +6,35 @@ import { PAGE_PARAMETERS, pageOf, pageStart, TIME_PARAMETER } from "../paging.ts
 import type { Records } from "../read/records.ts";
 import { deliveryView, eventHeadView, publicEventId } from "../read/views.ts";
 import { type Call, type OrdinaryRoute, route } from "../route-entry.ts";
+import { eventHead, eventRecord, replayedEvent } from "../schemas/event.ts";
 import { TYPE_PARAMETER, typeFilter } from "../type-parameter.ts";
 import { actorOf } from "./webhooks.ts";
 
 const listQuery = z.strictObject({
   ...PAGE_PARAMETERS,
   type: TYPE_PARAMETER.optional(),
-  reference: z.string().min(1).max(200).optional(),
+  reference: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .meta({ description: "The business number inside the payload.", examples: ["INV-00871"] }),
   from: TIME_PARAMETER.optional(),
   to: TIME_PARAMETER.optional(),
 });
-const replayBody = z.strictObject({ webhookId: z.string().nullable().optional() });
+const replayBody = z
+  .strictObject({
+    webhookId: z
+      .string()
+      .nullable()
+      .optional()
+      .meta({ description: "The one webhook to deliver it to; all that match it now when left out." }),
+  })
+  .meta({
+    id: "EventReplay",
+    description: "Whom to deliver an event to once more.",
+    examples: [{ webhookId: "webhook_01KATEK0G3F3Q8T9W7M1N5V2XB" }],
+  });
 
 export type EventsFace = Pick<Records, "event" | "events">;
 export type ReplaysFace = Pick<Replays, "replay">;
@@ -26,16 +44,22 @@ export function eventRoutes(records: EventsFace, replays: ReplaysFace): Ordinary
     route({
       method: "GET",
       path: "/events",
+      allowsReadKey: true,
       scope: "read:events",
       summary: "List events, newest first, without their payloads.",
+      tag: "Events",
       query: listQuery,
+      answer: { status: 200, data: eventHead, isList: true },
       handle: (call) => list(records, call),
     }),
     route({
       method: "GET",
       path: "/events/{id}",
+      allowsReadKey: true,
       scope: "read:events",
       summary: "Read one event with its payload and its deliveries.",
+      tag: "Events",
+      answer: { status: 200, data: eventRecord },
       handle: (call) => get(records, call),
     }),
     route({
@@ -43,8 +67,11 @@ export function eventRoutes(records: EventsFace, replays: ReplaysFace): Ordinary
       path: "/events/{id}/replay",
       scope: "write:deliveries",
       summary: "Deliver an event once more: to one webhook, or to all that match it now.",
+      tag: "Events",
       body: replayBody,
       bodyOptional: true,
+      answer: { status: 202, data: replayedEvent },
+      errors: ["CONFLICT"],
       handle: (call) => replay(replays, call),
     }),
   ];

@@ -4,7 +4,12 @@ import { ERRORS, type ErrorCode } from "@posthorn/contract";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Admission, AdmissionControl } from "../../capture/admission.ts";
 import type { Capture } from "../../capture/capture.ts";
-import type { CaptureOutcome, CaptureRefusal, EventAnswer } from "../../capture/outcomes.ts";
+import {
+  type CaptureOutcome,
+  type CaptureRefusal,
+  checkIdempotencyKey,
+  type EventAnswer,
+} from "../../capture/outcomes.ts";
 import { type ScanRefusal } from "../../capture/scan/refusals.ts";
 import { type ScannedBatch, scanBatch, scanNdjson } from "../../capture/scan/scan-batch.ts";
 import { scanEvent, type ScannedEvent } from "../../capture/scan/scan-event.ts";
@@ -28,6 +33,47 @@ export interface PublishOptions {
 /** A single event: 10 MiB of data, its context and the members around them. */
 export const EVENT_BODY_LIMIT_BYTES = 11 * 1024 * 1024;
 export const BATCH_BODY_LIMIT_BYTES = 32 * 1024 * 1024;
+
+/** What a whole batch can be refused for; its events are refused one by one, inside a 202. */
+export const BATCH_ERRORS = [
+  "INVALID_JSON",
+  "INVALID_UTF8",
+  "JSON_TOO_DEEP",
+  "EMPTY_BODY",
+  "NOT_AN_OBJECT",
+  "UNKNOWN_FIELD",
+  "MISSING_MEMBER",
+  "WRONG_TYPE",
+  "DUPLICATE_MEMBER",
+  "EMPTY_BATCH",
+  "TOO_MANY_EVENTS",
+  "VALIDATION_ERROR",
+  "RATE_LIMITED",
+  "OVERLOADED",
+  "SHUTTING_DOWN",
+] as const satisfies readonly ErrorCode[];
+
+export const PUBLISH_ERRORS = [
+  "INVALID_JSON",
+  "INVALID_UTF8",
+  "JSON_TOO_DEEP",
+  "EMPTY_BODY",
+  "NOT_AN_OBJECT",
+  "UNKNOWN_FIELD",
+  "FIELD_NOT_AVAILABLE_YET",
+  "MISSING_MEMBER",
+  "WRONG_TYPE",
+  "DUPLICATE_MEMBER",
+  "VALIDATION_ERROR",
+  "UNKNOWN_EVENT_TYPE",
+  "IDEMPOTENCY_KEY_REUSED",
+  "EVENT_ID_TAKEN",
+  "EVENT_REFUSED_BY_STORAGE",
+  "RATE_LIMITED",
+  "OVERLOADED",
+  "SHUTTING_DOWN",
+] as const satisfies readonly ErrorCode[];
+
 /** Above this a scan takes longer than a millisecond, which every other request would wait for. */
 const LARGE_BYTES = 256 * 1024;
 const NDJSON = "application/x-ndjson";
@@ -75,6 +121,8 @@ export function publishHandlers(options: PublishOptions) {
       const scanned = scanning instanceof Promise ? await scanning : scanning;
       if (scanned.kind === "refused") return answerFailure(reply, failureOfScan(scanned));
       const key = request.headers["idempotency-key"];
+      const keyRefusal = checkIdempotencyKey(key);
+      if (keyRefusal !== null) return answerFailure(reply, failureOfOutcome(keyRefusal));
       const outcome = await capture.capture(
         principal,
         body,
@@ -104,6 +152,8 @@ export function publishHandlers(options: PublishOptions) {
       const limited = admission.countEvents(principal, batch.items.length);
       if (limited.outcome !== "admitted") return answerFailure(reply, refusalOf(limited));
       const header = request.headers["idempotency-key"];
+      const keyRefusal = checkIdempotencyKey(header);
+      if (keyRefusal !== null) return answerFailure(reply, failureOfOutcome(keyRefusal));
       const outcomes = await Promise.all(
         batch.items.map(async (item, index): Promise<ItemOutcome> => {
           const scanned = await scan(body, item.start, item.end);

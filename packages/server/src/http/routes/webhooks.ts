@@ -9,6 +9,14 @@ import { decodeCursor } from "../cursor.ts";
 import { cursorFailure, PAGE_PARAMETERS, pageOf, pageStart } from "../paging.ts";
 import type { Principal } from "../principal.ts";
 import { type Call, type OrdinaryRoute, route } from "../route-entry.ts";
+import {
+  changedWebhook,
+  createdWebhook,
+  deletedWebhook,
+  listedWebhook,
+  webhookRecord,
+  webhookVersion,
+} from "../schemas/webhook.ts";
 
 const listQuery = z.strictObject({
   ...PAGE_PARAMETERS,
@@ -16,6 +24,9 @@ const listQuery = z.strictObject({
   name: z.string().max(200).optional(),
 });
 const versionsQuery = z.strictObject(PAGE_PARAMETERS);
+
+/** What can be wrong with the fields of a webhook, beside their shape. */
+export const FIELD_ERRORS = ["UNKNOWN_EVENT_TYPE", "INVALID_EXPRESSION", "TARGET_REFUSED"] as const;
 
 export type WebhooksFace = Pick<Webhooks, "create" | "change" | "remove" | "get" | "list" | "versions">;
 
@@ -28,14 +39,21 @@ export function webhookRoutes(webhooks: WebhooksFace): OrdinaryRoute[] {
     );
   const creation = {
     scope: "write:webhooks",
+    tag: "Webhooks",
     body: webhookCreation,
     hints: WEBHOOK_FIELD_HINTS,
+    answer: { status: 201, data: createdWebhook, headers: ["ETag", "Location"] },
+    errors: FIELD_ERRORS,
     handle: create,
   } as const;
   const changing = {
     scope: "write:webhooks",
+    tag: "Webhooks",
     body: webhookChange,
     hints: WEBHOOK_FIELD_HINTS,
+    answer: { status: 200, data: changedWebhook, headers: ["ETag"] },
+    errors: [...FIELD_ERRORS, "PRECONDITION_FAILED"],
+    requestHeaders: ["If-Match"],
     handle: change,
   } as const;
   return [
@@ -44,16 +62,22 @@ export function webhookRoutes(webhooks: WebhooksFace): OrdinaryRoute[] {
     route({
       method: "GET",
       path: "/webhooks",
+      allowsReadKey: true,
       scope: "read:webhooks",
       summary: "List webhooks, newest first.",
+      tag: "Webhooks",
       query: listQuery,
+      answer: { status: 200, data: listedWebhook, isList: true },
       handle: (call) => list(webhooks, call),
     }),
     route({
       method: "GET",
       path: "/webhooks/{id}",
+      allowsReadKey: true,
       scope: "read:webhooks",
       summary: "Read one webhook and its figures.",
+      tag: "Webhooks",
+      answer: { status: 200, data: webhookRecord, headers: ["ETag"] },
       handle: (call) => withWebhook(call, (uuid) => get(webhooks, call, uuid)),
     }),
     route({ method: "PUT", path: "/webhooks/{id}", summary: "Replace the fields given; the rest stay.", ...changing }),
@@ -63,14 +87,21 @@ export function webhookRoutes(webhooks: WebhooksFace): OrdinaryRoute[] {
       path: "/webhooks/{id}",
       scope: "write:webhooks",
       summary: "Delete a webhook; what it has not delivered yet is cancelled.",
+      tag: "Webhooks",
+      answer: { status: 200, data: deletedWebhook },
+      errors: ["PRECONDITION_FAILED"],
+      requestHeaders: ["If-Match"],
       handle: (call) => withWebhook(call, (uuid) => remove(webhooks, call, uuid)),
     }),
     route({
       method: "GET",
       path: "/webhooks/{id}/versions",
+      allowsReadKey: true,
       scope: "read:webhooks",
       summary: "List what a webhook's configuration was, newest first.",
+      tag: "Webhooks",
       query: versionsQuery,
+      answer: { status: 200, data: webhookVersion, isList: true },
       handle: (call) => withWebhook(call, (uuid) => versions(webhooks, call, uuid)),
     }),
   ];
@@ -82,15 +113,24 @@ export function actorOf(call: Pick<Call, "principal" | "requestId">): Actor {
   return { tenantUuid, livemode, keyId, unknownEventTypes, requestId: call.requestId };
 }
 
-async function withWebhook(call: Call, then: (uuid: string) => Promise<Answer>): Promise<Answer> {
+/** The webhook of the path; to a webhook's own read key all others look absent. */
+export async function withWebhook(call: Call, then: (uuid: string) => Promise<Answer>): Promise<Answer> {
   const bytes = parseId("webhook", call.params["id"] as string);
-  return bytes === null ? noWebhook() : then(uuidFromBytes(bytes));
+  if (bytes === null) return noWebhook();
+  const uuid = uuidFromBytes(bytes);
+  const { webhookUuid } = call.principal;
+  return webhookUuid === null || webhookUuid === uuid ? then(uuid) : noWebhook();
 }
 
 async function list(webhooks: WebhooksFace, call: Call<z.output<typeof listQuery>>): Promise<Answer> {
   const start = pageStart("webhook", call.query);
   if (!start.ok) return start.failure;
-  const filter = { beforeUuid: start.beforeUuid, status: call.query.status ?? null, name: call.query.name ?? null };
+  const filter = {
+    beforeUuid: start.beforeUuid,
+    status: call.query.status ?? null,
+    name: call.query.name ?? null,
+    webhookUuid: call.principal.webhookUuid,
+  };
   const found = await webhooks.list(actorOf(call), filter, start.limit + 1);
   return pageOf(
     "webhook",
@@ -153,7 +193,7 @@ function refusalOf(outcome: { kind: "absent" } | { kind: "stale"; etag: string }
   return { ...failure("PRECONDITION_FAILED"), headers: { etag: outcome.etag } };
 }
 
-function noWebhook(): Answer {
+export function noWebhook(): Answer {
   return failure(
     "NOT_FOUND",
     "There is no such webhook. Check the id; sandbox and live webhooks do not see each other.",

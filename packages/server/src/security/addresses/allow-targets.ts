@@ -1,5 +1,6 @@
 // POSTHORN_ALLOW_TARGETS: the operator's list of targets that the address guard lets through.
 // It must stay exact: no wildcards, nothing implied, and empty means that even loopback is refused.
+import { unmapBlock } from "./address-list.ts";
 import { type AddressBlock, blockContains, parseAddress, parseBlock, unmapAddress } from "./blocks.ts";
 
 /** The parsed list. `text` is its normal form; two lists with the same text allow the same targets. */
@@ -82,7 +83,7 @@ function parseCidrEntry(entry: string): AllowedBlock | string {
   if (block === null) {
     return "is not a CIDR block. Write the network address and its length, for example 10.0.0.0/8, without a scheme or port.";
   }
-  return { ...normalise(block), port: null };
+  return { ...unmapBlock(block), port: null };
 }
 
 function parseAddressEntry(address: Uint8Array, host: string, port: number): AllowedBlock | string {
@@ -91,13 +92,7 @@ function parseAddressEntry(address: Uint8Array, host: string, port: number): All
 }
 
 function addressBlock(bytes: Uint8Array, port: number | null): AllowedBlock {
-  return { ...normalise({ bytes, prefixBits: bytes.length * 8 }), port };
-}
-
-/** IPv4-mapped entries are kept as IPv4, as addresses are unmapped before they are compared. */
-function normalise(block: AddressBlock): AddressBlock {
-  const plain = unmapAddress(block.bytes);
-  return plain === block.bytes || block.prefixBits < 96 ? block : { bytes: plain, prefixBits: block.prefixBits - 96 };
+  return { ...unmapBlock({ bytes, prefixBits: bytes.length * 8 }), port };
 }
 
 function parsePort(text: string): number | null {

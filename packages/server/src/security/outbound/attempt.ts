@@ -1,6 +1,7 @@
 // One request from its first step to its one result: dial or reuse, write, read the head, read a little body.
 // It must always settle, exactly once, by its own deadline, whatever the receiver does or fails to do.
 import type { Dispatcher } from "undici";
+import type { AddressList } from "../addresses/address-list.ts";
 import type { CheckedUrl } from "./check-url.ts";
 import { Connection, STALE_CONNECTION } from "./connection.ts";
 import { type DeadlineWheel, UNSCHEDULED, type WheelEntry } from "./deadline-wheel.ts";
@@ -29,6 +30,8 @@ export interface PreparedRequest {
   readonly url: CheckedUrl;
   readonly poolKey: string;
   readonly identity: TlsIdentity;
+  /** Part of `poolKey` too. */
+  readonly allowedIps: AddressList | null;
   readonly method: string;
   readonly headers: string[];
   readonly body: Uint8Array | null;
@@ -173,8 +176,7 @@ export class Attempt implements WheelEntry<Attempt>, Dispatcher.DispatchHandler 
   }
 
   async #dialAndSend(): Promise<void> {
-    const { url, identity, poolKey } = this.#request;
-    const dial = new Dial(this.#context, url, identity, poolKey, () => this.#boundDial());
+    const dial = new Dial(this.#context, this.#request, () => this.#boundDial());
     this.#dial = dial;
     this.#isDialling = true;
     const dialled = await dial.run();

@@ -2,6 +2,7 @@
 // It must never follow a redirect, use a proxy from the environment, decompress, resend, or throw for the network's faults.
 import type { Socket, TcpNetConnectOpts } from "node:net";
 import { LRUCache } from "lru-cache";
+import type { AddressList } from "../addresses/address-list.ts";
 import type { AllowTargets } from "../addresses/allow-targets.ts";
 import { Attempt, type AttemptContext, type PreparedRequest } from "./attempt.ts";
 import { checkUrl, type UrlCheck } from "./check-url.ts";
@@ -26,6 +27,8 @@ export interface OutboundRequest {
   readonly signal?: AbortSignal;
   /** A client certificate or private authority; the public roots otherwise. */
   readonly tls?: TlsIdentity;
+  /** Only these addresses are dialled, of those that the guard lets through; null or absent: all of those. */
+  readonly allowedIps?: AddressList | null;
   /** How much of the response body is kept, up to 64 KiB; 16 KiB when absent. */
   readonly keptBodyBytes?: number;
 }
@@ -77,7 +80,7 @@ const CLIENT_HEADERS: ReadonlySet<string> = new Set([
 
 interface CachedCheck {
   readonly check: UrlCheck;
-  /** Guard decision and origin: with the id of a TLS identity before it, the key of a pool. */
+  /** Guard decision and origin: with the id of a TLS identity before it and an address list after it, a pool's key. */
   readonly target: string;
   /** The key under the default identity, joined once. */
   readonly poolKey: string;
@@ -182,9 +185,13 @@ export function createOutboundClient(options: OutboundClientOptions): OutboundCl
       const message = `The request cannot be sent: the header ${ownHeader} is set by the client.`;
       return Promise.resolve(notSent({ kind: "blocked", code: "REQUEST_INVALID", message }));
     }
+    const allowedIps = request.allowedIps ?? null;
+    const pool = request.tls === undefined ? poolKey : `${request.tls.id} ${target}`;
     const prepared: PreparedRequest = {
       url: verdict.url,
-      poolKey: request.tls === undefined ? poolKey : `${request.tls.id} ${target}`,
+      // A connection that another list let through, or none, is not reused: the pool's key holds the list.
+      poolKey: allowedIps === null ? pool : `${pool} only ${allowedIps.text}`,
+      allowedIps,
       identity: request.tls ?? identity,
       method: request.method,
       headers: fixedHeaders.concat(request.headers),

@@ -2,6 +2,7 @@
 // It must never write a byte to an address that was not checked, nor accept an unverified certificate.
 import { connect as netConnect, isIP, type Socket, type TcpNetConnectOpts } from "node:net";
 import { connect as tlsConnect, type TLSSocket } from "node:tls";
+import { type AddressList, listHolds } from "../addresses/address-list.ts";
 import { type AllowTargets, allowsAddress } from "../addresses/allow-targets.ts";
 import { parseAddress, unmapAddress } from "../addresses/blocks.ts";
 import { classifyAddress } from "../addresses/classify.ts";
@@ -30,6 +31,16 @@ export interface SessionCache {
   set(key: string, session: Buffer): unknown;
 }
 
+/** Where to, and under which conditions. */
+export interface DialTarget {
+  readonly url: CheckedUrl;
+  readonly identity: TlsIdentity;
+  /** TLS sessions are kept under it. */
+  readonly poolKey: string;
+  /** Narrows what the guard lets through, and never widens it. */
+  readonly allowedIps: AddressList | null;
+}
+
 export interface Dialled {
   readonly kind: "dialled";
   readonly socket: Socket;
@@ -37,6 +48,8 @@ export interface Dialled {
 }
 
 const MAX_ADDRESSES_TRIED = 4;
+/** Characters of an address list in a message. */
+const MAX_LIST_SHOWN = 200;
 /** How long an address may take to connect while there is another one to try. */
 const NEXT_ADDRESS_AFTER_MS = 1000;
 
@@ -45,7 +58,7 @@ export const connectTcp = (options: TcpNetConnectOpts): Socket => netConnect(opt
 /** One dialling in progress. The owner reads `phase` and the timings, and may `cancel` at any time. */
 export class Dial {
   phase: "dns" | "connect" | "tls" = "dns";
-  /** `ip:port` of the latest address tried. */
+  /** `ip:port` of the latest address tried, or of one that the webhook's own list refused. */
   address: string | null = null;
   dnsMs: number | null = null;
   connectMs: number | null = null;
@@ -55,22 +68,18 @@ export class Dial {
   readonly #url: CheckedUrl;
   readonly #identity: TlsIdentity;
   readonly #sessionKey: string;
+  readonly #allowedIps: AddressList | null;
   readonly #onConnecting: () => void;
   #socket: Socket | null = null;
   #isCancelled = false;
 
   /** `onConnecting` is called when the addresses are known and checked, before the first is dialled. */
-  constructor(
-    context: DialContext,
-    url: CheckedUrl,
-    identity: TlsIdentity,
-    sessionKey: string,
-    onConnecting: () => void,
-  ) {
+  constructor(context: DialContext, target: DialTarget, onConnecting: () => void) {
     this.#context = context;
-    this.#url = url;
-    this.#identity = identity;
-    this.#sessionKey = sessionKey;
+    this.#url = target.url;
+    this.#identity = target.identity;
+    this.#sessionKey = target.poolKey;
+    this.#allowedIps = target.allowedIps;
     this.#onConnecting = onConnecting;
   }
 
@@ -95,7 +104,7 @@ export class Dial {
 
   async #resolve(): Promise<{ addresses: readonly string[] } | Failure> {
     const { hostname, port, resolution } = this.#url;
-    if (resolution === "literal") return { addresses: [hostname] };
+    if (resolution === "literal") return this.#narrow([hostname]);
     const startedAtMs = this.#context.nowMs();
     const resolve = resolution === "guarded" ? this.#context.resolvePublic : this.#context.resolveAllowed;
     const answer = await resolve(hostname);
@@ -105,7 +114,18 @@ export class Dial {
     if (resolution === "guarded" && !answer.addresses.every((address) => this.#isAllowed(address, port))) {
       return blockedName(hostname, port);
     }
-    return { addresses: orderAddresses(answer.addresses) };
+    return this.#narrow(answer.addresses);
+  }
+
+  /** Leaves the addresses that the webhook's own list holds: all of them passed the guard before. */
+  #narrow(addresses: readonly string[]): { addresses: readonly string[] } | Failure {
+    const list = this.#allowedIps;
+    const [seen] = addresses;
+    if (list === null || seen === undefined) return { addresses: orderAddresses(addresses) };
+    const allowed = addresses.filter((address) => listHolds(list, address));
+    if (allowed.length > 0) return { addresses: orderAddresses(allowed) };
+    this.address = withPort(seen, this.#url.port);
+    return notInList(addresses, list);
   }
 
   #isAllowed(address: string, port: number): boolean {
@@ -128,7 +148,7 @@ export class Dial {
   async #connectOne(address: string, limitMs: number | null): Promise<{ socket: Socket } | Failure> {
     const { hostname, port } = this.#url;
     if (this.#isCancelled) return { kind: "connection_failed", phase: "connect", code: "CANCELLED" };
-    this.address = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+    this.address = withPort(address, port);
     const socket = this.#context.connectSocket({ host: address, port, noDelay: true, autoSelectFamily: false });
     if (socket === null) return { kind: "connection_failed", phase: "connect", code: "TOO_MANY_CONNECTIONS" };
     this.#socket = socket;
@@ -214,11 +234,26 @@ function orderAddresses(addresses: readonly string[]): readonly string[] {
   return ordered.slice(0, MAX_ADDRESSES_TRIED);
 }
 
+function withPort(address: string, port: number): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
 function isSameAddress(remote: string | undefined, dialled: string): boolean {
   const left = remote === undefined ? null : parseAddress(remote);
   const right = parseAddress(dialled);
   if (left === null || right === null) return false;
   return Buffer.compare(unmapAddress(left), unmapAddress(right)) === 0;
+}
+
+/** Addresses may be named here: they passed the guard, so they are public or the operator's own choice. */
+function notInList(seen: readonly string[], list: AddressList): Failure {
+  const addresses = seen.slice(0, MAX_ADDRESSES_TRIED).join(", ");
+  const allowed = list.text.length > MAX_LIST_SHOWN ? `${list.text.slice(0, MAX_LIST_SHOWN)}…` : list.text;
+  return {
+    kind: "blocked",
+    code: "ADDRESS_NOT_ALLOWED",
+    message: `The receiver is at ${addresses}; allowedIps has ${allowed}. Nothing was sent. Add the address to allowedIps, or find out why the name leads elsewhere.`,
+  };
 }
 
 function blockedName(hostname: string, port: number): Failure {

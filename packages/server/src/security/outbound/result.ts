@@ -16,7 +16,8 @@ export interface PhaseTimings {
 
 /** What is known about the way of the request whatever came of it. */
 export interface Trace {
-  /** The address and port that was dialled, `1.2.3.4:443` or `[2606::1]:443`; null before dialling. */
+  /** The address and port that was dialled, `1.2.3.4:443` or `[2606::1]:443`; null before dialling. With
+   * ADDRESS_NOT_ALLOWED the one that the webhook's own list refused: it had passed the guard. */
   readonly address: string | null;
   /** True when an open connection of an earlier request was used. */
   readonly reusedConnection: boolean;

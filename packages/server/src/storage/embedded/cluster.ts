@@ -63,7 +63,8 @@ export async function ensureCluster(layout: Layout, runtimeDir: string): Promise
   return password;
 }
 
-function readPassword(layout: Layout): string {
+/** The superuser's password, or EMBEDDED_STATE_MISSING. */
+export function readPassword(layout: Layout): string {
   const password = existsSync(layout.passwordPath) ? readFileSync(layout.passwordPath, "utf8").trim() : "";
   if (password !== "") return password;
   throw new EmbeddedPostgresError(

@@ -167,7 +167,10 @@ function quoteListItem(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `"${path.replaceAll('"', '""')}"`;
 }
 
-export function connectionTo(plan: ServerPlan, database: string): EmbeddedConnection {
+export function connectionTo(
+  plan: Pick<ServerPlan, "layout" | "port" | "password">,
+  database: string,
+): EmbeddedConnection {
   const host = process.platform === "win32" ? "127.0.0.1" : plan.layout.socketDir;
   return { host, port: plan.port, user: SUPERUSER, password: plan.password, database, ssl: false };
 }

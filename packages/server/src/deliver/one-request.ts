@@ -1,0 +1,162 @@
+// One request by itself: built exactly as a delivery's attempt is, and then either sent now, outside order, rate and
+// lease, or only shown. Must never store, count or retry anything, and never hand out a secret.
+import { formatId } from "@posthorn/contract";
+import type { MissingValue } from "../expressions/template.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { SendResult } from "../security/outbound/result.ts";
+import type { Webhook } from "../storage/configuration.ts";
+import { type Outcome, outcomeOf } from "./decide.ts";
+import type { Sender } from "./dispatch.ts";
+import { hideSecrets } from "./hide-secrets.ts";
+import type { DeliverableEvent } from "./queue.ts";
+import type { Bodies } from "./render.ts";
+import {
+  type AttemptIdentity,
+  hasNextSecret,
+  type OpenSecret,
+  prepareWebhook,
+  requestHeaders,
+  sealParts,
+} from "./request.ts";
+import type { Seal, SealPart } from "./seal.ts";
+import { sealBody } from "./seal.ts";
+
+export interface OneRequestsOptions {
+  readonly clock: Clock;
+  readonly bodies: Bodies;
+  readonly sender: Sender;
+  readonly openSecret: OpenSecret;
+  readonly sealLarge: (body: Buffer, parts: readonly SealPart[]) => Promise<Seal>;
+}
+
+/** What a request is about; `deliveryBytes` and `number` are a delivery's own, or made up for a test. */
+export interface RequestSubject {
+  readonly webhook: Webhook;
+  readonly event: DeliverableEvent;
+  readonly deliveryBytes: Uint8Array;
+  /** Of the attempt, from 1. */
+  readonly number: number;
+}
+
+/** A request as somebody may see it: secret values masked, signatures real. */
+export interface ShownRequest {
+  readonly method: string;
+  readonly url: string;
+  /** Name and value in turn, in the order in which they are sent. */
+  readonly headers: readonly string[];
+  readonly body: Buffer;
+  /** SHA-256 of the body. */
+  readonly bodyHash: Uint8Array;
+  /** What a template found no value for, or null. */
+  readonly warnings: readonly MissingValue[] | null;
+}
+
+/** The template cannot be rendered for this event: there is no request. `path` is the place in the template. */
+export interface NoRequest {
+  readonly kind: "not_rendered";
+  readonly path: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+export type Shown = NoRequest | { readonly kind: "shown"; readonly request: ShownRequest };
+
+export type Tested =
+  | NoRequest
+  /** The next secret was asked for, and no rotation brings one. */
+  | { readonly kind: "no_next_secret" }
+  /** As many are under way as may be. */
+  | { readonly kind: "busy" }
+  | {
+      readonly kind: "tested";
+      readonly request: ShownRequest;
+      readonly outcome: Outcome;
+      readonly result: SendResult;
+    };
+
+/** Tells a receiver that nothing happened in the business. */
+const TEST_HEADER = ["x-bigledger-test", "true"] as const;
+/** People press buttons one at a time; a script that holds this many sockets open has to wait. */
+const MAX_UNDER_WAY = 64;
+/** Above this, sealing takes longer than a millisecond. */
+const LARGE_BYTES = 256 * 1024;
+
+export class OneRequests {
+  readonly #options: OneRequestsOptions;
+  readonly #abort = new AbortController();
+  #underWayCount = 0;
+
+  constructor(options: OneRequestsOptions) {
+    this.#options = options;
+  }
+
+  /** The request as it would be sent now. Throws when a secret of the webhook does not open. */
+  async show(subject: RequestSubject): Promise<Shown> {
+    const built = await this.#build(subject, false, []);
+    return built.kind === "built" ? { kind: "shown", request: built.shown } : built;
+  }
+
+  /**
+   * Sends one request now, whatever the webhook's status, and waits for what comes back: at most the webhook's timeout
+   * and a second for the body.
+   * @param useNextSecret signs with the secret that a rotation brings, to try it before the switch
+   */
+  async test(subject: RequestSubject, useNextSecret: boolean): Promise<Tested> {
+    const { clock, sender } = this.#options;
+    const { webhook } = subject;
+    if (useNextSecret && !hasNextSecret(webhook, clock.nowMs())) return { kind: "no_next_secret" };
+    if (this.#underWayCount >= MAX_UNDER_WAY) return { kind: "busy" };
+    this.#underWayCount += 1;
+    try {
+      const built = await this.#build(subject, useNextSecret, TEST_HEADER);
+      if (built.kind !== "built") return built;
+      const received = await sender.send({
+        url: webhook.url,
+        method: webhook.method,
+        headers: built.headers,
+        body: built.shown.body,
+        timeoutMs: webhook.timeoutMs,
+        signal: this.#abort.signal,
+        allowedIps: built.allowedIps,
+      });
+      const result = hideSecrets(received, built.textsToHide);
+      return { kind: "tested", request: built.shown, outcome: outcomeOf(result).outcome, result };
+    } finally {
+      this.#underWayCount -= 1;
+    }
+  }
+
+  /** Ends the tests under way: the node stops. */
+  stop(): void {
+    this.#abort.abort();
+  }
+
+  async #build(subject: RequestSubject, useNextSecret: boolean, extraHeaders: readonly string[]) {
+    const { clock, bodies, openSecret, sealLarge } = this.#options;
+    const { webhook, event } = subject;
+    const prepared = await prepareWebhook(webhook, openSecret, { useNextSecret });
+    const body = await bodies.bodyOf(webhook, event);
+    if (body.kind === "failed") return { ...body, kind: "not_rendered" } as const;
+    const identity: AttemptIdentity = {
+      publicEventId: event.publicId,
+      eventType: event.type,
+      deliveryId: formatId("delivery", subject.deliveryBytes),
+      number: subject.number,
+      timestampSeconds: Math.floor(clock.nowMs() / 1_000),
+    };
+    const parts = sealParts(prepared, identity);
+    const { bytes } = body;
+    const seal = bytes.length <= LARGE_BYTES ? sealBody(bytes, parts) : await sealLarge(bytes, parts);
+    const shown: ShownRequest = {
+      method: webhook.method,
+      url: webhook.url,
+      headers: [...requestHeaders(prepared, identity, seal, prepared.shownHeaders), ...extraHeaders],
+      body: bytes,
+      bodyHash: seal.hash,
+      warnings: body.warnings,
+    };
+    const headers = [...requestHeaders(prepared, identity, seal), ...extraHeaders];
+    const { allowedIps, textsToHide } = prepared;
+    return { kind: "built", shown, headers, allowedIps, textsToHide } as const;
+  }
+}

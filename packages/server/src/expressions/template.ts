@@ -1,0 +1,87 @@
+// Templates: a JSON tree with {{ expressions }} in its texts, compiled once, rendered to JSON text for each event.
+// A payload's text must always stay inside one JSON text, and a template that compiles must never throw on an event.
+import { ExpressionFault, type ExpressionFaultCode } from "./errors.ts";
+import { JsonText } from "./json-text.ts";
+import { Evaluation } from "./limits.ts";
+import type { Scope } from "./scope.ts";
+import { type Hole, layOutTemplate, type Segment, type TemplateError } from "./template-layout.ts";
+import { ABSENT } from "./values.ts";
+
+/** A part of a template that had no value for this event: it was written as `null`, or as nothing inside a text. */
+export interface MissingValue {
+  /** Where in the template: `order_id`, `lines[0].sku`; empty for the template itself. */
+  readonly path: string;
+  readonly expression: string;
+}
+
+/** What one event makes of a template. */
+export type Rendering =
+  | { readonly ok: true; readonly json: string; readonly missing: readonly MissingValue[] }
+  /** It was stopped: always the same for this template and this event, so there is no use in trying again. */
+  | { readonly ok: false; readonly path: string; readonly code: ExpressionFaultCode; readonly message: string };
+
+export type TemplateCompilation =
+  | { readonly ok: true; readonly template: Template }
+  | { readonly ok: false; readonly errors: readonly TemplateError[] };
+
+/** More would only say the same again. */
+const MAX_MISSING = 20;
+const NOTHING_MISSING: readonly MissingValue[] = [];
+
+/** A compiled template. It keeps no state between events. */
+export class Template {
+  readonly holes: readonly Hole[];
+  readonly #segments: readonly Segment[];
+
+  constructor(segments: readonly Segment[]) {
+    this.#segments = segments;
+    this.holes = segments.filter((segment) => typeof segment !== "string");
+  }
+
+  /** Writes the template for one event. All expressions share one budget (limits.ts). Never throws. */
+  render(scope: Scope): Rendering {
+    const run = new Evaluation(scope);
+    const out = new JsonText();
+    let missing: MissingValue[] | undefined;
+    let path = "";
+    try {
+      for (const segment of this.#segments) {
+        if (typeof segment === "string") {
+          out.append(segment);
+          continue;
+        }
+        path = segment.path;
+        const value = segment.program.evaluateIn(run);
+        if (value instanceof ExpressionFault) throw value;
+        if (value === ABSENT) {
+          missing ??= [];
+          if (missing.length < MAX_MISSING) missing.push({ path, expression: segment.program.source.trim() });
+        }
+        if (segment.inText) out.writeInText(value);
+        else out.write(value);
+      }
+    } catch (error) {
+      const { code, message } = error instanceof ExpressionFault ? error : OWN_FAULT;
+      return { ok: false, path, code, message };
+    }
+    return { ok: true, json: out.text, missing: missing ?? NOTHING_MISSING };
+  }
+}
+
+const OWN_FAULT = { code: "EVALUATION_FAILED", message: "The template could not be rendered." } as const;
+
+/**
+ * Compiles a template, any JSON tree as JSON.parse makes it.
+ *
+ * A text that is exactly one `{{ expression }}` becomes the expression's value with its JSON type, numbers with the
+ * text that the payload has; other texts stay texts, with each expression's value written into them (`null` and
+ * missing as nothing, lists and objects as JSON). Keys are literal and may not hold `{{`. All errors are told at once,
+ * each with its place.
+ *
+ * @example
+ * const compiled = compileTemplate({ order_id: "{{ order.id }}", title: "Order {{ order.number }}", source: "erp" });
+ */
+export function compileTemplate(source: unknown): TemplateCompilation {
+  const { segments, errors } = layOutTemplate(source);
+  return errors.length > 0 ? { ok: false, errors } : { ok: true, template: new Template(segments) };
+}

@@ -1,0 +1,166 @@
+// The route that shows what would happen to an event at a webhook: which filters pass and why, and the request that
+// would be sent. It decides with the very parts that route and deliver use; nothing is sent, stored or decrypted.
+import { formatId, parseId, uuidFromBytes } from "@posthorn/contract";
+import { matchesPattern } from "../../catalogue/pattern.ts";
+import type { Body, Bodies } from "../../deliver/render.ts";
+import type { DeliverableEvent } from "../../deliver/queue.ts";
+import { explainFilter } from "../../expressions/explain.ts";
+import { parsePayload } from "../../expressions/payload.ts";
+import { type ResourceNames, scopeOfEvent } from "../../expressions/scope-of-event.ts";
+import { missingValueWarning, templateFieldName } from "../../manage/transform.ts";
+import type { WarningsOf } from "../../manage/warnings.ts";
+import { applyFields, checkWithStored, type StoredConfiguration } from "../../manage/webhook-configuration.ts";
+import { WEBHOOK_FIELD_HINTS } from "../../manage/webhook-fields.ts";
+import type { Webhooks } from "../../manage/webhooks.ts";
+import { type Webhook, webhookOfRow, WEBHOOK_DEFAULTS } from "../../storage/configuration.ts";
+import { type Answer, type Failure, failure, fieldFailure, success } from "../answer.ts";
+import type { Principal } from "../principal.ts";
+import { bodyExcerpt } from "../read/body-excerpt.ts";
+import { type PreviewEventSources, previewEvent } from "../read/preview-event.ts";
+import { sentHeaders } from "../read/request-headers.ts";
+import { hasScope } from "../scopes.ts";
+import { type Call, type OrdinaryRoute, route } from "../route-entry.ts";
+import { type PreviewBody, preview, previewBody } from "../schemas/preview.ts";
+import { actorOf, FIELD_ERRORS } from "./webhooks.ts";
+
+export interface PreviewFace extends PreviewEventSources {
+  readonly webhooks: Pick<Webhooks, "check" | "configurationOf">;
+  readonly bodies: Pick<Bodies, "bodyOf">;
+  readonly namesOf: (eventType: string) => ResourceNames;
+  readonly warningsOf: WarningsOf;
+  readonly nowMs: () => number;
+}
+
+/** Of the body; a preview is for looking at. */
+const SHOWN_BODY_BYTES = 256 * 1024;
+
+export function previewRoutes(face: PreviewFace): OrdinaryRoute[] {
+  return [
+    route({
+      method: "POST",
+      path: "/preview",
+      scope: "write:webhooks",
+      summary: "See what a webhook would make of an event, without sending or storing anything.",
+      tag: "Preview",
+      body: previewBody,
+      hints: PREVIEW_HINTS,
+      answer: { status: 200, data: preview },
+      errors: [...FIELD_ERRORS, "NOT_FOUND", "CONFLICT"],
+      handle: (call) => show(face, call),
+    }),
+  ];
+}
+
+const within = (name: string): string => `webhook.${name}`;
+/** What is said of the fields of a webhook, said of the webhook inside the body. */
+const PREVIEW_HINTS = {
+  notYet: WEBHOOK_FIELD_HINTS.notYet.map(within),
+  notYetAsObject: WEBHOOK_FIELD_HINTS.notYetAsObject.map(within),
+};
+
+/** A webhook as far as a preview needs one: what it says, and whether it exists. */
+interface Previewed {
+  readonly configuration: StoredConfiguration;
+  readonly status: string | null;
+}
+
+async function show(face: PreviewFace, call: Call<undefined, PreviewBody>): Promise<Answer> {
+  const { principal, body, rawBody } = call;
+  // A stored event is read only by those who may read it.
+  if (body.event.event === undefined && body.event.id !== undefined && !hasScope(principal.scopes, "read:events")) {
+    return failure("FORBIDDEN", "A stored event needs a key with the scope read:events as well.");
+  }
+  const previewed = await previewedWebhook(face, call);
+  if ("kind" in previewed) return previewed;
+  const { configuration, status } = previewed;
+  const found = await previewEvent(face, principal, body.event, configuration.events, rawBody);
+  if (!found.ok) return found.failure;
+  const { event } = found;
+
+  const exact = { exactNumbers: true };
+  const scope = scopeOfEvent(event, face.namesOf(event.type), (bytes) => parsePayload(bytes, exact));
+  const filters = (configuration.filters ?? []).map((source) => explainFilter(source, scope));
+  const typeMatches = configuration.events.some((pattern) => matchesPattern(pattern, event.type));
+  const rendered = await face.bodies.bodyOf(snapshotOf(face, principal, configuration), event);
+  const missing = rendered.kind === "body" ? (rendered.warnings ?? []).map(missingValueWarning) : [];
+  const warnings = [...face.warningsOf(configuration), ...missing];
+  return success({
+    matched: typeMatches && filters.every(({ result }) => result === true),
+    typeMatches,
+    ...(status === null ? {} : { status }),
+    filters,
+    event: { id: event.publicId, event: event.type, timestamp: event.timestamp, livemode: event.livemode },
+    ...requestView(face, configuration, event, rendered),
+    ...(warnings.length === 0 ? {} : { warnings }),
+  });
+}
+
+async function previewedWebhook(
+  { webhooks }: PreviewFace,
+  call: Call<undefined, PreviewBody>,
+): Promise<Previewed | Failure> {
+  const { webhook } = call.body;
+  const actor = actorOf(call);
+  if (typeof webhook === "string") {
+    const bytes = parseId("webhook", webhook);
+    const found = bytes === null ? null : await webhooks.configurationOf(actor, uuidFromBytes(bytes));
+    if (found !== null) return found;
+    return failure(
+      "NOT_FOUND",
+      "There is no such webhook. Check the id; sandbox and live webhooks do not see each other.",
+    );
+  }
+  const details = [...(await webhooks.check(actor, webhook)), ...checkWithStored(webhook, {})];
+  if (details.length > 0) {
+    return fieldFailure(details.map((each) => ({ ...each, field: within(each.field ?? "") })));
+  }
+  return { configuration: applyFields({}, webhook), status: null };
+}
+
+/** What deliver renders for: a webhook that nobody else sees. */
+function snapshotOf({ newId }: PreviewFace, principal: Principal, configuration: StoredConfiguration): Webhook {
+  return webhookOfRow({
+    tenant_id: principal.tenantUuid,
+    id: uuidFromBytes(newId()),
+    config_version: 0,
+    version: 1,
+    lane: 0,
+    livemode: principal.livemode,
+    status: "enabled",
+    disabled_reason: null,
+    configuration,
+    secrets: null,
+  });
+}
+
+function requestView(
+  face: PreviewFace,
+  configuration: StoredConfiguration,
+  event: DeliverableEvent,
+  rendered: Body,
+): Record<string, unknown> {
+  if (rendered.kind === "failed") {
+    const { path, code, message } = rendered;
+    return { request: null, fault: { code, field: templateFieldName(path), message } };
+  }
+  const { bytes } = rendered;
+  const headers = sentHeaders(configuration, {
+    publicEventId: event.publicId,
+    eventType: event.type,
+    deliveryId: formatId("delivery", face.newId()),
+    number: 1,
+    startedAtMs: face.nowMs(),
+  });
+  const bodyTruncated = bytes.length > SHOWN_BODY_BYTES;
+  return {
+    request: {
+      method: configuration.method ?? WEBHOOK_DEFAULTS.method,
+      url: configuration.url,
+      headers,
+      contentType: headers["content-type"],
+      body: bodyExcerpt(bytes.subarray(0, SHOWN_BODY_BYTES), bodyTruncated).body,
+      bodyLength: bytes.length,
+      bodyTruncated,
+    },
+  };
+}

@@ -1,0 +1,136 @@
+// Webhooks as the API shows them: the members of manage/webhook-view.ts, one by one. A member that is shown and not
+// described here fails the test that calls every route.
+import { SIGNATURE_ALGORITHMS, SIGNATURE_ENCODINGS, SIGNATURE_PROFILE_NAMES } from "@posthorn/contract";
+import { z } from "zod";
+import { described } from "../../manage/webhook-field-texts.ts";
+import { eventTypeName, headerMap, idSchema, time } from "./common.ts";
+import { warnings } from "./warning.ts";
+
+const retryPolicy = z.object({
+  maxRetries: z.int().min(0),
+  retryDelay: z.number().min(0).meta({ description: "Seconds before the first retry." }),
+  backoffMultiplier: z.number().min(1),
+});
+
+const rateLimit = z.object({
+  limit: z.int().min(1),
+  per: z.enum(["second", "minute", "hour"]),
+  burst: z.int().min(0).meta({ description: "Further requests that may come at once." }),
+});
+
+const transform = z.object({ template: z.unknown(), contentType: z.string() });
+
+const auth = z
+  .discriminatedUnion("type", [
+    z.object({ type: z.literal("none") }),
+    z.object({ type: z.literal("apiKey"), header: z.string(), value: z.string() }),
+    z.object({ type: z.literal("bearer"), token: z.string() }),
+    z.object({ type: z.literal("basic"), username: z.string(), password: z.string() }),
+    z.object({ type: z.literal("oauth2"), accessToken: z.string() }),
+  ])
+  .meta({ description: "The secret member shows as `********`." });
+
+const signatureProfile = z.union([
+  z.enum(SIGNATURE_PROFILE_NAMES),
+  z.object({
+    type: z.literal("header"),
+    header: z.string(),
+    algorithm: z.enum(SIGNATURE_ALGORITHMS),
+    encoding: z.enum(SIGNATURE_ENCODINGS),
+    prefix: z.string().optional(),
+  }),
+]);
+
+/** The fields that a version remembers. */
+const configured = described({
+  name: z.string().nullable(),
+  description: z.string().nullable(),
+  url: z.string(),
+  events: z.array(eventTypeName),
+  method: z.enum(["POST", "PUT", "PATCH"]),
+  headers: headerMap,
+  filters: z.array(z.string()),
+  timeout: z.int(),
+  retryPolicy: retryPolicy.nullable(),
+  maxInFlight: z.int(),
+  rateLimit: rateLimit.nullable(),
+  metadata: z.record(z.string(), z.string()),
+  transform: transform.nullable(),
+  auth,
+  signature: z.object({ profiles: z.array(signatureProfile) }),
+  allowedIps: z.array(z.string()).nullable(),
+});
+
+const secretRotation = z
+  .object({
+    startedAt: time,
+    overlapEndsAt: time.meta({ description: "From then on the old secret signs nothing." }),
+    switched: z.boolean().meta({ description: "Whether profiles with room for one signature use the new secret." }),
+  })
+  .meta({ id: "SecretRotation", description: "Two signing secrets in force; only while that is so." });
+
+export const webhookStatus = z.enum(["enabled", "paused", "disabled"]);
+
+const webhook = {
+  id: idSchema("webhook"),
+  ...configured,
+  active: z.boolean(),
+  status: webhookStatus,
+  disabledReason: z
+    .string()
+    .meta({ description: "Only while disabled.", examples: ["owner", "endpoint_gone"] })
+    .optional(),
+  livemode: z.boolean(),
+  version: z.int().min(1),
+  createdAt: time,
+  updatedAt: time,
+  secretRotation: secretRotation.optional(),
+};
+
+const statistics = z
+  .object({ totalDelivered: z.int().min(0), totalFailed: z.int().min(0), lastDelivery: time.nullable() })
+  .meta({ id: "WebhookTotals", description: "What a webhook has done so far." });
+
+export const webhookRecord = z
+  .object({ ...webhook, statistics })
+  .meta({ id: "Webhook", description: "A webhook with its figures." });
+
+/** In lists. */
+export const listedWebhook = webhookRecord;
+
+const secretOnce = {
+  secret: z.string().meta({ description: "The signing secret. It is shown this once." }),
+  standardWebhooksSecret: z.string().meta({ description: "The same, as libraries for Standard Webhooks take it." }),
+};
+
+export const createdWebhook = z
+  .object({ ...webhook, statistics, ...secretOnce, warnings })
+  .meta({ id: "CreatedWebhook", description: "A new webhook with its signing secret." });
+
+export const changedWebhook = z
+  .object({
+    ...webhook,
+    warnings,
+    secret: secretOnce.secret.optional(),
+    standardWebhooksSecret: secretOnce.standardWebhooksSecret.optional(),
+  })
+  .meta({ id: "ChangedWebhook", description: "A webhook as it is now; with its secret when that was changed." });
+
+export const rotatedWebhook = z
+  .object({ ...webhook, ...secretOnce })
+  .meta({ id: "RotatedWebhook", description: "A webhook with its new signing secret." });
+
+export const deletedWebhook = z
+  .object({ id: idSchema("webhook"), deleted: z.literal(true) })
+  .meta({ id: "DeletedWebhook", description: "A webhook that is gone." });
+
+export const webhookVersion = z
+  .object({
+    version: z.int().min(1),
+    createdAt: time,
+    createdBy: z.string().nullable().meta({ description: "The key or node that made the change." }),
+    fromConfigVersion: z.int().min(0),
+    toConfigVersion: z.int().min(0).nullable().meta({ description: "Null for the version in force." }),
+    configuration: z.object(configured),
+  })
+  .meta({ id: "WebhookVersion", description: "What a webhook's configuration was." });

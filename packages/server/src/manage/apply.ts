@@ -1,0 +1,230 @@
+// Applying a file of webhooks: everything is checked and planned before anything changes, then all of it is written in
+// one transaction under one configuration version, or nothing. Must never guess which webhook is meant.
+import { type ErrorDetail, type Id, idFromUuid } from "@posthorn/contract";
+import type pg from "pg";
+import type { Clock } from "../lib/clock.ts";
+import { MASK } from "../lib/masking.ts";
+import { asTenant, type Executor } from "../storage/pools.ts";
+import type { Actor } from "./actor.ts";
+import { selectWebhooksByName } from "./apply.sql.ts";
+import {
+  ambiguousNames,
+  changesOf,
+  creationOf,
+  declaredFields,
+  placed,
+  type PlannedWebhook,
+  repeatedNames,
+} from "./apply-plan.ts";
+import { changedSecrets, isInRotation } from "./apply-secrets.ts";
+import { type Change, undo } from "./change.ts";
+import { statusAfter } from "./webhook-change.ts";
+import { applyFields, checkWithStored } from "./webhook-configuration.ts";
+import type { WebhookChange, WebhookToApply } from "./webhook-fields.ts";
+import type { WarningsOf } from "./warnings.ts";
+import type { SecretView } from "./webhook-secret.ts";
+import type { PreparedSecrets } from "./webhook-secrets.ts";
+import { selectSecrets } from "./webhook-secrets.sql.ts";
+import { changeWebhook, createWebhook, removeWebhook } from "./webhook-transaction.ts";
+import { webhookEtag } from "./webhook-view.ts";
+import type { Webhooks } from "./webhooks.ts";
+import type { WebhookRow } from "./webhooks.sql.ts";
+
+export interface AppliesOptions {
+  /** API role, under row-level security. */
+  readonly api: pg.Pool;
+  readonly clock: Clock;
+  readonly warningsOf: WarningsOf;
+  readonly webhooks: Pick<Webhooks, "checker" | "holder" | "prepareSecrets" | "inOneChange">;
+}
+
+/** A line of the plan; a secret only where one was generated: it is shown this once. */
+export type AppliedWebhook = PlannedWebhook & Partial<SecretView>;
+
+export type Applied =
+  | { readonly kind: "planned"; readonly plan: readonly AppliedWebhook[]; readonly applied: boolean }
+  | { readonly kind: "invalid"; readonly details: readonly ErrorDetail[] }
+  | { readonly kind: "ambiguous"; readonly details: readonly ErrorDetail[] }
+  /** Others kept changing the same webhooks while this was planned. */
+  | { readonly kind: "overtaken" };
+
+/** What is to be done to one webhook, decided. */
+type Step =
+  | { readonly kind: "create"; readonly fields: WebhookToApply; readonly planned: PlannedWebhook }
+  | {
+      readonly kind: "update";
+      readonly before: WebhookRow;
+      readonly fields: WebhookChange;
+      readonly planned: PlannedWebhook;
+    }
+  | { readonly kind: "unchanged"; readonly planned: PlannedWebhook }
+  | { readonly kind: "delete"; readonly before: WebhookRow; readonly planned: PlannedWebhook };
+
+/** How often a plan is made again because a webhook was changed under it. */
+const MAX_PLANS = 3;
+
+export class Applies {
+  readonly #options: AppliesOptions;
+
+  constructor(options: AppliesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes the webhooks of the actor's tenant and mode what the file says, matched by name.
+   * @param how `prune` deletes the webhooks that the file does not name; `dryRun` only plans
+   */
+  async apply(
+    actor: Actor,
+    webhooks: readonly WebhookToApply[],
+    how: { readonly dryRun: boolean; readonly prune: boolean },
+  ): Promise<Applied> {
+    const check = await this.#options.webhooks.checker(actor);
+    const details = [...repeatedNames(webhooks), ...webhooks.flatMap((fields, index) => placed(check(fields), index))];
+    if (details.length > 0) return { kind: "invalid", details };
+    const names = how.prune ? null : webhooks.map(({ name }) => name);
+    for (let plans = 0; plans < MAX_PLANS; plans += 1) {
+      const planned = await asTenant(this.#options.api, actor.tenantUuid, (db) =>
+        this.#plan(db, actor, webhooks, names),
+      );
+      if (planned.kind !== "steps") return planned;
+      const { steps, state } = planned;
+      const plan = steps.map((step) => step.planned);
+      const isNoChange = plan.every(({ action }) => action === "unchanged");
+      if (how.dryRun || isNoChange) return { kind: "planned", plan, applied: !how.dryRun };
+      const written = await this.#write(actor, steps, names, state);
+      if (written !== null) return { kind: "planned", plan: written, applied: true };
+    }
+    return { kind: "overtaken" };
+  }
+
+  /** @param names null when the webhooks that the file does not name are to be deleted */
+  async #plan(
+    db: Executor,
+    actor: Actor,
+    webhooks: readonly WebhookToApply[],
+    names: readonly string[] | null,
+  ): Promise<{ kind: "steps"; steps: Step[]; state: string } | Extract<Applied, { details: unknown }>> {
+    const existing = await selectWebhooksByName(db, actor.tenantUuid, actor.livemode, names);
+    const ambiguous = ambiguousNames(webhooks, existing);
+    if (ambiguous.length > 0) return { kind: "ambiguous", details: ambiguous };
+    const byName = new Map(existing.map((row) => [row.configuration.name, row]));
+    const details: ErrorDetail[] = [];
+    const steps: Step[] = [];
+    for (const [index, fields] of webhooks.entries()) {
+      const before = byName.get(fields.name);
+      const declared = before === undefined ? fields : declaredFields(fields);
+      const problems = [...maskedSecret(fields, before), ...checkWithStored(declared, before?.configuration ?? {})];
+      details.push(...placed(problems, index));
+      if (problems.length > 0) continue;
+      steps.push(before === undefined ? this.#creation(fields) : await this.#update(db, actor, before, declared));
+    }
+    if (details.length > 0) return { kind: "invalid", details };
+    const deletions = names === null ? deletionsOf(webhooks, existing) : [];
+    return { kind: "steps", steps: [...steps, ...deletions], state: stateOf(existing) };
+  }
+
+  #creation(fields: WebhookToApply): Step {
+    const warnings = this.#options.warningsOf(applyFields({}, fields));
+    const planned = { name: fields.name, action: "create", changes: creationOf(fields), warnings } as const;
+    return { kind: "create", fields, planned };
+  }
+
+  async #update(db: Executor, actor: Actor, before: WebhookRow, declared: WebhookChange): Promise<Step> {
+    const nowMs = this.#options.clock.nowMs();
+    const holds = this.#options.webhooks.holder(actor);
+    const stored = await selectSecrets(db, actor.tenantUuid, before.id);
+    const fields = { ...declared };
+    const { secret } = fields;
+    if (secret === MASK || (secret && (await isInRotation(secret, stored, holds, nowMs)))) delete fields.secret;
+    const configuration = applyFields(before.configuration, fields);
+    const after: WebhookRow = { ...before, ...statusAfter(before, fields.active), configuration };
+    const changes = changesOf(before, after, await changedSecrets(fields, configuration, stored, holds, nowMs));
+    const action = Object.keys(changes).length === 0 ? "unchanged" : "update";
+    const planned = {
+      name: before.configuration.name ?? null,
+      action,
+      id: idOf(before),
+      changes,
+      warnings: this.#options.warningsOf(configuration),
+    } as const;
+    return action === "unchanged" ? { kind: "unchanged", planned } : { kind: "update", before, fields, planned };
+  }
+
+  /** @returns null when somebody changed one of these webhooks since they were read: nothing was written */
+  async #write(
+    actor: Actor,
+    steps: readonly Step[],
+    names: readonly string[] | null,
+    stateRead: string,
+  ): Promise<AppliedWebhook[] | null> {
+    const { webhooks } = this.#options;
+    // Before the transaction: it holds the lock that every change of a webhook waits for.
+    const secrets = new Map<Step, PreparedSecrets>();
+    for (const step of steps) {
+      if (step.kind === "create") secrets.set(step, await webhooks.prepareSecrets(actor, withSecret(step.fields)));
+      if (step.kind === "update") secrets.set(step, await webhooks.prepareSecrets(actor, step.fields));
+    }
+    return webhooks.inOneChange<AppliedWebhook[] | null>(actor, async (change) => {
+      // Under that lock nobody else changes a webhook any more.
+      const now = await selectWebhooksByName(change.db, actor.tenantUuid, actor.livemode, names);
+      if (stateOf(now) !== stateRead) return undo<null>(null);
+      const written: AppliedWebhook[] = [];
+      for (const step of steps) written.push(await writeStep(change, actor, step, secrets.get(step)));
+      return written;
+    });
+  }
+}
+
+async function writeStep(
+  change: Change,
+  actor: Actor,
+  step: Step,
+  secrets: PreparedSecrets | undefined,
+): Promise<AppliedWebhook> {
+  if (step.kind === "unchanged") return step.planned;
+  if (step.kind === "delete") {
+    await removeWebhook(change, actor, step.before);
+    return step.planned;
+  }
+  if (secrets === undefined) throw new Error("secrets are prepared for everything that is written");
+  if (step.kind === "update") {
+    await changeWebhook(change, actor, step.before, step.fields, secrets);
+    return step.planned;
+  }
+  const row = await createWebhook(change, actor, step.fields, secrets);
+  const { signing } = secrets;
+  return { ...step.planned, id: idOf(row), ...(signing === null || signing.wasGiven ? {} : signing.view) };
+}
+
+/** A new webhook gets a signing secret in any case. */
+function withSecret(fields: WebhookToApply): WebhookToApply {
+  return { ...fields, secret: fields.secret ?? null };
+}
+
+/** The mask means the secret that is stored; a new webhook has none. */
+function maskedSecret(fields: WebhookToApply, before: WebhookRow | undefined): ErrorDetail[] {
+  if (fields.secret !== MASK || before !== undefined) return [];
+  const message = `${MASK} stands for a secret that is stored, and this webhook is new. Give the secret itself, or leave it out to get a new one.`;
+  return [{ field: "secret", message, code: "INVALID_VALUE" }];
+}
+
+function deletionsOf(webhooks: readonly WebhookToApply[], existing: readonly WebhookRow[]): Step[] {
+  const kept = new Set<string | undefined>(webhooks.map(({ name }) => name));
+  return existing
+    .filter((row) => row.configuration.name === undefined || !kept.has(row.configuration.name))
+    .map((before) => {
+      const name = before.configuration.name ?? null;
+      const changes = { url: { from: before.configuration.url, to: null } };
+      return { kind: "delete", before, planned: { name, action: "delete", id: idOf(before), changes, warnings: [] } };
+    });
+}
+
+/** Changes whenever one of the webhooks does, or another one comes or goes. */
+function stateOf(rows: readonly WebhookRow[]): string {
+  return rows.map((row) => `${row.id} ${webhookEtag(row)}`).join("\n");
+}
+
+function idOf(row: WebhookRow): Id<"webhook"> {
+  return idFromUuid("webhook", row.id);
+}

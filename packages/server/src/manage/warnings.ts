@@ -1,0 +1,153 @@
+// What in a webhook probably is not meant: filters that can never pass for a type it subscribes to, template parts that
+// will be null. Held against the catalogue's examples; types without one are passed over in silence.
+import type { Catalogue, EventTypeDefinition } from "../catalogue/catalogue.ts";
+import type { Program } from "../expressions/compile.ts";
+import { type ExpressionReads, type ReadPath, readsOf } from "../expressions/reads.ts";
+import { compileTemplate } from "../expressions/template.ts";
+import { ABSENT } from "../expressions/values.ts";
+import { type Absence, ExampleEvent } from "./example-event.ts";
+import { type ConfigurationWarning, templateFieldName } from "./transform.ts";
+import type { StoredConfiguration } from "./webhook-configuration.ts";
+
+/** What of a webhook is looked at. */
+export type WarnableConfiguration = Pick<StoredConfiguration, "events" | "filters" | "transform">;
+
+/** Judges configurations; pure but for the examples that it keeps prepared. Create, change, apply and preview ask it. */
+export type WarningsOf = (configuration: WarnableConfiguration) => readonly ConfigurationWarning[];
+
+interface Condition {
+  readonly field: string;
+  readonly reads: ExpressionReads;
+}
+
+interface TemplatePart {
+  readonly field: string;
+  readonly reads: ExpressionReads;
+  readonly program: Program;
+  readonly inText: boolean;
+}
+
+/** One kind of complaint about one place, and the types that it is true for. */
+interface Finding {
+  readonly code: ConfigurationWarning["code"];
+  readonly field: string;
+  readonly absence: Absence;
+  readonly consequence: (them: "it" | "them") => string;
+  readonly types: string[];
+}
+
+/** More are not read by anybody. */
+const MAX_WARNINGS = 50;
+const TYPES_NAMED = 3;
+
+export function createWarnings(catalogue: Catalogue): WarningsOf {
+  const examples = new Map<string, ExampleEvent>();
+  const exampleOf = (type: EventTypeDefinition): ExampleEvent => {
+    let example = examples.get(type.name);
+    if (example === undefined) {
+      example = new ExampleEvent(type);
+      examples.set(type.name, example);
+    }
+    return example;
+  };
+  return (configuration) => {
+    const conditions = (configuration.filters ?? []).flatMap(conditionOf);
+    const parts = templatePartsOf(configuration.transform?.template);
+    if (conditions.length === 0 && parts.length === 0) return [];
+    const findings = new Findings();
+    for (const name of subscribedTypes(catalogue, configuration.events)) {
+      const example = exampleOf(catalogue.get(name) as EventTypeDefinition);
+      // What never gets as far as the template needs no second complaint.
+      if (judgeConditions(conditions, example, findings)) judgeTemplate(parts, example, findings);
+    }
+    return findings.warnings();
+  };
+}
+
+function subscribedTypes(catalogue: Catalogue, patterns: readonly string[]): Iterable<string> {
+  return new Set(patterns.flatMap((pattern) => catalogue.expand(pattern)));
+}
+
+function conditionOf(source: string, index: number): Condition[] {
+  const reads = readsOf(source);
+  return reads === null ? [] : [{ field: `filters[${index}]`, reads }];
+}
+
+function templatePartsOf(template: unknown): TemplatePart[] {
+  if (template === undefined) return [];
+  const compiled = compileTemplate(template);
+  if (!compiled.ok) return [];
+  return compiled.template.holes.flatMap(({ path, program, inText }) => {
+    const reads = readsOf(program.source);
+    return reads === null ? [] : [{ field: templateFieldName(path), reads, program, inText }];
+  });
+}
+
+/** @returns whether an event of this type can pass all conditions, as far as its example tells */
+function judgeConditions(conditions: readonly Condition[], example: ExampleEvent, findings: Findings): boolean {
+  let canPass = true;
+  for (const { field, reads } of conditions) {
+    if (reads.canHold((path) => example.absence(path) !== null)) continue;
+    canPass = false;
+    const absence = firstAbsence(reads.paths, example);
+    // Without one it can never pass for reasons of its own (`false`), which nobody writes by accident.
+    if (absence === null) continue;
+    findings.add("NEVER_MATCHES_TYPE", field, absence, NEVER_PASSES, example.type.name);
+  }
+  return canPass;
+}
+
+function judgeTemplate(parts: readonly TemplatePart[], example: ExampleEvent, findings: Findings): void {
+  for (const { field, reads, program, inText } of parts) {
+    const absence = firstAbsence(reads.paths, example);
+    if (absence === null || program.evaluate(example.scope) !== ABSENT) continue;
+    findings.add("MISSING_IN_TEMPLATE", field, absence, inText ? WILL_BE_EMPTY : WILL_BE_NULL, example.type.name);
+  }
+}
+
+const NEVER_PASSES: Finding["consequence"] = (them) => `this filter never passes for ${them}`;
+const WILL_BE_NULL: Finding["consequence"] = (them) => `this is null for ${them}`;
+const WILL_BE_EMPTY: Finding["consequence"] = (them) => `this is empty for ${them}`;
+
+/** What is missing for certain (a whole object) says more than a member that an example happens not to have. */
+function firstAbsence(paths: readonly ReadPath[], example: ExampleEvent): Absence | null {
+  const absences = paths.map((path) => example.absence(path)).filter((absence) => absence !== null);
+  return absences.find(({ kind }) => kind === "root") ?? absences[0] ?? null;
+}
+
+class Findings {
+  readonly #findings = new Map<string, Finding>();
+
+  add(code: Finding["code"], field: string, absence: Absence, consequence: Finding["consequence"], type: string): void {
+    const key = JSON.stringify([code, field, absence]);
+    const known = this.#findings.get(key);
+    if (known !== undefined) known.types.push(type);
+    else if (this.#findings.size < MAX_WARNINGS)
+      this.#findings.set(key, { code, field, absence, consequence, types: [type] });
+  }
+
+  warnings(): ConfigurationWarning[] {
+    return [...this.#findings.values()].map((finding) => ({
+      code: finding.code,
+      field: finding.field,
+      message: sentence(finding),
+    }));
+  }
+}
+
+function sentence({ absence, consequence, types }: Finding): string {
+  const isOne = types.length === 1;
+  const names = listed(types);
+  const result = consequence(isOne ? "it" : "them");
+  const suggestion = absence.nearest === null ? "" : ` Did you mean \`${absence.nearest}\`?`;
+  if (absence.kind === "root")
+    return `${names} ${isOne ? "carries" : "carry"} no \`${absence.path}\`: ${result}.${suggestion}`;
+  const examples = isOne ? "in its example" : "in their examples";
+  return `${names} ${isOne ? "has" : "have"} no \`${absence.path}\` ${examples}: without it ${result}.${suggestion}`;
+}
+
+function listed(names: readonly string[]): string {
+  if (names.length === 1) return names[0] as string;
+  if (names.length <= TYPES_NAMED) return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+  return `${names.slice(0, TYPES_NAMED).join(", ")} and ${names.length - TYPES_NAMED} more`;
+}

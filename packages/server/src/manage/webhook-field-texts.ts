@@ -1,0 +1,33 @@
+// One sentence for each field of a webhook, for the reference: the same for what is sent and for what is shown.
+// A field without one fails a test.
+import type { z } from "zod";
+
+export const WEBHOOK_FIELD_TEXTS: Readonly<Record<string, string>> = {
+  name: "What people call it; files and `apply` find it by this.",
+  description: "For people.",
+  url: "Where requests go: https, and no private address.",
+  events: "Event types and patterns: `invoice.paid`, `invoice.*` (any depth), `*`.",
+  active: "False disables it: nothing is routed to it.",
+  method: "POST unless you say otherwise.",
+  headers: "Headers of your own. Secret values show as `********`, which sent back means: as it is.",
+  secret: "Signs the requests. One is made when you give none; it is shown once.",
+  signature: "How requests are signed: `profiles`, by default bigledger and standard.",
+  auth: "How requests authenticate at the receiver. Secret members show as `********`, which sent back means: as it is.",
+  allowedIps: "IP addresses and CIDR ranges: the address dialled must be in one of them.",
+  timeout: "Seconds until an attempt is given up.",
+  retryPolicy: "When failed attempts are repeated; null is the default schedule of ten attempts over three days.",
+  maxInFlight: "Requests under way at a time.",
+  rateLimit: "No window of length `per` sees more than `limit` + `burst` requests.",
+  metadata: "Up to 50 texts of your own; kept and shown, used for nothing.",
+  filters: "Expressions over the event; it passes when all of them are true.",
+  transform: "The body to send, as a template, instead of the event's envelope.",
+};
+
+/** The same schemas, each with its sentence. */
+export function described<Fields extends Readonly<Record<string, z.ZodType>>>(fields: Fields): Fields {
+  const entries = Object.entries(fields).map(([name, schema]) => {
+    const description = WEBHOOK_FIELD_TEXTS[name];
+    return [name, description === undefined ? schema : schema.meta({ description })];
+  });
+  return Object.fromEntries(entries) as Fields;
+}

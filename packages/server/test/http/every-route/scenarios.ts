@@ -1,0 +1,187 @@
+// For each entry of the table of routes: what to send so that it succeeds. A route without a scenario fails the test.
+import type { Request, World } from "./world.ts";
+
+export type Scenario = (world: World) => Request | readonly Request[] | Promise<Request | readonly Request[]>;
+
+const EVENT = { event: "invoice.sent", data: { object: { id: "inv_2" } } };
+
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  // --- events ------------------------------------------------------------------------------------------------------
+  "POST /events": () => [
+    { path: "/events", body: EVENT, headers: { "idempotency-key": "order 66" } },
+    { path: "/events", body: EVENT, headers: { "idempotency-key": "order 66" } },
+    { path: "/events", body: { ...EVENT, id: "own-id", timestamp: "2026-11-23T08:00:00+08:00", context: { a: 1 } } },
+  ],
+  "POST /events/batch": () => [
+    { path: "/events/batch", body: { events: [EVENT, { event: "no.such" }, EVENT] } },
+    {
+      path: "/events/batch",
+      body: `${JSON.stringify(EVENT)}\n${JSON.stringify(EVENT)}\n`,
+      headers: { "content-type": "application/x-ndjson" },
+    },
+  ],
+  "GET /events": () => [{ path: "/events" }, { path: "/events?type=invoice.*&reference=INV-00871&limit=1" }],
+  "GET /events/{id}": (world) => ({ path: `/events/${world.eventId}` }),
+  "POST /events/{id}/replay": (world) => [
+    { path: `/events/${world.eventId}/replay`, body: { webhookId: world.webhookId } },
+    { path: `/events/${world.eventId}/replay` },
+  ],
+
+  // --- deliveries --------------------------------------------------------------------------------------------------
+  "GET /deliveries": (world) => [
+    { path: "/deliveries" },
+    { path: "/deliveries?state=dead_letter" },
+    { path: `/deliveries?webhookId=${world.webhookId}&eventId=${world.eventId}` },
+  ],
+  "GET /deliveries/{id}": (world) => [
+    { path: `/deliveries/${world.deliveredId}` },
+    { path: `/deliveries/${world.deadId}` },
+  ],
+  "POST /deliveries/{id}/retry": (world) => ({ path: `/deliveries/${world.deadId}/retry` }),
+
+  "POST /deliveries/{id}/cancel": async (world) => ({ path: `/deliveries/${await world.heldDelivery()}/cancel` }),
+  "GET /deliveries/{id}/request": async (world) => [
+    { path: `/deliveries/${await world.heldDelivery()}/request` },
+    { path: `/deliveries/${world.deliveredId}/request` },
+  ],
+
+  "GET /dead-letters": () => ({ path: "/dead-letters" }),
+  "POST /dead-letters/retry": () => [
+    { path: "/dead-letters/retry", body: { dryRun: true } },
+    { path: "/dead-letters/retry", body: { limit: 1 } },
+  ],
+
+  // --- webhooks ----------------------------------------------------------------------------------------------------
+  "POST /webhooks": (world) => ({
+    path: "/webhooks",
+    body: {
+      url: `${world.receiver.origin}/ok`,
+      events: ["bill.*"],
+      name: "bills",
+      description: "every bill",
+      headers: { "X-Api-Key": "never shown", "X-Plain": "shown" },
+      filters: ["bill.total > 100"],
+      timeout: 5,
+      retryPolicy: { maxRetries: 2 },
+      maxInFlight: 8,
+    },
+  }),
+  "POST /webhooks/subscribe": () => ({
+    path: "/webhooks/subscribe",
+    body: { url: "https://receiver.example.com/webhooks", events: ["bill.*"] },
+  }),
+  "GET /webhooks": () => [{ path: "/webhooks" }, { path: "/webhooks?status=enabled&name=ok" }],
+  "GET /webhooks/{id}": (world) => ({ path: `/webhooks/${world.webhookId}` }),
+  "PUT /webhooks/{id}": async (world) => ({ path: `/webhooks/${await world.newWebhook()}`, body: { active: false } }),
+  "PATCH /webhooks/{id}": async (world) => ({
+    path: `/webhooks/${await world.newWebhook()}`,
+    body: { secret: "chosen by the integrator", description: null },
+  }),
+  "DELETE /webhooks/{id}": async (world) => ({ path: `/webhooks/${await world.newWebhook()}` }),
+  "POST /webhooks/{id}/pause": async (world) => ({ path: `/webhooks/${await world.newWebhook()}/pause` }),
+  "POST /webhooks/{id}/resume": async (world) => {
+    const id = await world.newWebhook();
+    await world.data("POST", `/webhooks/${id}/pause`);
+    return { path: `/webhooks/${id}/resume` };
+  },
+  "GET /webhooks/{id}/statistics": (world) => ({ path: `/webhooks/${world.webhookId}/statistics` }),
+  "GET /webhooks/{id}/logs": (world) => [
+    { path: `/webhooks/${world.webhookId}/logs?status=success` },
+    { path: `/webhooks/${world.brokenWebhookId}/logs` },
+  ],
+  "POST /webhooks/{id}/replay": (world) => [
+    { path: `/webhooks/${world.webhookId}/replay`, body: { from: "2020-01-01T00:00:00Z", dryRun: true } },
+    { path: `/webhooks/${world.webhookId}/replay`, body: { from: "2020-01-01T00:00:00Z", states: ["delivered"] } },
+  ],
+  "POST /preview": (world) => [
+    { path: "/preview", body: { webhook: world.webhookId, event: { id: world.eventId } } },
+    {
+      path: "/preview",
+      body: {
+        webhook: {
+          url: "https://receiver.example.com/hooks",
+          events: ["invoice.paid"],
+          filters: ["invoice.total > 100 && invoice.nothing == 1"],
+          transform: { template: { total: "{{ invoice.total }}", missing: "{{ invoice.nothing }}" } },
+        },
+        event: { example: "invoice.paid" },
+      },
+    },
+  ],
+  "POST /webhooks/{id}/test": (world) => [
+    { path: `/webhooks/${world.webhookId}/test`, body: { event: "invoice.paid" } },
+    { path: `/webhooks/${world.brokenWebhookId}/test`, body: { event: "invoice.paid", testData: { any: ["thing"] } } },
+  ],
+  "POST /webhooks/{id}/secret/rotate": async (world) => ({
+    path: `/webhooks/${await world.newWebhook()}/secret/rotate`,
+    body: { overlapSeconds: 60 },
+  }),
+  "POST /webhooks/{id}/secret/switch": async (world) => {
+    const id = await world.newWebhook();
+    await world.data("POST", `/webhooks/${id}/secret/rotate`, { secret: "the next secret" });
+    return { path: `/webhooks/${id}/secret/switch` };
+  },
+  "POST /webhooks/apply": (world) => {
+    const webhooks = [{ name: "applied", url: `${world.receiver.origin}/ok`, events: ["customer.*"] }];
+    return [
+      { path: "/webhooks/apply?dryRun=true", body: { webhooks } },
+      { path: "/webhooks/apply", body: { webhooks } },
+      { path: "/webhooks/apply", body: { webhooks: [{ ...webhooks[0], timeout: 20 }] } },
+    ];
+  },
+  "GET /webhooks/{id}/versions": (world) => ({ path: `/webhooks/${world.webhookId}/versions` }),
+
+  // --- event types -------------------------------------------------------------------------------------------------
+  "GET /event-types": () => ({ path: "/event-types?type=invoice.*" }),
+  "GET /event-types/{name}": () => ({ path: "/event-types/invoice.paid" }),
+  "POST /event-types": () => ({
+    path: "/event-types",
+    body: { name: "crate.packed", description: "A crate is packed.", example: { data: { object: { id: "c1" } } } },
+  }),
+  "PATCH /event-types/{name}": async (world) => ({
+    path: `/event-types/${await world.newEventType()}`,
+    body: { description: "Changed." },
+  }),
+  "DELETE /event-types/{name}": async (world) => ({ path: `/event-types/${await world.newEventType()}` }),
+
+  // --- access ------------------------------------------------------------------------------------------------------
+  "GET /tenants": () => ({ path: "/tenants" }),
+  "POST /tenants": () => ({ path: "/tenants", body: { name: "Second", company: { id: "company_2", name: "Two" } } }),
+  "GET /tenants/current": () => ({ path: "/tenants/current" }),
+  "PATCH /tenants/current": () => ({ path: "/tenants/current", body: { retentionDays: 90 } }),
+  "GET /tenants/{id}": async (world) => ({ path: `/tenants/${(await world.data("GET", "/tenants/current")).id}` }),
+  "PATCH /tenants/{id}": async (world) => {
+    const { id } = await world.data("POST", "/tenants", { name: "Third" });
+    return { path: `/tenants/${id}`, body: { name: "Third, renamed", captureLimitPerSecond: 100 } };
+  },
+  "GET /companies": () => ({ path: "/companies" }),
+  "POST /companies": () => ({ path: "/companies", body: { name: "Made" } }),
+  "GET /companies/{id}": () => ({ path: "/companies/company_default" }),
+  "PATCH /companies/{id}": () => ({ path: "/companies/company_default", body: { name: "Default, renamed" } }),
+  "DELETE /companies/{id}": async (world) => ({
+    path: `/companies/${(await world.data("POST", "/companies", { name: "Goes" })).id}`,
+  }),
+  "GET /api-keys": () => ({ path: "/api-keys?status=active" }),
+  "POST /api-keys": () => ({
+    path: "/api-keys",
+    body: { name: "sender", scopes: ["write:events"], allowedIps: ["127.0.0.1/32"], companyId: "company_default" },
+  }),
+  "GET /api-keys/{id}": async (world) => ({ path: `/api-keys/${await world.newApiKey()}` }),
+  "PATCH /api-keys/{id}": async (world) => ({
+    path: `/api-keys/${await world.newApiKey()}`,
+    body: { name: "renamed", expiresAt: "2099-01-01T00:00:00Z" },
+  }),
+  "DELETE /api-keys/{id}": async (world) => ({ path: `/api-keys/${await world.newApiKey()}` }),
+  "GET /webhooks/{id}/read-keys": async (world) => {
+    await world.newReadKey();
+    return { path: `/webhooks/${world.webhookId}/read-keys` };
+  },
+  "POST /webhooks/{id}/read-keys": (world) => ({ path: `/webhooks/${world.webhookId}/read-keys` }),
+  "GET /webhooks/{id}/read-keys/{keyId}": async (world) => ({
+    path: `/webhooks/${world.webhookId}/read-keys/${await world.newReadKey()}`,
+  }),
+  "DELETE /webhooks/{id}/read-keys/{keyId}": async (world) => ({
+    path: `/webhooks/${world.webhookId}/read-keys/${await world.newReadKey()}`,
+  }),
+  "GET /audit": () => ({ path: "/audit" }),
+};

@@ -1,0 +1,128 @@
+// What the scenarios of the test that calls every route start from: a node, a receiver, and things in each state.
+import { createHash } from "node:crypto";
+import { IdGenerator, uuidFromBytes } from "@posthorn/contract";
+import { type ApiAnswer, callApi, startTestNode, TEST_API_KEY, type TestNode } from "../../support/node.ts";
+import { type Receiver, startReceiver } from "../../support/receivers/receiver.ts";
+import { until } from "../../support/until.ts";
+
+/** One call to make; the runner makes it, with the administrator's key. */
+export interface Request {
+  /** With its query, below /v1. */
+  readonly path: string;
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+}
+
+export interface World {
+  readonly node: TestNode;
+  readonly receiver: Receiver;
+  /** A webhook at /ok with a delivered event, and at /broken with a dead letter. */
+  readonly webhookId: string;
+  readonly brokenWebhookId: string;
+  readonly eventId: string;
+  readonly deliveredId: string;
+  readonly deadId: string;
+  /** `data` of a call that has to succeed. */
+  // biome-ignore lint/suspicious/noExplicitAny: answers are looked into freely
+  readonly data: (method: string, path: string, body?: unknown) => Promise<any>;
+  readonly as: (key: string, method: string, request: Request) => Promise<ApiAnswer>;
+  /** A webhook of its own for a scenario that changes one. */
+  readonly newWebhook: (fields?: Record<string, unknown>) => Promise<string>;
+  /** A delivery that waits because its webhook is paused. */
+  readonly heldDelivery: () => Promise<string>;
+  /** The name of a registered event type. */
+  readonly newEventType: () => Promise<string>;
+  /** The id of a new key. */
+  readonly newApiKey: () => Promise<string>;
+  /** The id of a new read key of `webhookId`. */
+  readonly newReadKey: () => Promise<string>;
+  /** The text of a new live key with exactly these scopes. */
+  readonly newKey: (scopes: readonly string[]) => Promise<string>;
+  readonly stop: () => Promise<void>;
+}
+
+const EVENT = { event: "invoice.paid", data: { object: { id: "inv_1", invoiceNumber: "INV-00871", total: 120 } } };
+
+export async function openWorld(): Promise<World> {
+  const receiver = await startReceiver({ answer: ({ path }) => (path === "/broken" ? 500 : 200) });
+  const node = await startTestNode();
+  const ids = new IdGenerator(
+    () => Date.now(),
+    (target) => void crypto.getRandomValues(target),
+  );
+
+  const as: World["as"] = (key, method, { path, body, headers }) =>
+    callApi(node.node.url, method, `/v1${path}`, body, { authorization: `Bearer ${key}`, ...headers });
+  const data: World["data"] = async (method, path, body) => {
+    const answer = await as(TEST_API_KEY, method, { path, body });
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${JSON.stringify(answer.body)}`);
+    return answer.body.data;
+  };
+  const newWebhook: World["newWebhook"] = async (fields = {}) => {
+    const created = await data("POST", "/webhooks", {
+      url: `${receiver.origin}/ok`,
+      events: ["bill.paid"],
+      ...fields,
+    });
+    return created.id;
+  };
+  const newKey: World["newKey"] = async (scopes) => {
+    const key = `blg_live_sk_${uuidFromBytes(ids.next()).replaceAll("-", "")}`;
+    const [tenant] = await node.sql<{ id: string }>("select id from tenant order by created_at limit 1");
+    await node.sql(
+      `insert into api_key (tenant_id, id, created_at, config_version, livemode, key_hash, name, last_characters, scopes)
+       values ($1, $2, now(), 1, true, $3, 'test', 'test', $4)`,
+      [tenant?.id, uuidFromBytes(ids.next()), createHash("sha256").update(key).digest(), scopes],
+    );
+    return key;
+  };
+
+  const heldDelivery: World["heldDelivery"] = async () => {
+    const id = await newWebhook({ events: ["supplier.created"] });
+    await data("POST", `/webhooks/${id}/pause`);
+    await data("POST", "/events", { event: "supplier.created", data: { object: { id: "sup_1" } } });
+    const [delivery] = await data("GET", `/deliveries?webhookId=${id}`);
+    return delivery.id;
+  };
+  let typeCount = 0;
+  const newEventType: World["newEventType"] = async () => {
+    typeCount += 1;
+    const name = `crate.packed_${typeCount}`;
+    await data("POST", "/event-types", { name, description: "A crate is packed." });
+    return name;
+  };
+
+  const webhookId = await newWebhook({ name: "ok", events: ["invoice.*"] });
+  const brokenWebhookId = await newWebhook({
+    name: "broken",
+    url: `${receiver.origin}/broken`,
+    events: ["invoice.paid"],
+    retryPolicy: { maxRetries: 0 },
+  });
+  const { id: eventId } = await data("POST", "/events", { ...EVENT, context: { source: "test" } });
+  const inState = (state: string): Promise<string> =>
+    until(`a delivery that is ${state}`, async () => (await data("GET", `/deliveries?state=${state}`))[0]?.id);
+  const deliveredId = await inState("delivered");
+  const deadId = await inState("dead_letter");
+  return {
+    node,
+    receiver,
+    webhookId,
+    brokenWebhookId,
+    eventId,
+    deliveredId,
+    deadId,
+    data,
+    as,
+    newWebhook,
+    heldDelivery,
+    newEventType,
+    newApiKey: async () => (await data("POST", "/api-keys", { name: "test", scopes: ["read:events"] })).id,
+    newReadKey: async () => (await data("POST", `/webhooks/${webhookId}/read-keys`)).id,
+    newKey,
+    stop: async () => {
+      await node.stop();
+      await receiver.close();
+    },
+  };
+}

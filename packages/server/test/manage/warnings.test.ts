@@ -1,0 +1,156 @@
+// What a webhook is warned of, against the real catalogue: the sentences, and above all when to be silent.
+import { beforeAll, describe, expect, test } from "vitest";
+import type { Catalogue } from "../../src/catalogue/catalogue.ts";
+import { defaultCatalogueFolder } from "../../src/catalogue/folder.ts";
+import { loadCatalogue } from "../../src/catalogue/load.ts";
+import { createWarnings, type WarnableConfiguration, type WarningsOf } from "../../src/manage/warnings.ts";
+import { CRM_WEBHOOK, ORDER_WEBHOOK } from "../printed/webhooks.ts";
+
+let catalogue: Catalogue;
+let warningsOf: WarningsOf;
+
+beforeAll(async () => {
+  catalogue = await loadCatalogue(defaultCatalogueFolder());
+  warningsOf = createWarnings(catalogue);
+});
+
+const messages = (configuration: WarnableConfiguration): string[] =>
+  warningsOf(configuration).map(({ code, field, message }) => `${code} ${field}: ${message}`);
+const filter = (events: string[], ...filters: string[]): string[] => messages({ events, filters });
+const template = (events: string[], source: unknown): string[] => messages({ events, transform: { template: source } });
+
+describe("the printed webhooks", () => {
+  test("have nothing to be warned of: payment.received carries the order that their filters ask for", () => {
+    expect(warningsOf(ORDER_WEBHOOK)).toEqual([]);
+    expect(warningsOf(CRM_WEBHOOK)).toEqual([]);
+  });
+});
+
+describe("a filter that can never pass", () => {
+  test("is told by the type that does not carry what it reads", () => {
+    expect(filter(["sales_order.created", "customer.created"], "order.total > 100")).toEqual([
+      "NEVER_MATCHES_TYPE filters[0]: customer.created carries no `order`: this filter never passes for it.",
+    ]);
+    expect(filter(["customer.created", "customer.updated"], 'customer.name != ""', 'order.status != "draft"')).toEqual([
+      "NEVER_MATCHES_TYPE filters[1]: customer.created and customer.updated carry no `order`: this filter never passes for them.",
+    ]);
+  });
+
+  test("names three types of many, also behind a pattern", () => {
+    const [only, ...others] = filter(["*"], "shift.cashier != null && order.total > 1");
+    expect(others).toHaveLength(1);
+    expect(only).toMatch(
+      /^NEVER_MATCHES_TYPE filters\[0\]: \S+, \S+, \S+ and \d+ more carry no `shift`: this filter never passes for them\.$/,
+    );
+  });
+
+  test("is told with the name that was probably meant", () => {
+    expect(filter(["sales_order.created"], "order.totl > 100")).toEqual([
+      "NEVER_MATCHES_TYPE filters[0]: sales_order.created has no `order.totl` in its example: without it this filter never passes for it. Did you mean `order.total`?",
+    ]);
+    expect(filter(["sales_order.created"], "ordr.total > 100")).toEqual([
+      "NEVER_MATCHES_TYPE filters[0]: sales_order.created carries no `ordr`: this filter never passes for it. Did you mean `order`?",
+    ]);
+    expect(filter(["sales_order.created"], 'order.customer.nme == "x"')[0]).toContain(
+      "Did you mean `order.customer.name`?",
+    );
+  });
+
+  test.each([
+    ["order.total > 100 && invoice.total > 1", false],
+    ["order.total > 100 || invoice.total > 1", true],
+    ["!(invoice.total > 1)", false],
+    ["invoice.total > 1 ? true : false", false],
+    ["true ? order.total > 1 : invoice.total > 1", true],
+    ["has(invoice)", false],
+    ["!has(invoice)", true],
+    ["has(invoice.total) ? invoice.total > 1 : true", true],
+    ["has(order.somethingRare)", true],
+    ["order.somethingRare == 1", false],
+    ["invoice.total + order.total > 1", false],
+    ["size(invoice.items) > 0", false],
+    ['invoice.status in ["paid"]', false],
+    ['order.status in [invoice.status, "x"]', false],
+    ["order.items.exists(item, item.quantity > 1)", true],
+    ["order.items.exists(item, item.anything > 1)", true],
+    ["order.items.exists(item, item.quantity > invoice.total)", false],
+    ["order.items.all(item, item.quantity > invoice.total)", true],
+    ["invoice.items.all(item, item.quantity > 1)", false],
+    ["order.items.exists(invoice, invoice.total > 1)", true],
+    ["order.items.map(item, item.sku).exists(sku, sku == invoice.sku)", false],
+    ["-invoice.total < 0", false],
+    ['invoice["total"] > 1', false],
+    ['data.object["total"] > 1', true],
+    ["data.object.totl > 1", false],
+  ])("on sales_order.created, %s can pass: %s", (source, canPass) => {
+    expect(filter(["sales_order.created"], source)).toHaveLength(canPass ? 0 : 1);
+  });
+
+  test("is not suspected for what an example cannot tell", () => {
+    const silent = [
+      "order.customer_id != null && order.created_date != null && sales_order.customerId != null",
+      'previous.status == "draft"',
+      "context.branchId == 7",
+      "order.fulfillment.trackingNumber.anything == 1",
+      "event.livemode",
+      "order.items[5].sku == 'x'",
+      "false",
+      "order.total",
+    ];
+    expect(filter(["sales_order.updated"], ...silent)).toEqual([]);
+    expect(filter(["customer.updated"], "customer.customFields.region == 1", "customer.custom_fields.x == 1")).toEqual(
+      [],
+    );
+  });
+
+  test("asking for old values of what has just been created is told", () => {
+    expect(filter(["sales_order.created"], 'previous.status == "draft"')).toEqual([
+      "NEVER_MATCHES_TYPE filters[0]: sales_order.created carries no `previous`: this filter never passes for it.",
+    ]);
+  });
+
+  test("says nothing of types without an example", () => {
+    expect(filter(["my_company.thing_done", "my_company.*"], "order.total > 1")).toEqual([]);
+  });
+});
+
+describe("a template part without a value", () => {
+  test("is told, alone and between text, with its place", () => {
+    expect(
+      template(["customer.created"], { order: { id: "{{ order.id }}" }, to: ["Dear {{ customer.nme }}"] }),
+    ).toEqual([
+      "MISSING_IN_TEMPLATE transform.template.order.id: customer.created carries no `order`: this is null for it.",
+      "MISSING_IN_TEMPLATE transform.template.to[0]: customer.created has no `customer.nme` in its example: without it this is empty for it. Did you mean `customer.name`?",
+    ]);
+  });
+
+  test("is not told where another value takes its place, or where no event of the type gets that far", () => {
+    expect(template(["customer.created"], '{{ has(order.id) ? order.id : "none" }}')).toEqual([]);
+    const events = ["customer.created", "sales_order.created"];
+    const found = messages({ events, filters: ["order.total > 1"], transform: { template: "{{ order.id }}" } });
+    expect(found).toEqual([expect.stringContaining("NEVER_MATCHES_TYPE filters[0]: customer.created")]);
+  });
+
+  test("is quiet about old values and the tenant's own members, which differ from event to event", () => {
+    expect(template(["sales_order.updated"], ["{{ previous.status }}", "{{ context.branchId }}"])).toEqual([]);
+    expect(template(["customer.created"], "{{ customer.customFields.region }}")).toEqual([]);
+  });
+});
+
+test("every type of the catalogue supplies what its own object and embedded objects say", () => {
+  for (const type of catalogue.types.values()) {
+    const { object } = type.example.data;
+    const names = [type.resource.name, ...type.resource.aliases].filter((name) => name !== "return");
+    const paths = names.flatMap((name) => Object.keys(object).map((key) => `${name}.${key}`));
+    const source = Object.fromEntries(paths.map((path) => [path.replace(".", "-"), `{{ ${path} }}`]));
+    expect(template([type.name], source), type.name).toEqual([]);
+  }
+});
+
+test("at most fifty are told, and everything at once takes no time to speak of", () => {
+  const many = Array.from({ length: 400 }, (_, index) => `{{ nothing${index}.x }}`);
+  const started = process.cpuUsage();
+  expect(template(["*"], many)).toHaveLength(50);
+  const { user } = process.cpuUsage(started);
+  expect(user / 1_000).toBeLessThan(2_000);
+});
