@@ -1,2 +1,51 @@
-// What the SDK offers. Needs nothing but @posthorn/contract, and runs wherever fetch and WebCrypto are.
-export const VERSION = "0.1.0";
+// The door of the SDK: publish, manage, and verify what a receiver gets. Needs nothing but @posthorn/contract, and runs
+// wherever fetch and WebCrypto are: Node.js from 20.19 on, browsers, edge runtimes.
+export {
+  type AnyCode,
+  type ClientCode,
+  ConnectionFailed,
+  errors,
+  InvalidArgument,
+  isPosthornError,
+  PosthornError,
+  TimedOut,
+  UnexpectedAnswer,
+} from "./errors.ts";
+export type { EventData, EventMap } from "./generated/event-map.ts";
+/** The objects that events are about: `objects.Invoice`. */
+export type * as objects from "./generated/event-map.ts";
+export type { RetryOptions } from "./http/retry.ts";
+export type { CallOptions } from "./http/transport.ts";
+export type { Listing, Page } from "./listing.ts";
+export type { PosthornOptions } from "./options.ts";
+export { Posthorn } from "./posthorn.ts";
+export type { HeadersLike } from "./receive/headers.ts";
+export {
+  type RawBody,
+  type Refused,
+  type RefusalReason,
+  type SignatureCheck,
+  type SignatureOptions,
+  verifySignature,
+} from "./receive/verify-signature.ts";
+export {
+  checkWebhook,
+  type Envelope,
+  type ReceivedWebhook,
+  verifyWebhook,
+  type WebhookCheck,
+  type WebhookEvent,
+  WebhookRefused,
+} from "./receive/verify-webhook.ts";
+export type { KeyQuery } from "./resources/access.ts";
+export type { PublishOptions } from "./resources/events.ts";
+export type { PreviewInput } from "./resources/preview.ts";
+export type { ChangeOptions, IfMatch } from "./resources/read.ts";
+export type { LogQuery, WebhookQuery } from "./resources/webhooks.ts";
+export type * from "./types/access.ts";
+export type * from "./types/delivery.ts";
+export type * from "./types/event.ts";
+export type * from "./types/preview.ts";
+export type * from "./types/webhook.ts";
+export { VERSION } from "./version.ts";
+export type { ErrorCode, ErrorDetail, SignatureProfile } from "@posthorn/contract";

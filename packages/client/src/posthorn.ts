@@ -1,0 +1,56 @@
+// The client: one object for each Posthorn and key. Keeps nothing but its options; must never show the key.
+import { type CallOptions, Transport } from "./http/transport.ts";
+import { checkOptions, type PosthornOptions } from "./options.ts";
+import { ApiKeys, Audit, Companies, ReadKeys, Tenants } from "./resources/access.ts";
+import { DeadLetters, Deliveries } from "./resources/deliveries.ts";
+import { EventTypes } from "./resources/event-types.ts";
+import { Events } from "./resources/events.ts";
+import { preview, type PreviewInput } from "./resources/preview.ts";
+import { Webhooks } from "./resources/webhooks.ts";
+import type { Preview } from "./types/preview.ts";
+import { VERSION } from "./version.ts";
+
+/**
+ * Talks to one Posthorn with one API key.
+ * @example
+ * const posthorn = new Posthorn({ url: "https://events.example.com", apiKey: process.env.POSTHORN_API_KEY });
+ * await posthorn.events.publish({ event: "invoice.paid", data: { object: { invoiceNumber: "INV-00871" } } });
+ */
+export class Posthorn {
+  readonly events: Events;
+  readonly deliveries: Deliveries;
+  readonly deadLetters: DeadLetters;
+  readonly webhooks: Webhooks;
+  readonly readKeys: ReadKeys;
+  readonly eventTypes: EventTypes;
+  readonly tenants: Tenants;
+  readonly companies: Companies;
+  readonly apiKeys: ApiKeys;
+  readonly audit: Audit;
+  /** Where requests go. */
+  readonly url: string;
+  readonly #transport: Transport;
+
+  /** @throws InvalidArgument that names the option which cannot be used */
+  constructor(options: PosthornOptions) {
+    const checked = checkOptions(options, VERSION);
+    const transport = new Transport(checked);
+    this.url = checked.origin;
+    this.#transport = transport;
+    this.events = new Events(transport);
+    this.deliveries = new Deliveries(transport);
+    this.deadLetters = new DeadLetters(transport);
+    this.webhooks = new Webhooks(transport);
+    this.readKeys = new ReadKeys(transport);
+    this.eventTypes = new EventTypes(transport);
+    this.tenants = new Tenants(transport);
+    this.companies = new Companies(transport);
+    this.apiKeys = new ApiKeys(transport);
+    this.audit = new Audit(transport);
+  }
+
+  /** What a webhook, or a draft of one, would do with an event; nothing is stored or sent. */
+  preview(input: PreviewInput, options?: CallOptions): Promise<Preview> {
+    return preview(this.#transport, input, options);
+  }
+}

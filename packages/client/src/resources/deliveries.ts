@@ -1,0 +1,64 @@
+// Reading deliveries and their attempts, and trying them again.
+import { type CallOptions, pathOf, type Transport } from "../http/transport.ts";
+import type { Listing } from "../listing.ts";
+import type {
+  CancelledDelivery,
+  DeliveryQuery,
+  DeliveryRecord,
+  DeliveryRequest,
+  ListedDelivery,
+  RetriedDelivery,
+} from "../types/delivery.ts";
+import { change, list, read } from "./read.ts";
+
+export class Deliveries {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** Reads a delivery with its attempts and the times of those to come. */
+  get(id: string, options?: CallOptions): Promise<DeliveryRecord> {
+    return read(this.#transport, pathOf`/deliveries/${id}`, options);
+  }
+
+  /** Lists deliveries, newest first. */
+  list(query?: DeliveryQuery, options?: CallOptions): Listing<ListedDelivery> {
+    return list(this.#transport, "/deliveries", query, options);
+  }
+
+  /**
+   * Tries a pending, held or dead-lettered delivery now.
+   * @throws PosthornError NOT_RETRYABLE when it was delivered or cancelled: replay its event instead
+   */
+  async retry(id: string, options?: CallOptions): Promise<RetriedDelivery> {
+    return (await change(this.#transport, "POST", pathOf`/deliveries/${id}/retry`, undefined, options))
+      .data as RetriedDelivery;
+  }
+
+  /** Ends a pending or held delivery; it is not tried again. */
+  async cancel(id: string, options?: CallOptions): Promise<CancelledDelivery> {
+    return (await change(this.#transport, "POST", pathOf`/deliveries/${id}/cancel`, undefined, options))
+      .data as CancelledDelivery;
+  }
+
+  /** The request of a delivery as it would be sent now, freshly signed. */
+  request(id: string, options?: CallOptions): Promise<DeliveryRequest> {
+    return read(this.#transport, pathOf`/deliveries/${id}/request`, options);
+  }
+}
+
+/** Dead letters: deliveries that are not tried by themselves any more. */
+export class DeadLetters {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** Lists dead letters, newest first. */
+  list(query?: Omit<DeliveryQuery, "state">, options?: CallOptions): Listing<ListedDelivery> {
+    return list(this.#transport, "/dead-letters", query, options);
+  }
+}

@@ -1,0 +1,128 @@
+// Deliveries and their attempts as the API shows them.
+import type { Time } from "./event.ts";
+import type { Warning } from "./webhook.ts";
+
+export type DeliveryState = "pending" | "held" | "delivered" | "dead_letter" | "cancelled";
+
+/** The duty to bring one event to one webhook. */
+export interface Delivery {
+  readonly id: string;
+  readonly webhookId: string;
+  readonly state: DeliveryState;
+  readonly attemptCount: number;
+  /** The version of the webhook that the event matched. */
+  readonly webhookVersion: number;
+  readonly replayed: boolean;
+  readonly createdAt: string;
+  /** Null while held, and when it has ended. */
+  readonly nextAttemptAt: string | null;
+  /** Only while it is held. */
+  readonly heldReason?: string;
+  readonly deliveredAt?: string | null;
+  readonly deadAt?: string | null;
+  readonly deadReason?: string | null;
+  readonly cancelledAt?: string | null;
+  readonly cancelledReason?: string | null;
+}
+
+/** A delivery with the name of its event. */
+export interface ListedDelivery extends Delivery {
+  readonly eventId: string;
+  readonly event: string;
+  readonly reference: string | null;
+}
+
+/** A delivery with its attempts. */
+export interface DeliveryRecord extends ListedDelivery {
+  /** While pending: the times of all attempts to come, if each of them fails. */
+  readonly nextAttempts?: readonly string[];
+  readonly attempts: readonly Attempt[];
+}
+
+/** One HTTP request of a delivery, with what came back. */
+export interface Attempt {
+  readonly id: string;
+  /** From 1. */
+  readonly number: number;
+  readonly trigger: "initial" | "retry" | "manual" | "replay";
+  readonly startedAt: string;
+  readonly durationMs: number;
+  readonly timings: {
+    readonly dnsMs: number | null;
+    readonly connectMs: number | null;
+    readonly tlsMs: number | null;
+    readonly firstByteMs: number | null;
+  };
+  readonly outcome: string;
+  readonly outcomeCode: string | null;
+  /** Only with `ADDRESS_NOT_ALLOWED`: the address seen, and the list. */
+  readonly outcomeMessage?: string;
+  readonly endsDelivery: boolean;
+  /** What a template found no value for; only then. */
+  readonly warnings?: readonly Warning[];
+  readonly nextAttemptAt: string | null;
+  readonly webhookVersion: number;
+  /** The address dialled. */
+  readonly address: string | null;
+  readonly request: {
+    readonly method: string;
+    readonly url: string;
+    readonly headers: Readonly<Record<string, string>> | null;
+    readonly bodyLength: number | null;
+    readonly bodySha256: string | null;
+  };
+  /** Null when nothing came back. */
+  readonly response: AttemptResponse | null;
+}
+
+export interface AttemptResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly bodyEncoding: "utf8" | "base64";
+  readonly bodyTruncated: boolean;
+}
+
+export interface RetriedDelivery {
+  readonly id: string;
+  readonly state: "pending";
+  readonly nextAttemptAt: string;
+}
+
+export interface CancelledDelivery {
+  readonly id: string;
+  readonly state: "cancelled";
+  readonly cancelledAt: string;
+  readonly cancelledReason: string;
+}
+
+/** A request with all that the receiver gets; values of secrets are masked. */
+export interface ShownRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body as text, or… */
+  readonly body?: string;
+  /** …as base64 where it is not UTF-8. */
+  readonly bodyBase64?: string;
+}
+
+/** The request of a delivery as it would be sent now, freshly signed. */
+export interface DeliveryRequest extends ShownRequest {
+  /** Whether the body is the one sent last; null when nothing was sent yet. */
+  readonly bodyHashMatches: boolean | null;
+  readonly warnings?: readonly Warning[];
+}
+
+export interface DeliveryQuery {
+  readonly state?: DeliveryState;
+  readonly webhookId?: string;
+  readonly eventId?: string;
+  /** An event type, or a pattern: `invoice.*`. */
+  readonly type?: string;
+  readonly reference?: string;
+  readonly from?: Time;
+  readonly to?: Time;
+  /** Deliveries on one page, 1 to 200. */
+  readonly limit?: number;
+}

@@ -1,0 +1,220 @@
+// Webhooks: the fields that are written, and what the API shows. Names are those of the published API, everywhere.
+
+import type { SignatureProfile } from "@posthorn/contract";
+import type { ShownRequest } from "./delivery.ts";
+
+export type WebhookStatus = "enabled" | "paused" | "disabled";
+
+export interface RetryPolicy {
+  /** Requests in all are one more. */
+  readonly maxRetries?: number;
+  /** Seconds before the first retry. */
+  readonly retryDelay?: number;
+  readonly backoffMultiplier?: number;
+}
+
+/** How requests prove themselves to the receiver; secret members are shown masked, and a mask sent back keeps them. */
+export type WebhookAuth =
+  | { readonly type: "none" }
+  | { readonly type: "apiKey"; readonly header: string; readonly value: string }
+  | { readonly type: "bearer"; readonly token: string }
+  | { readonly type: "basic"; readonly username: string; readonly password: string }
+  | { readonly type: "oauth2"; readonly accessToken: string };
+
+export interface RateLimit {
+  readonly limit: number;
+  readonly per: "second" | "minute" | "hour";
+  /** Requests above the limit that may come at once; 0 unless given. */
+  readonly burst?: number;
+}
+
+export interface Transform {
+  /** Mostly an object: keys to `{{ expression }}`, text, or nested objects and arrays. */
+  readonly template: unknown;
+  readonly contentType?: string;
+}
+
+/** The optional fields; `null` restores the default. */
+interface OptionalFields {
+  readonly name?: string | null;
+  readonly description?: string | null;
+  readonly active?: boolean | null;
+  readonly method?: "POST" | "PUT" | "PATCH" | null;
+  readonly headers?: Readonly<Record<string, string>> | null;
+  readonly secret?: string | null;
+  readonly signature?: { readonly profiles: readonly SignatureProfile[] } | null;
+  readonly auth?: WebhookAuth | null;
+  /** Expressions that must all be true. */
+  readonly filters?: readonly string[] | null;
+  readonly transform?: Transform | null;
+  readonly rateLimit?: RateLimit | null;
+  readonly maxInFlight?: number | null;
+  /** Seconds. */
+  readonly timeout?: number | null;
+  readonly retryPolicy?: RetryPolicy | null;
+  /** IPs and CIDRs of which the address dialled must be one. */
+  readonly allowedIps?: readonly string[] | null;
+  readonly metadata?: Readonly<Record<string, string>> | null;
+}
+
+/** A webhook to create. */
+export interface NewWebhook extends OptionalFields {
+  readonly url: string;
+  /** Event types and patterns: `invoice.paid`, `invoice.*`, `*`. */
+  readonly events: readonly string[];
+}
+
+/** What a change replaces; fields that are left out stay. */
+export interface WebhookChange extends OptionalFields {
+  readonly url?: string;
+  readonly events?: readonly string[];
+}
+
+/** A filter or template that can never fit a subscribed type, and the like. */
+export interface Warning {
+  readonly code: string;
+  readonly field: string;
+  readonly message: string;
+}
+
+export interface SecretRotation {
+  readonly startedAt: string;
+  /** From then on the old secret signs nothing. */
+  readonly overlapEndsAt: string;
+  /** Whether profiles with room for one signature use the new secret. */
+  readonly switched: boolean;
+}
+
+export interface WebhookTotals {
+  readonly totalDelivered: number;
+  readonly totalFailed: number;
+  readonly lastDelivery: string | null;
+}
+
+/** The fields that a version remembers, defaults filled in and secret values masked. */
+export interface WebhookConfiguration {
+  readonly name: string | null;
+  readonly description: string | null;
+  readonly url: string;
+  readonly events: readonly string[];
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly filters: readonly string[];
+  readonly timeout: number;
+  /** Null is the default schedule. */
+  readonly retryPolicy: RetryPolicy | null;
+  readonly maxInFlight: number;
+  readonly rateLimit: RateLimit | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Null: bodies are the published envelope. */
+  readonly transform: Transform | null;
+  readonly auth: WebhookAuth;
+  readonly signature: { readonly profiles: readonly SignatureProfile[] };
+  readonly allowedIps: readonly string[] | null;
+}
+
+export interface Webhook extends WebhookConfiguration {
+  readonly id: string;
+  readonly active: boolean;
+  readonly status: WebhookStatus;
+  /** Only while disabled. */
+  readonly disabledReason?: string;
+  readonly livemode: boolean;
+  readonly version: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  /** Two signing secrets in force; only while that is so. */
+  readonly secretRotation?: SecretRotation;
+  readonly statistics?: WebhookTotals;
+  /** Only on writes, and only when there are some. */
+  readonly warnings?: readonly Warning[];
+}
+
+/** A webhook with the mark of its state, for `ifMatch`. The mark is not enumerable: it is no field of the API. */
+export type TaggedWebhook = Webhook & { readonly etag: string };
+
+/** What creation shows once. */
+export interface ShownSecret {
+  /** The signing secret; keep it now, it is not shown again. */
+  readonly secret?: string;
+  /** The same secret in the form that Standard Webhooks libraries take. */
+  readonly standardWebhooksSecret?: string;
+}
+
+export interface WebhookVersion {
+  readonly version: number;
+  readonly createdAt: string;
+  readonly createdBy: string | null;
+  readonly fromConfigVersion: number;
+  readonly toConfigVersion: number | null;
+  readonly configuration: WebhookConfiguration;
+}
+
+export interface WebhookStatistics {
+  readonly totalDelivered: number;
+  readonly totalFailed: number;
+  /** Percent, two decimals; null before the first attempt. */
+  readonly successRate: number | null;
+  readonly lastDelivery: string | null;
+  /** Milliseconds. */
+  readonly averageResponseTime: number | null;
+  readonly recentDeliveries: readonly {
+    readonly eventId: string;
+    readonly event: string;
+    readonly deliveredAt: string;
+    readonly responseCode: number | null;
+    readonly responseTime: number | null;
+  }[];
+}
+
+/** A delivery with its latest attempt. */
+export interface WebhookLog {
+  readonly id: string;
+  readonly eventId: string;
+  readonly event: string;
+  readonly deliveredAt: string | null;
+  readonly responseCode: number | null;
+  readonly responseTime: number | null;
+  readonly responseBody: string | null;
+  readonly retryCount: number;
+  readonly status: "success" | "failed" | "pending";
+  readonly nextRetryAt: string | null;
+}
+
+/** What one real request, sent now and kept nowhere, brought back. */
+export interface WebhookTestResult {
+  readonly delivered: boolean;
+  readonly outcome: string;
+  readonly responseCode: number | null;
+  readonly responseTime: number | null;
+  readonly responseHeaders: Readonly<Record<string, string>> | null;
+  readonly responseBody: string | null;
+  readonly responseBodyEncoding: "utf8" | "base64" | null;
+  readonly responseBodyTruncated: boolean;
+  /** What was sent; the signatures are real. */
+  readonly request: ShownRequest | null;
+  /** Only when nothing came back. */
+  readonly error?: { readonly code: string; readonly message: string };
+  readonly warnings?: readonly Warning[];
+}
+
+/** A webhook of a file: the name says which one. */
+export interface NamedWebhook extends WebhookChange {
+  readonly name: string;
+}
+
+/** What apply does, or would do, to one webhook; with its secret where one was made: it is shown this once. */
+export interface PlannedWebhook extends ShownSecret {
+  /** Null only for a webhook without a name that is deleted. */
+  readonly name: string | null;
+  readonly action: "create" | "update" | "unchanged" | "delete";
+  readonly id?: string;
+  readonly changes: Readonly<Record<string, { readonly from: unknown; readonly to: unknown }>>;
+  readonly warnings: readonly Warning[];
+}
+
+export interface AppliedWebhooks {
+  readonly plan: readonly PlannedWebhook[];
+  /** False for a dry run. */
+  readonly applied: boolean;
+}
