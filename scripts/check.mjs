@@ -36,6 +36,11 @@ const STEPS = [
     advice: "Run `npm run build && node scripts/docs-pages.mjs --write`.",
   },
   {
+    name: "event-map",
+    commands: [[join(root, "scripts", "event-map.mjs"), "--check"]],
+    advice: "Run `npm run build && node scripts/event-map.mjs --write`.",
+  },
+  {
     name: "unused",
     commands: [[tool("knip/bin/knip.js"), "--no-progress"]],
     advice: "Remove the files, exports and dependencies named above, or tell knip.json how they are used.",

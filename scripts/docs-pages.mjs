@@ -1,9 +1,10 @@
 // Writes the pages and tables of the documents that come from tables in the code, or checks that they are up to date:
-// docs/errors.md, docs/settings.md, and in README.md what stands between the marks. Needs a build (npm run build).
-// It must never change a line outside those marks, nor print the value of a setting.
+// docs/api.md, docs/errors.md, docs/settings.md, and in README.md what stands between the marks. Needs a build (npm run
+// build). It must never change a line outside those marks, nor print the value of a setting.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { apiPage } from "./docs/api-page.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const WRITTEN_BY = "<!-- Written by scripts/docs-pages.mjs from the code. Do not edit. -->";
@@ -20,7 +21,8 @@ if (!existsSync(join(root, "packages", "server", "dist", "index.js"))) {
 const built = (path) => import(pathToFileURL(join(root, "packages", ...path.split("/"))).href);
 const { ERRORS } = await built("contract/dist/index.js");
 const { SETTINGS } = await built("server/dist/index.js");
-const { routeTable } = await built("server/dist/http/routes.js");
+const { routesToRead } = await built("server/dist/http/routes.js");
+const { openApiDocument } = await built("server/dist/http/openapi.js");
 const { SCOPES } = await built("server/dist/http/scopes.js");
 const { WEBHOOK_FIELD_HINTS } = await built("server/dist/manage/webhook-fields.js");
 
@@ -122,14 +124,10 @@ const settingsTable = () =>
 
 // --- routes ----------------------------------------------------------------------------------------------------------
 
-/** The entries of the table are only read: nothing behind them is called. */
-const routes = () =>
-  routeTable({ webhooks: {}, records: {}, retries: {}, replays: {}, eventTypes: {}, publish: { admit: () => null } });
-
 const routesTable = () =>
   table(
     ["request", "scope of the key", "what it does"],
-    routes().map((route) => [code(`${route.method} /v1${route.path}`), code(route.scope), route.summary]),
+    routesToRead().map((route) => [code(`${route.method} /v1${route.path}`), code(route.scope), route.summary]),
   );
 
 const scopesList = () =>
@@ -153,6 +151,8 @@ function withRegions(text, regions) {
 
 const readme = readFileSync(join(root, "README.md"), "utf8");
 const documents = {
+  // Without the version: the page changes with the API, not with each release.
+  "docs/api.md": apiPage(openApiDocument(routesToRead(), ""), WRITTEN_BY, table),
   "docs/errors.md": errorsPage(),
   "docs/settings.md": settingsPage(),
   "README.md": withRegions(readme, {

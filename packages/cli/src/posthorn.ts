@@ -1,53 +1,64 @@
 #!/usr/bin/env node
-// The posthorn command: serve and migrate. Reads arguments, calls the server package, prints for people.
-import { readSettings, SETTINGS, VERSION } from "@posthorn/server";
-import { Command, Option } from "commander";
-import { runMigrate } from "./migrate.ts";
-import { fail } from "./print.ts";
-import { runServe } from "./serve.ts";
+// The posthorn command: finds out which command is meant, loads that one, and hands over. The table of commands is
+// command-table.ts.
+import { VERSION } from "@posthorn/client";
+import { nearestNames } from "@posthorn/contract";
+import { Command } from "commander";
+import { COMMAND_GROUPS, DEFAULT_COMMAND } from "./command-table.ts";
+import { EXIT } from "./lib/exit.ts";
 
-const program = new Command("posthorn")
-  .description("Posthorn, the Webhook Applet of BigLedger: events in, signed deliveries out.")
-  .version(VERSION)
-  .showHelpAfterError()
-  .configureHelp({ showGlobalOptions: true });
+const AFTER_HELP = `
+Commands that talk to a server take --url and --api-key, or POSTHORN_URL and
+POSTHORN_API_KEY; beside a running embedded server they need neither.
 
-/** Every setting is also a flag of the commands that open the database. */
-function withSettings(command: Command): Command {
-  for (const setting of Object.values(SETTINGS)) {
-    const shown = setting.default === undefined || setting.default === "" ? "" : ` (default: ${setting.default})`;
-    command.addOption(new Option(`--${setting.flag} <value>`, `${setting.description} [${setting.env}]${shown}`));
+Every command ends with 0 when all is well, 1 when the server refused or
+something did not succeed, 2 when it was called wrongly, 3 when no server
+answered. --json prints JSON.
+
+Examples:
+  posthorn serve
+  posthorn trigger invoice.paid --wait
+  posthorn deliveries --state dead_letter
+`;
+
+/** The name of the command that the arguments ask for; null for the program's own help and version. */
+function commandNameIn(args: readonly string[]): string | null {
+  const [first] = args;
+  if (first === "help") return args[1] ?? null;
+  if (first === undefined || (first.startsWith("-") && !["-h", "--help", "-V", "--version"].includes(first))) {
+    return DEFAULT_COMMAND;
   }
-  return command;
+  return first.startsWith("-") ? null : first;
 }
 
-/** Flags back under the names of the table: commander turns `--data-dir` into `dataDir`. */
-function settingsOf(options: Readonly<Record<string, string | undefined>>) {
-  const flags: Record<string, string> = {};
-  for (const setting of Object.values(SETTINGS)) {
-    const value = options[setting.flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())];
-    if (value !== undefined) flags[setting.flag] = value;
+async function makeProgram(args: readonly string[], wanted: string | null): Promise<Command> {
+  const program = new Command("posthorn")
+    .description("Posthorn, the Webhook Applet of BigLedger: events in, signed deliveries out.")
+    .version(VERSION)
+    .showHelpAfterError("(--help shows how)")
+    .addHelpText("after", AFTER_HELP)
+    // Inherited by every command below: what commander refuses is a mistake of usage.
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? EXIT.ok : EXIT.usage));
+  for (const { title, commands } of COMMAND_GROUPS) {
+    program.commandsGroup(title);
+    for (const entry of commands) {
+      // Of the others only the line in the list.
+      if (entry.name === wanted) (await entry.load(args))(program);
+      else program.command(entry.name);
+      program.commands.at(-1)?.description(entry.summary);
+    }
   }
-  const result = readSettings(process.env, flags);
-  if (result.ok) return result.settings;
-  for (const error of result.errors) fail(error.code, error.message);
-  return null;
+  return program;
 }
 
-withSettings(program.command("serve", { isDefault: true }))
-  .description("Start a node: API, capture and delivery. Without DATABASE_URL it brings its own PostgreSQL.")
-  .addHelpText("after", "\nExample:\n  posthorn serve --port 8420 --allow-targets 127.0.0.1:9000\n")
-  .action(async (options: Record<string, string | undefined>) => {
-    const settings = settingsOf(options);
-    process.exitCode = settings === null ? 2 : await runServe(settings);
-  });
-
-withSettings(program.command("migrate"))
-  .description("Bring the database's schema up to date, then end.")
-  .addHelpText("after", "\nExample:\n  DATABASE_URL=postgres://posthorn@db/posthorn posthorn migrate\n")
-  .action(async (options: Record<string, string | undefined>) => {
-    const settings = settingsOf(options);
-    process.exitCode = settings === null ? 2 : await runMigrate(settings);
-  });
-
+const args = process.argv.slice(2);
+const wanted = commandNameIn(args);
+const program = await makeProgram(args, wanted);
+const names = program.commands.map((command) => command.name());
+if (wanted !== null && !names.includes(wanted)) {
+  // Because serve is the default, commander would take an unknown command for an argument of serve.
+  const nearest = nearestNames(wanted, names, 1)[0];
+  const hint = nearest === undefined ? "posthorn --help lists them." : `Did you mean ${nearest}?`;
+  program.error(`error: there is no command '${wanted}'. ${hint}`);
+}
 await program.parseAsync();

@@ -1,0 +1,124 @@
+// The table of commands: their groups, names, one sentence each, and how to load them. Only the one that is asked for is
+// loaded: a command that talks to a server must not wait 0.7 s of a processor's time for the server's own code.
+import type { Command } from "commander";
+
+export interface CommandEntry {
+  readonly name: string;
+  /** What `posthorn --help` and the command's own help say. */
+  readonly summary: string;
+  /** Adds it, complete, to the program. `args` are those of the command line. */
+  readonly load: (args: readonly string[]) => Promise<(program: Command) => void>;
+}
+
+export interface CommandGroup {
+  readonly title: string;
+  readonly commands: readonly CommandEntry[];
+}
+
+/** What `posthorn` does without a command. */
+export const DEFAULT_COMMAND = "serve";
+
+export const COMMAND_GROUPS: readonly CommandGroup[] = [
+  {
+    title: "Server:",
+    commands: [
+      {
+        name: "serve",
+        summary: "Start a node: API, capture and delivery. Without DATABASE_URL it brings its own PostgreSQL.",
+        load: async () => (await import("./commands/server.ts")).registerServe,
+      },
+      {
+        name: "migrate",
+        summary: "Bring the database's schema up to date, then end.",
+        load: async () => (await import("./commands/server.ts")).registerMigrate,
+      },
+      {
+        name: "config",
+        summary: "Show the settings that serve would run with, secrets masked; checks them, starts nothing.",
+        load: async () => (await import("./commands/config.ts")).registerConfig,
+      },
+    ],
+  },
+  {
+    title: "Events and deliveries:",
+    commands: [
+      {
+        name: "trigger",
+        summary: "Publish an event: the catalogue's example of a type, or what a file holds.",
+        load: async () => (await import("./commands/trigger.ts")).registerTrigger,
+      },
+      {
+        name: "events",
+        summary: "List events, newest first; or show one with its payload and its deliveries.",
+        load: async () => (await import("./commands/events.ts")).registerEvents,
+      },
+      {
+        name: "deliveries",
+        summary: "List deliveries, newest first; or show one with its attempts and those to come.",
+        load: async () => (await import("./commands/deliveries.ts")).registerDeliveries,
+      },
+      {
+        name: "retry",
+        summary: "Try deliveries again now: pending, held or dead-lettered ones, with the same ids.",
+        load: async () => (await import("./commands/retry.ts")).registerRetry,
+      },
+      {
+        name: "replay",
+        summary: "Deliver recorded events once more: to one webhook, or to all that match them now.",
+        load: async () => (await import("./commands/replay.ts")).registerReplay,
+      },
+    ],
+  },
+  {
+    title: "Webhooks:",
+    commands: [
+      {
+        name: "webhooks",
+        summary: "List webhooks, show one, pause, resume, test or delete one.",
+        load: async () => (await import("./commands/webhooks.ts")).registerWebhooks,
+      },
+      {
+        name: "apply",
+        summary: "Make the webhooks of a server what files say. Without a change it does nothing.",
+        load: async () => (await import("./commands/apply.ts")).registerApply,
+      },
+      {
+        name: "export",
+        summary: "Write webhooks as a file that apply takes, here or on another server.",
+        load: async () => (await import("./commands/export.ts")).registerExport,
+      },
+      {
+        name: "secret",
+        summary: "Rotate the signing secret of a webhook.",
+        load: async () => (await import("./commands/secret.ts")).registerSecret,
+      },
+      {
+        name: "verify",
+        summary: "Check the signature of a captured request, offline.",
+        load: async () => (await import("./commands/verify.ts")).registerVerify,
+      },
+    ],
+  },
+  {
+    title: "Access:",
+    commands: [
+      {
+        name: "keys",
+        summary: "List, make, show, revoke and recover API keys.",
+        load: loadKeys,
+      },
+    ],
+  },
+];
+
+/** Only `keys recover` opens the database itself, and so only it needs the server's code. */
+async function loadKeys(args: readonly string[]): Promise<(program: Command) => void> {
+  const { registerKeys } = await import("./commands/keys.ts");
+  if (!args.includes("recover")) return registerKeys;
+  const { registerRecover } = await import("./commands/keys-recover.ts");
+  return (program) => {
+    registerKeys(program);
+    const recover = program.commands.at(-1)?.commands.find((command) => command.name() === "recover");
+    if (recover !== undefined) registerRecover(recover);
+  };
+}

@@ -1,0 +1,180 @@
+// posthorn webhooks: who gets what, and pausing, resuming, testing and deleting one.
+import type { Posthorn, Webhook, WebhookLog, WebhookStatus } from "@posthorn/client";
+import { type Command, Option } from "commander";
+import { clientOf, type ServerOptions, withServer } from "../client-of.ts";
+import type { Colour, Io } from "../lib/io.ts";
+import { parseJsonText } from "../lib/json-input.ts";
+import { printList } from "../lib/lists.ts";
+import { runs } from "../lib/run.ts";
+import type { Column } from "../lib/table.ts";
+import { countParser, shownTime } from "../lib/values.ts";
+import { webhookIdOf, webhookOf } from "../lib/webhook-of.ts";
+
+interface ListOptions extends ServerOptions {
+  readonly status?: WebhookStatus;
+  readonly limit: number;
+}
+
+const STATUS_COLOURS: Readonly<Record<WebhookStatus, Colour>> = { enabled: "green", paused: "yellow", disabled: "red" };
+const paintStatus = (io: Io, status: WebhookStatus, text: string = status): string =>
+  io.paint(STATUS_COLOURS[status] ?? "bold", text);
+
+const columnsOf = (io: Io): Column<Webhook>[] => [
+  { title: "ID", text: (webhook) => webhook.id, goesAt: 3 },
+  { title: "NAME", text: (webhook) => webhook.name ?? "", shrinksTo: 16 },
+  { title: "STATUS", text: (webhook) => webhook.status, paint: (cell, { status }) => paintStatus(io, status, cell) },
+  { title: "EVENTS", text: (webhook) => webhook.events.join(" "), shrinksTo: 12, goesAt: 2 },
+  { title: "URL", text: (webhook) => webhook.url, shrinksTo: 20, goesAt: 4 },
+];
+
+export function registerWebhooks(program: Command): void {
+  const webhooks = program.command("webhooks").addHelpText(
+    "after",
+    `
+Examples:
+  posthorn webhooks
+  posthorn webhooks show "CRM Customer Synchronization"
+  posthorn webhooks test webhook_01KATEK0G3F3Q8T9W7M1N5V2XB --event customer.created
+  posthorn webhooks pause "CRM Customer Synchronization"
+
+Webhooks are made and changed by: posthorn apply FILE
+`,
+  );
+
+  withServer(webhooks.command("list", { isDefault: true }))
+    .description("List webhooks, newest first.")
+    .addOption(new Option("--status <status>", "Only these").choices(["enabled", "paused", "disabled"]))
+    .option("--limit <count>", "How many", countParser(1, 10_000), 50)
+    .action(
+      runs(async (io, { status, limit, ...options }: ListOptions) => {
+        const query = { limit: Math.min(limit, 200), ...(status === undefined ? {} : { status }) };
+        const listing = clientOf(options).webhooks.list(query);
+        await printList(io, listing, limit, columnsOf(io), "No webhooks. posthorn apply FILE makes them.");
+      }),
+    );
+
+  withServer(webhooks.command("show"))
+    .description("Show one webhook with its figures and what it delivered last.")
+    .argument("<webhook>", "its id or name")
+    .action(runs(showWebhook));
+
+  withServer(webhooks.command("test"))
+    .description("Send one real request now and show what came back; nothing is stored.")
+    .argument("<webhook>", "its id or name")
+    .requiredOption("--event <type>", "The event type; its example in the catalogue is sent")
+    .option("--data <json>", "What stands as `data` instead of the example")
+    .option("--next-secret", "Sign with the secret that a rotation brings")
+    .addHelpText(
+      "after",
+      '\nExample:\n  posthorn webhooks test "E-Commerce Order Integration" --event sales_order.created\n',
+    )
+    .action(runs(testWebhook));
+
+  for (const [name, text] of [
+    ["pause", "Hold deliveries: events are still matched, nothing is sent."],
+    ["resume", "Send what was held, and go on."],
+  ] as const) {
+    withServer(webhooks.command(name))
+      .description(text)
+      .argument("<webhook>", "its id or name")
+      .action(
+        runs(async (io, options: ServerOptions, given: string) => {
+          const posthorn = clientOf(options);
+          const webhook = await posthorn.webhooks[name](await webhookIdOf(posthorn, given));
+          if (io.isJson) return io.json(webhook);
+          io.say(`${webhook.name ?? webhook.id} is ${paintStatus(io, webhook.status)}.`);
+        }),
+      );
+  }
+
+  withServer(webhooks.command("delete"))
+    .description("Delete a webhook; what it has not delivered yet is cancelled.")
+    .argument("<webhook>", "its id or name")
+    .action(
+      runs(async (io, options: ServerOptions, given: string) => {
+        const posthorn = clientOf(options);
+        const { id, name } = await webhookOf(posthorn, given);
+        await posthorn.webhooks.delete(id);
+        if (io.isJson) return io.json({ id, deleted: true });
+        io.say(`${name ?? id} is deleted.`);
+      }),
+    );
+}
+
+async function showWebhook(io: Io, options: ServerOptions, given: string): Promise<void> {
+  const posthorn = clientOf(options);
+  const webhook = await posthorn.webhooks.get(await webhookIdOf(posthorn, given));
+  if (io.isJson) return io.json(webhook);
+  const { retryPolicy, rateLimit, transform, secretRotation, auth, signature } = webhook;
+  const profiles = signature?.profiles.map((profile) => (typeof profile === "string" ? profile : profile.header));
+  io.say(`${paintStatus(io, webhook.status)}  ${io.paint("bold", webhook.name ?? "(no name)")}`);
+  io.fields([
+    ["Id", webhook.id],
+    ["Description", webhook.description],
+    ["URL", `${webhook.method} ${webhook.url}`],
+    ["Events", webhook.events.join(" ")],
+    ["Filters", webhook.filters.length === 0 ? null : webhook.filters.join("\n")],
+    ["Template", transform === null ? null : JSON.stringify(transform?.template)],
+    ["Auth", auth?.type === "none" ? null : auth?.type],
+    ["Signature", profiles?.join(", ")],
+    ["Allowed IPs", webhook.allowedIps?.join(", ")],
+    ["Rate limit", rateLimit === null || rateLimit === undefined ? null : `${rateLimit.limit} a ${rateLimit.per}`],
+    ["Retries", retryPolicy === null ? "default schedule" : retriesText(retryPolicy)],
+    ["Timeout", `${webhook.timeout} s`],
+    ["Mode", webhook.livemode ? "live" : "sandbox"],
+    ["Version", `${webhook.version}, ${shownTime(webhook.updatedAt)}`],
+    ["Disabled", webhook.disabledReason],
+    ["Rotation", secretRotation === undefined ? null : `until ${shownTime(secretRotation.overlapEndsAt)}`],
+    ["Delivered", webhook.statistics?.totalDelivered],
+    ["Failed", webhook.statistics?.totalFailed],
+    ["Last", shownTime(webhook.statistics?.lastDelivery) || null],
+  ]);
+  await showLatest(io, posthorn, webhook.id);
+}
+
+function retriesText(policy: NonNullable<Webhook["retryPolicy"]>): string {
+  return `${policy.maxRetries}, after ${policy.retryDelay} s, times ${policy.backoffMultiplier}`;
+}
+
+const LOG_COLUMNS: readonly Column<WebhookLog>[] = [
+  { title: "STATUS", text: (entry) => entry.status },
+  { title: "EVENT", text: (entry) => entry.event, shrinksTo: 12 },
+  { title: "CODE", text: (entry) => String(entry.responseCode ?? ""), align: "right" },
+  { title: "MS", text: (entry) => String(entry.responseTime ?? ""), align: "right", goesAt: 2 },
+  { title: "AT", text: (entry) => shownTime(entry.deliveredAt), goesAt: 3 },
+  { title: "EVENT ID", text: (entry) => entry.eventId, goesAt: 4 },
+];
+
+async function showLatest(io: Io, posthorn: Posthorn, id: string): Promise<void> {
+  io.heading("Latest deliveries");
+  io.table(await posthorn.webhooks.logs(id, { limit: 5 }).take(5), LOG_COLUMNS, "None yet.");
+}
+
+interface TestOptions extends ServerOptions {
+  readonly event: string;
+  readonly data?: string;
+  readonly nextSecret?: boolean;
+}
+
+async function testWebhook(io: Io, options: TestOptions, given: string): Promise<0 | 1> {
+  const posthorn = clientOf(options);
+  const result = await posthorn.webhooks.test(await webhookIdOf(posthorn, given), {
+    event: options.event,
+    ...(options.data === undefined ? {} : { testData: parseJsonText(options.data, "--data") }),
+    ...(options.nextSecret === true ? { secret: "next" as const } : {}),
+  });
+  if (io.isJson) io.json(result);
+  else {
+    const colour = result.delivered ? "green" : "red";
+    io.say(io.paint(colour, result.delivered ? "delivered" : result.outcome));
+    io.fields([
+      ["Request", result.request === null ? null : `${result.request.method} ${result.request.url}`],
+      ["Answer", result.responseCode],
+      ["Took", result.responseTime === null ? null : `${result.responseTime} ms`],
+      ["Body", result.responseBody === "" ? null : result.responseBody],
+      ["Error", result.error === undefined ? null : `${result.error.code}: ${result.error.message}`],
+      ["Warnings", result.warnings?.map((warning) => `${warning.field}: ${warning.message}`).join("\n")],
+    ]);
+  }
+  return result.delivered ? 0 : 1;
+}

@@ -1,0 +1,40 @@
+// The fields of a webhook that a file carries, in the order in which a person reads them, and what may be left out.
+// Figures, ids and times are no part of it: what one installation exports another one applies.
+
+/** A webhook as the API shows it. */
+export type ShownWebhook = Readonly<Record<string, unknown>>;
+
+/** By their published names. `secret` is never shown and has a place of its own. */
+export const FILE_FIELDS = (
+  "name description url events active method headers secret auth signature scope conditions conditionLogic filters " +
+  "format transform batchSettings coalesce orderingKey onPoison priority rateLimit maxInFlight timeout retryPolicy " +
+  "expireAfter successWhen onResponse allowedIps tls pinVersion privacy metadata"
+).split(" ");
+
+/** What a webhook has that says nothing about the field; a test holds this against a real server. */
+const DEFAULTS: ShownWebhook = {
+  active: true,
+  method: "POST",
+  timeout: 15,
+  maxInFlight: 64,
+  auth: { type: "none" },
+  signature: { profiles: ["bigledger", "standard"] },
+};
+
+/** True where the field can be left out of a file without changing what it means. */
+export function isDefault(field: string, value: unknown): boolean {
+  if (value === undefined || value === null) return true;
+  if (typeof value === "object" && Object.keys(value).length === 0) return true;
+  return Object.hasOwn(DEFAULTS, field) && JSON.stringify(DEFAULTS[field]) === JSON.stringify(value);
+}
+
+/** Members of `auth` that the server masks, with what they are called in the name of a placeholder. */
+export const AUTH_SECRETS: Readonly<Record<string, { member: string; suffix: string; meaning: string }>> = {
+  apiKey: { member: "value", suffix: "API_KEY", meaning: "API key" },
+  bearer: { member: "token", suffix: "TOKEN", meaning: "bearer token" },
+  basic: { member: "password", suffix: "PASSWORD", meaning: "password" },
+  oauth2: { member: "accessToken", suffix: "OAUTH_TOKEN", meaning: "OAuth token" },
+};
+
+/** What stands in an answer where a secret is stored; sent back it means: as it is. */
+export const MASK = "********";

@@ -1,0 +1,40 @@
+// Does something for each of many things: one after the other, with progress, and goes on when one fails.
+import { type ExitCode, EXIT, type ToldFailure, toldFailure } from "./exit.ts";
+import type { Io } from "./io.ts";
+
+export type EachResult<Done> =
+  | { readonly id: string; readonly ok: true; readonly done: Done }
+  | { readonly id: string; readonly ok: false; readonly error: Pick<ToldFailure, "code" | "message"> };
+
+/**
+ * @param ids what to work on, found while it runs
+ * @param told one line for what was done
+ * @returns 1 when one or more failed; a server that cannot be reached ends it at once
+ */
+export async function forEach<Done>(
+  io: Io,
+  ids: AsyncIterable<string> | Iterable<string>,
+  work: (id: string) => Promise<Done>,
+  told: (id: string, done: Done) => string,
+): Promise<ExitCode> {
+  const results: EachResult<Done>[] = [];
+  let failedCount = 0;
+  for await (const id of ids) {
+    io.progress(`${results.length} done…`);
+    try {
+      const done = await work(id);
+      results.push({ id, ok: true, done });
+      if (!io.isJson) io.say(told(id, done));
+    } catch (error) {
+      const failure = toldFailure(error);
+      if (failure === null || failure.exitCode === EXIT.unreachable || failure.code === "UNAUTHORIZED") throw error;
+      failedCount += 1;
+      results.push({ id, ok: false, error: { code: failure.code, message: failure.message } });
+      if (!io.isJson) io.note(`${id}: ${failure.code}: ${failure.message}`);
+    }
+  }
+  if (io.isJson) io.json(results);
+  else if (results.length === 0) io.note("Nothing to do.");
+  else if (results.length > 1) io.note(`${results.length - failedCount} of ${results.length} done.`);
+  return failedCount === 0 ? EXIT.ok : EXIT.failed;
+}
