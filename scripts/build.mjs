@@ -1,4 +1,5 @@
-// Compiles the packages that tsconfig.json refers to, when a source has changed since the last time.
+// Compiles the packages that tsconfig.json refers to and makes the documents a site, when a source has changed since the
+// last time.
 // Run as a program (npm run build) it always asks the compiler.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -30,7 +31,14 @@ export function build(root) {
       `The sources do not compile:\n\n${`${result.stdout}${result.stderr}`.trim() || result.error?.message}`,
     );
   }
+  makeDocsSite(root);
   writeFileSync(stampOf(root), before);
+}
+
+/** The pages that the server serves at /docs: 0.6 s, in a process of its own because this function does not wait. */
+function makeDocsSite(root) {
+  const result = spawnSync(process.execPath, [join(root, "scripts", "docs-site.mjs")], { cwd: root, encoding: "utf8" });
+  if (result.status !== 0) throw new StartProblem(`The documents cannot be made a site:\n\n${result.stderr.trim()}`);
 }
 
 function packagesOf(root) {
@@ -45,15 +53,20 @@ function fingerprint(root) {
     hash.update(`${relative(root, path)}\0${stat.size}\0${stat.mtimeMs}\n`);
   };
   for (const name of ["tsconfig.json", "tsconfig.base.json", "package-lock.json"]) note(join(root, name));
-  for (const folder of packagesOf(root)) {
-    for (const name of ["package.json", "tsconfig.json"]) note(join(folder, name));
-    const entries = readdirSync(join(folder, "src"), { recursive: true, withFileTypes: true });
+  const noteFilesIn = (folder) => {
+    const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
     for (const path of entries
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name))
       .sort())
       note(path);
+  };
+  for (const folder of packagesOf(root)) {
+    for (const name of ["package.json", "tsconfig.json"]) note(join(folder, name));
+    noteFilesIn(join(folder, "src"));
   }
+  note(join(root, "scripts", "docs-site.mjs"));
+  for (const folder of ["docs", "scripts/docs"]) noteFilesIn(join(root, folder));
   return hash.digest("hex");
 }
 

@@ -2,7 +2,7 @@
 // with an embedded database keeps in its data directory. Must never print a key.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Posthorn } from "@posthorn/client";
+import { Posthorn, type PosthornOptions } from "@posthorn/client";
 import { type Command, Option } from "commander";
 import { CommandFailure, EXIT, usageFailure } from "./lib/exit.ts";
 
@@ -13,6 +13,8 @@ export interface ServerOptions {
   readonly dataDir?: string;
 }
 
+/** A server that is not there is said soon. */
+const PERSON_WAITS = { maxTries: 4, deadlineMs: 15_000 };
 const DEFAULT_URL = "http://127.0.0.1:8420";
 const DEFAULT_DATA_DIR = "./.posthorn";
 /** Written by `posthorn serve`, readable by its user only. */
@@ -47,7 +49,11 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * The client for these options.
  * @throws CommandFailure NO_API_KEY when none is given and no embedded server runs there
  */
-export function clientOf(options: ServerOptions, env: Environment = process.env): Posthorn {
+export function clientOf(
+  options: ServerOptions,
+  env: Environment = process.env,
+  retry: PosthornOptions["retry"] = PERSON_WAITS,
+): Posthorn {
   const givenUrl = options.url ?? (env["POSTHORN_URL"] || undefined);
   const givenKey = options.apiKey ?? (env["POSTHORN_API_KEY"] || undefined);
   const access = givenKey === undefined ? localAccess(options, env) : null;
@@ -63,8 +69,7 @@ export function clientOf(options: ServerOptions, env: Environment = process.env)
     url: givenUrl ?? access?.url ?? DEFAULT_URL,
     apiKey,
     userAgent: "posthorn-cli",
-    // A person waits: a server that is not there is said soon.
-    retry: { maxTries: 4, deadlineMs: 15_000 },
+    retry,
     ...(options.company === undefined ? {} : { companyId: options.company }),
   });
 }

@@ -58,6 +58,11 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
         load: async () => (await import("./commands/deliveries.ts")).registerDeliveries,
       },
       {
+        name: "tail",
+        summary: "Show events as they are published, or deliveries as they get on, until it is stopped.",
+        load: async () => (await import("./commands/tail.ts")).registerTail,
+      },
+      {
         name: "retry",
         summary: "Try deliveries again now: pending, held or dead-lettered ones, with the same ids.",
         load: async () => (await import("./commands/retry.ts")).registerRetry,
@@ -96,6 +101,21 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
         name: "verify",
         summary: "Check the signature of a captured request, offline.",
         load: async () => (await import("./commands/verify.ts")).registerVerify,
+      },
+    ],
+  },
+  {
+    title: "Receivers:",
+    commands: [
+      {
+        name: "receive",
+        summary: "A receiver on this machine: shows what comes, verifies it, fails on demand.",
+        load: async () => (await import("./commands/receive.ts")).registerReceive,
+      },
+      {
+        name: "listen",
+        summary: "Bring a webhook's deliveries to a local URL, without a port open to the world.",
+        load: async () => (await import("./commands/listen.ts")).registerListen,
       },
     ],
   },

@@ -1,8 +1,8 @@
 // How the command speaks: plain lines, colour only on a terminal that wants it, errors to standard error.
 import { styleText } from "node:util";
+import { wantsColour } from "./lib/io.ts";
 
-const hasColour = (stream: NodeJS.WriteStream): boolean =>
-  stream.isTTY === true && process.env.NO_COLOR === undefined && process.env.TERM !== "dumb";
+const hasColour = (stream: NodeJS.WriteStream): boolean => wantsColour(stream, process.env);
 
 export function say(line = ""): void {
   process.stdout.write(`${line}\n`);

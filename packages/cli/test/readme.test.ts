@@ -40,7 +40,7 @@ beforeAll(() => {
   for (const name of ["package.json", "package-lock.json", ".npmrc", "tsconfig.json", "tsconfig.base.json"]) {
     cpSync(join(ROOT, name), join(tree, name), { preserveTimestamps: true });
   }
-  for (const name of ["scripts", "packages", "bench", "catalogue"]) {
+  for (const name of ["scripts", "packages", "bench", "catalogue", "docs"]) {
     cpSync(join(ROOT, name), join(tree, name), { recursive: true, preserveTimestamps: true, filter: isOurs });
   }
   // Links cost nothing: the packages are only read.

@@ -39,6 +39,7 @@ beforeAll(() => {
     "packages",
     "bench",
     "catalogue",
+    "docs",
   ]) {
     if (!existsSync(join(ROOT, name))) continue;
     const isOurs = (path: string) => !["node_modules", "test"].includes(basename(path));

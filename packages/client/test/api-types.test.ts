@@ -4,9 +4,11 @@ import type {
   ApiKey,
   Attempt,
   AuditEntry,
+  BulkResult,
   CancelledDelivery,
   Company,
   CreatedTenant,
+  DeadLetter,
   DeliveryRecord,
   DeliveryRequest,
   EventHead,
@@ -16,13 +18,17 @@ import type {
   MintedApiKey,
   NewWebhook,
   PlannedWebhook,
+  Preview,
   PublishedEvent,
   ReplayedEvent,
+  ReplayedWebhook,
   RetriedDelivery,
   Tenant,
   Warning,
   Webhook,
   WebhookChange,
+  WebhookLog,
+  WebhookStatistics,
   WebhookTestResult,
   WebhookVersion,
 } from "@posthorn/client";
@@ -41,6 +47,14 @@ import type {
 import type { eventHead, eventRecord, publishedEvent, replayedEvent } from "../../server/src/http/schemas/event.ts";
 import type { eventTypeRecord } from "../../server/src/http/schemas/event-type.ts";
 import type { companyRecord, createdTenant, tenantRecord } from "../../server/src/http/schemas/tenant.ts";
+import type {
+  deadLetter,
+  logEntry,
+  replayedWebhook,
+  retriedDeadLetters,
+  webhookStatistics,
+} from "../../server/src/http/schemas/log.ts";
+import type { preview } from "../../server/src/http/schemas/preview.ts";
 import type { configurationWarning } from "../../server/src/http/schemas/warning.ts";
 import type {
   changedWebhook,
@@ -81,6 +95,9 @@ describe("what the API shows is what the SDK says", () => {
     expectTypeOf<Shown<typeof attemptSchema>>().toExtend<Attempt>();
     expectTypeOf<Difference<Attempt, Shown<typeof attemptSchema>>>().toBeNever();
     expectTypeOf<Shown<typeof retriedDelivery>>().toExtend<RetriedDelivery>();
+    expectTypeOf<Shown<typeof deadLetter>>().toExtend<DeadLetter>();
+    expectTypeOf<Difference<DeadLetter, Shown<typeof deadLetter>>>().toBeNever();
+    expectTypeOf<Shown<typeof retriedDeadLetters>>().toExtend<BulkResult>();
     expectTypeOf<Shown<typeof cancelledDelivery>>().toExtend<CancelledDelivery>();
     expectTypeOf<Shown<typeof deliveryRequest>>().toExtend<DeliveryRequest>();
     expectTypeOf<Difference<DeliveryRequest, Shown<typeof deliveryRequest>>>().toBeNever();
@@ -97,6 +114,12 @@ describe("what the API shows is what the SDK says", () => {
     expectTypeOf<Difference<WebhookTestResult, Shown<typeof webhookTestResult>>>().toBeNever();
     expectTypeOf<Shown<typeof appliedPlan>["plan"][number]>().toExtend<PlannedWebhook>();
     expectTypeOf<Shown<typeof configurationWarning>>().toExtend<Warning>();
+    expectTypeOf<Shown<typeof webhookStatistics>>().toExtend<WebhookStatistics>();
+    expectTypeOf<Shown<typeof logEntry>>().toExtend<WebhookLog>();
+    expectTypeOf<Difference<WebhookLog, Shown<typeof logEntry>>>().toBeNever();
+    expectTypeOf<Shown<typeof replayedWebhook>>().toExtend<ReplayedWebhook>();
+    expectTypeOf<Shown<typeof preview>>().toExtend<Preview>();
+    expectTypeOf<Difference<Preview, Shown<typeof preview>>>().toBeNever();
   });
 
   test("of access", () => {

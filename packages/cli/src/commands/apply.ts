@@ -18,20 +18,25 @@ export function registerApply(program: Command): void {
     .addHelpText(
       "after",
       `
-A webhook is found by its name. What a file leaves out gets its default; two things stay as they are when they are left
-out: the signing secret, and whether the webhook is active. All files are checked before anything changes, and all of
+A webhook is found by its name. What a file leaves out gets its default; two
+things stay as they are when they are left out: the signing secret, and whether
+the webhook is active. All files are checked before anything changes, and all of
 it changes at once or nothing does.
 
-Placeholders are filled by --set or from the environment; where a list is wanted, give its values with commas. Values
-of --set can be seen in the list of processes: secrets are better off in the environment.
+Placeholders are filled by --set or from the environment; where a list is
+wanted, give its values with commas. Values of --set can be seen in the list of
+processes: secrets are better off in the environment.
 
-Exit codes: 0 done, or nothing to do; 1 the server failed; 2 the files or options are not valid; 3 no server answered.
+Exit codes: 0 done, or nothing to do; 1 the server failed; 2 the files or
+options are not valid; 3 no server answered.
 
 Examples:
   posthorn apply webhooks.yaml --dry-run
   ENCRYPTED_API_KEY=… posthorn apply webhooks.yaml
-  posthorn apply crm.yaml --set CRM_SERVER_IPS=203.0.113.7,203.0.113.8 --map-url https://api.crm.com=http://127.0.0.1:9000
-  posthorn export --url https://old.example.com | posthorn apply - --url https://new.example.com --dry-run
+  posthorn apply crm.yaml --set CRM_SERVER_IPS=203.0.113.7,203.0.113.8 \\
+    --map-url https://api.crm.com=http://127.0.0.1:9000
+  posthorn export --url https://old.example.com | \\
+    posthorn apply - --url https://new.example.com --dry-run
 `,
     )
     .action(

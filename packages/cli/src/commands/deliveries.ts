@@ -44,7 +44,7 @@ export function registerDeliveries(program: Command): void {
       "after",
       `
 Examples:
-  posthorn deliveries --state dead_letter --webhook "CRM Customer Synchronization"
+  posthorn deliveries --state dead_letter --webhook "CRM Sync"
   posthorn deliveries --reference INV-00871
   posthorn deliveries dlv_01KATEK0G3F3Q8T9W7M1N5V2XB
 `,

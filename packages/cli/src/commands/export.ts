@@ -19,7 +19,8 @@ export function registerExport(program: Command): void {
     .addHelpText(
       "after",
       `
-Secrets never leave a server: where one is stored the file has a placeholder, and all of them are listed at its top.
+Secrets never leave a server: where one is stored the file has a placeholder,
+and all of them are listed at its top.
 
 Examples:
   posthorn export --output webhooks.yaml

@@ -28,7 +28,7 @@ leaves an entry in the tenant's audit.
 
 Examples:
   posthorn keys recover --data-dir /srv/posthorn
-  DATABASE_URL=postgres://posthorn@db/posthorn posthorn keys recover --tenant acme
+  DATABASE_URL=postgres://db/posthorn posthorn keys recover --tenant acme
 `,
     )
     .action(runs(recoverKey));

@@ -1,19 +1,19 @@
 // posthorn replay: delivers recorded events once more, as new deliveries with the same event ids.
-import type { EventQuery, Posthorn, ReplayedEvent } from "@posthorn/client";
+import type { Posthorn, ReplayedEvent, WebhookReplay } from "@posthorn/client";
 import type { Command } from "commander";
 import { clientOf, type ServerOptions, withServer } from "../client-of.ts";
 import { forEach } from "../lib/each.ts";
 import { usageFailure } from "../lib/exit.ts";
+import type { Io } from "../lib/io.ts";
 import { runs } from "../lib/run.ts";
-import { timeParser } from "../lib/values.ts";
+import { collect, timeParser } from "../lib/values.ts";
 import { webhookIdOf } from "../lib/webhook-of.ts";
 
 interface ReplayOptions extends ServerOptions {
   readonly webhook?: string;
-  readonly type?: string;
-  readonly reference?: string;
   readonly from?: string;
   readonly to?: string;
+  readonly type?: readonly string[];
   readonly dryRun?: boolean;
 }
 
@@ -21,12 +21,11 @@ export function registerReplay(program: Command): void {
   const time = timeParser(() => Date.now());
   withServer(program.command("replay"))
     .argument("[event...]", "evt_…, one or more")
-    .option("--webhook <id or name>", "Only to this one, whatever its filters say")
-    .option("--type <type>", "Instead of ids: all events of this type, or pattern; needs --webhook")
-    .option("--reference <text>", "Instead of ids: all events of this business number; needs --webhook")
-    .option("--from <time>", "Of these only from this time on", time)
+    .option("--webhook <id or name>", "Only to this one, whatever its filters say now")
+    .option("--from <time>", "Instead of ids: what the webhook was owed from then on", time)
     .option("--to <time>", "Of these only before this time", time)
-    .option("--dry-run", "Only show which events")
+    .option("--type <types>", "Of these only these event types or patterns, by commas", collect)
+    .option("--dry-run", "Of these only the count")
     .addHelpText(
       "after",
       `
@@ -35,26 +34,21 @@ for a repetition.
 
 Examples:
   posthorn replay evt_01KATEK0G3F3Q8T9W7M1N5V2XB
-  posthorn replay --webhook "CRM Sync" --type 'customer.*' --from 2h --dry-run
+  posthorn replay --webhook "CRM Sync" --from 2h --type 'customer.*' --dry-run
 `,
     )
     .action(
-      runs(async (io, options: ReplayOptions, given: string[]) => {
-        const { webhook, dryRun } = options;
-        const isQuery = [options.type, options.reference, options.from, options.to].some(
-          (value) => value !== undefined,
-        );
-        if (given.length > 0 === isQuery)
-          throw usageFailure("Which events? Give ids, or --type, --reference, --from or --to.");
-        if (isQuery && webhook === undefined)
-          throw usageFailure("To which webhook? Give --webhook with its id or name.");
+      runs(async (io, options: ReplayOptions, ids: string[]) => {
+        const { webhook, from } = options;
+        const isRange = [from, options.to, options.type, options.dryRun].some((value) => value !== undefined);
+        if (ids.length > 0 === isRange) throw usageFailure("Which events? Give ids, or --webhook and --from.");
+        if (isRange && (webhook === undefined || from === undefined)) {
+          throw usageFailure("A range needs both --webhook and --from.");
+        }
         const posthorn = clientOf(options);
         const to = webhook === undefined ? {} : { webhookId: await webhookIdOf(posthorn, webhook) };
-        const ids = isQuery ? await matchingEvents(posthorn, options) : given;
-        if (dryRun === true) {
-          if (io.isJson) return io.json(ids);
-          for (const id of ids) io.say(id);
-          return io.note(`${ids.length} events would be delivered once more.`);
+        if (from !== undefined && to.webhookId !== undefined) {
+          return replayRange(io, posthorn, to.webhookId, { ...options, from });
         }
         return forEach(io, ids, (id) => posthorn.events.replay(id, to), replayedText);
       }),
@@ -66,12 +60,20 @@ function replayedText(id: string, { deliveries }: ReplayedEvent): string {
   return `${id} is delivered again: ${deliveries.map((delivery) => delivery.id).join(" ")}`;
 }
 
-/** Oldest first, so that a receiver hears of things in the order in which they happened. */
-async function matchingEvents(posthorn: Posthorn, options: ReplayOptions): Promise<string[]> {
-  const { type, reference, from, to } = options;
-  const ids: string[] = [];
-  for await (const event of posthorn.events.list({ type, reference, from, to, limit: 200 } as EventQuery)) {
-    ids.push(event.recordId ?? event.id);
+async function replayRange(
+  io: Io,
+  posthorn: Posthorn,
+  webhookId: string,
+  { from, to, type, dryRun }: ReplayOptions & { readonly from: string },
+): Promise<void> {
+  const what = { from, to, types: type, dryRun } as WebhookReplay;
+  let count = 0;
+  for (let cursor: string | null | undefined; cursor !== null; ) {
+    const part = await posthorn.webhooks.replay(webhookId, { ...what, ...(cursor === undefined ? {} : { cursor }) });
+    count += part.count;
+    cursor = part.hasMore ? part.nextCursor : null;
+    io.progress(`${count} events…`);
   }
-  return ids.reverse();
+  if (io.isJson) return io.json({ webhookId, dryRun: dryRun === true, count });
+  io.say(`${count} ${count === 1 ? "event" : "events"} ${dryRun === true ? "would be" : "are"} delivered once more.`);
 }

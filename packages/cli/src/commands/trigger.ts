@@ -26,10 +26,7 @@ const MAX_COUNT = 100_000;
 export function registerTrigger(program: Command): void {
   withServer(program.command("trigger"))
     .argument("[event]", "the event type, such as invoice.paid; a file may say it instead")
-    .option(
-      "--file <file>",
-      "An event ({ event, data, … }), or with an event type its data alone; - for standard input",
-    )
+    .option("--file <file>", "An event ({ event, data, … }), or with a type its data alone; - for standard input")
     .option("--data <json>", "What stands as `data`")
     .option("--id <id>", "The sender's own id for it")
     .option("--count <count>", "How many times", countParser(1, MAX_COUNT), 1)
@@ -104,8 +101,7 @@ function eventOfFile(content: unknown, file: string, type: string | undefined): 
     );
   }
   const event = content as NewEvent;
-  if (type !== undefined && event.event !== type)
-    throw usageFailure(`${file} holds ${String(event.event)}, not ${type}.`);
+  if (type !== undefined && event.event !== type) throw usageFailure(`${file} holds ${event.event}, not ${type}.`);
   return event;
 }
 

@@ -34,7 +34,7 @@ export function registerWebhooks(program: Command): void {
 Examples:
   posthorn webhooks
   posthorn webhooks show "CRM Customer Synchronization"
-  posthorn webhooks test webhook_01KATEK0G3F3Q8T9W7M1N5V2XB --event customer.created
+  posthorn webhooks test "CRM Customer Synchronization" --event customer.created
   posthorn webhooks pause "CRM Customer Synchronization"
 
 Webhooks are made and changed by: posthorn apply FILE
@@ -64,10 +64,7 @@ Webhooks are made and changed by: posthorn apply FILE
     .requiredOption("--event <type>", "The event type; its example in the catalogue is sent")
     .option("--data <json>", "What stands as `data` instead of the example")
     .option("--next-secret", "Sign with the secret that a rotation brings")
-    .addHelpText(
-      "after",
-      '\nExample:\n  posthorn webhooks test "E-Commerce Order Integration" --event sales_order.created\n',
-    )
+    .addHelpText("after", '\nExample:\n  posthorn webhooks test "E-Commerce Orders" --event sales_order.created\n')
     .action(runs(testWebhook));
 
   for (const [name, text] of [
@@ -138,11 +135,16 @@ function retriesText(policy: NonNullable<Webhook["retryPolicy"]>): string {
 
 const LOG_COLUMNS: readonly Column<WebhookLog>[] = [
   { title: "STATUS", text: (entry) => entry.status },
-  { title: "EVENT", text: (entry) => entry.event, shrinksTo: 12 },
+  { title: "EVENT", text: (entry) => entry.event ?? "", shrinksTo: 12 },
   { title: "CODE", text: (entry) => String(entry.responseCode ?? ""), align: "right" },
   { title: "MS", text: (entry) => String(entry.responseTime ?? ""), align: "right", goesAt: 2 },
-  { title: "AT", text: (entry) => shownTime(entry.deliveredAt), goesAt: 3 },
-  { title: "EVENT ID", text: (entry) => entry.eventId, goesAt: 4 },
+  { title: "AT", text: (entry) => shownTime(entry.lastAttemptAt), goesAt: 3 },
+  {
+    title: "WHY",
+    text: (entry) => entry.reason ?? (entry.status === "success" ? "" : (entry.outcome ?? "")),
+    goesAt: 4,
+  },
+  { title: "DELIVERY", text: (entry) => entry.deliveryId, goesAt: 5 },
 ];
 
 async function showLatest(io: Io, posthorn: Posthorn, id: string): Promise<void> {

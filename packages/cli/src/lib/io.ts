@@ -15,6 +15,8 @@ export type Colour = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 
 export class Io {
   readonly isJson: boolean;
+  /** What a command does when nobody reads its output any more, instead of ending at once. */
+  onCut: (() => void) | null = null;
   readonly #streams: Streams;
   #progressShown = false;
 
@@ -45,11 +47,23 @@ export class Io {
     this.say(JSON.stringify(value, null, 2));
   }
 
+  /** One JSON value on a line of its own, for results without an end. */
+  jsonLine(value: unknown): void {
+    this.say(JSON.stringify(value));
+  }
+
   /** A remark beside the result; nothing a script should read. */
   note(line: string): void {
     if (this.isJson) return;
     this.#clearProgress();
     this.#streams.stderr.write(`${line}\n`);
+  }
+
+  /** Something that went wrong beside the result; on standard error whatever the form of the result. */
+  warn(line: string): void {
+    this.#clearProgress();
+    if (this.isJson) this.#streams.stderr.write(`${JSON.stringify({ warning: line })}\n`);
+    else this.#streams.stderr.write(`${line}\n`);
   }
 
   /** How far it is; replaced by the next one, only on a terminal. */
@@ -90,6 +104,11 @@ export class Io {
     return this.#paintFor(this.#streams.stdout, colour, text);
   }
 
+  /** The text in a colour, where remarks show colours. */
+  paintNote(colour: Colour, text: string): string {
+    return this.#paintFor(this.#streams.stderr, colour, text);
+  }
+
   /** A failure, on standard error: as words, or as one JSON object. */
   fail(failure: ToldFailure): void {
     this.#clearProgress();
@@ -113,9 +132,7 @@ export class Io {
   }
 
   #paintFor(stream: NodeJS.WriteStream, colour: Colour, text: string): string {
-    const { env } = this.#streams;
-    const wanted = stream.isTTY === true && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
-    return wanted ? styleText(colour, text, { validateStream: false }) : text;
+    return wantsColour(stream, this.#streams.env) ? styleText(colour, text, { validateStream: false }) : text;
   }
 
   #clearProgress(): void {
@@ -123,4 +140,14 @@ export class Io {
     this.#streams.stderr.write("\r\u001b[K");
     this.#progressShown = false;
   }
+}
+
+/**
+ * Terminals get colour unless they say otherwise: https://no-color.org, and FORCE_COLOR as Node.js takes it, which comes
+ * first and works in a pipe too.
+ */
+export function wantsColour(stream: NodeJS.WriteStream, env: Readonly<Record<string, string | undefined>>): boolean {
+  const forced = env["FORCE_COLOR"];
+  if (forced !== undefined) return forced !== "0" && forced !== "false";
+  return stream.isTTY === true && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
 }

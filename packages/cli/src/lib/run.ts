@@ -3,24 +3,22 @@ import type { Command } from "commander";
 import { EXIT, type ExitCode, toldFailure } from "./exit.ts";
 import { Io, type Streams } from "./io.ts";
 
-/** Every command's options, with those of its parents. */
-export type Options = Readonly<Record<string, unknown>>;
-
 /**
  * A commander action.
- * @param work gets the command's arguments; what it resolves with is the exit code, nothing means 0
+ * @param work gets the options (commander checked them, so it says what they are) and the arguments; what it resolves
+ * with is the exit code, nothing means 0
  */
-export function runs<Arguments extends readonly unknown[], Given extends object>(
-  work: (io: Io, options: Given, ...args: Arguments) => Promise<ExitCode | void>,
+export function runs(
+  work: (io: Io, options: never, ...args: never[]) => Promise<ExitCode | void>,
   streams: Streams = process,
 ): (...given: unknown[]) => Promise<void> {
   return async (...given) => {
     const command = given.at(-1) as Command;
-    const options = command.optsWithGlobals() as Given & { readonly json?: boolean };
+    const options = command.optsWithGlobals<{ readonly json?: boolean }>();
     const io = new Io(streams, { isJson: options.json === true });
-    quietWhenCut(streams.stdout);
+    quietWhenCut(streams, io);
     try {
-      process.exitCode = (await work(io, options, ...(given.slice(0, -2) as unknown as Arguments))) ?? EXIT.ok;
+      process.exitCode = (await work(io, options as never, ...(given.slice(0, -2) as never[]))) ?? EXIT.ok;
     } catch (error) {
       const told = toldFailure(error);
       if (told === null) throw error;
@@ -30,10 +28,13 @@ export function runs<Arguments extends readonly unknown[], Given extends object>
   };
 }
 
-/** `posthorn events | head` is no error: nobody reads any further. */
-function quietWhenCut(stdout: NodeJS.WriteStream): void {
-  stdout.once("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(process.exitCode ?? 0);
-    throw error;
-  });
+/** `posthorn events | head` is no error: nobody reads any further. What has to put something away does so first. */
+function quietWhenCut(streams: Streams, io: Io): void {
+  for (const stream of [streams.stdout, streams.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+      if (io.onCut === null) process.exit(process.exitCode ?? 0);
+      io.onCut();
+    });
+  }
 }

@@ -11,6 +11,24 @@ export function parseSeconds(text: string): number {
   return Number(match[1]) * (UNITS[match[2] || "s"] ?? 1);
 }
 
+/** `500ms`, `2s`, `1m` in milliseconds; a bare number is seconds. */
+export function parseMilliseconds(text: string): number {
+  const match = /^(\d{1,7})ms$/.exec(text);
+  if (match !== null) return Number(match[1]);
+  if (/^\d{1,5}(\.\d{1,3})?[sm]?$/.test(text)) {
+    return Math.round(Number.parseFloat(text) * (text.endsWith("m") ? 60_000 : 1_000));
+  }
+  throw new InvalidArgumentError("Expected a duration such as 500ms, 2s or 1m.");
+}
+
+/** A share from 0 to 1: `0.3`; `30%` means the same. */
+export function parseShare(text: string): number {
+  const match = /^(\d{1,3}(?:\.\d{1,6})?)(%?)$/.exec(text);
+  const share = match === null ? Number.NaN : Number(match[1]) / (match[2] === "%" ? 100 : 1);
+  if (!(share >= 0 && share <= 1)) throw new InvalidArgumentError("Expected a share from 0 to 1, such as 0.3 or 30%.");
+  return share;
+}
+
 /** A time as ISO 8601: `2026-11-23T08:00:00Z`, `2026-11-23` (its beginning, UTC), or `2h` for two hours ago. */
 export function timeParser(nowMs: () => number): (text: string) => string {
   return (text) => {

@@ -193,7 +193,7 @@ function queryText(query: Query | undefined): string {
     if (value === undefined || value === null) continue;
     parameters.set(name, value instanceof Date ? value.toISOString() : String(value));
   }
-  return parameters.size === 0 ? "" : `?${parameters}`;
+  return parameters.size === 0 ? "" : `?${parameters.toString()}`;
 }
 
 /**

@@ -2,7 +2,10 @@
 import { type CallOptions, pathOf, type Transport } from "../http/transport.ts";
 import type { Listing } from "../listing.ts";
 import type {
+  BulkResult,
   CancelledDelivery,
+  DeadLetter,
+  DeadLetterFilter,
   DeliveryQuery,
   DeliveryRecord,
   DeliveryRequest,
@@ -58,7 +61,15 @@ export class DeadLetters {
   }
 
   /** Lists dead letters, newest first. */
-  list(query?: Omit<DeliveryQuery, "state">, options?: CallOptions): Listing<ListedDelivery> {
+  list(query?: DeadLetterFilter & { readonly limit?: number }, options?: CallOptions): Listing<DeadLetter> {
     return list(this.#transport, "/dead-letters", query, options);
+  }
+
+  /** Tries many of them again now: up to `limit` (1,000 unless given), the rest when it is called again. */
+  async retry(
+    filter: DeadLetterFilter & { readonly limit?: number; readonly dryRun?: boolean } = {},
+    options?: CallOptions,
+  ): Promise<BulkResult> {
+    return (await change(this.#transport, "POST", "/dead-letters/retry", filter, options)).data as BulkResult;
   }
 }

@@ -80,6 +80,7 @@ function etagOf(ifMatch: IfMatch): string {
 }
 
 /** Data with the mark of its state. Not enumerable: it is no field of the API, and must not be sent back as one. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- says what the API promised, as `read` does
 export function tagged<Data extends object>(answer: ApiAnswer): Data & { readonly etag: string } {
   const data = answer.data as Data;
   return Object.defineProperty(data, "etag", { value: answer.etag ?? "", enumerable: false }) as Data & {

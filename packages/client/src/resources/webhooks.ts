@@ -6,11 +6,13 @@ import type {
   AppliedWebhooks,
   NamedWebhook,
   NewWebhook,
+  ReplayedWebhook,
   ShownSecret,
   TaggedWebhook,
   Webhook,
   WebhookChange,
   WebhookLog,
+  WebhookReplay,
   WebhookStatistics,
   WebhookStatus,
   WebhookTestResult,
@@ -28,7 +30,7 @@ export interface WebhookQuery {
 
 export interface LogQuery {
   readonly event?: string;
-  readonly status?: "success" | "failed" | "pending";
+  readonly status?: WebhookLog["status"];
   readonly dateFrom?: Time;
   readonly dateTo?: Time;
   /** Entries on one page, 1 to 200. */
@@ -112,6 +114,12 @@ export class Webhooks {
   async switchSecret(id: string, options?: ChangeOptions): Promise<TaggedWebhook> {
     const answer = await change(this.#transport, "POST", pathOf`/webhooks/${id}/secret/switch`, undefined, options);
     return tagged<Webhook>(answer);
+  }
+
+  /** Delivers once more what it was owed in a time range, whatever its filters say now. */
+  async replay(id: string, what: WebhookReplay, options?: CallOptions): Promise<ReplayedWebhook> {
+    return (await change(this.#transport, "POST", pathOf`/webhooks/${id}/replay`, what, options))
+      .data as ReplayedWebhook;
   }
 
   /** Exact figures of a webhook. */

@@ -114,6 +114,43 @@ export interface DeliveryRequest extends ShownRequest {
   readonly warnings?: readonly Warning[];
 }
 
+/** A delivery that is not tried by itself any more. */
+export interface DeadLetter extends ListedDelivery {
+  /** Null when it ended before its first attempt. */
+  readonly lastAttempt: {
+    readonly startedAt: string;
+    readonly durationMs: number;
+    readonly outcome: string;
+    readonly outcomeCode: string | null;
+    readonly responseStatus: number | null;
+  } | null;
+}
+
+export type DeadReason =
+  | "attempts_exhausted"
+  | "endpoint_gone"
+  | "webhook_disabled"
+  | "rejected_permanently"
+  | "expired";
+
+export interface DeadLetterFilter {
+  readonly webhookId?: string;
+  readonly reason?: DeadReason;
+  /** An event type, or a pattern: `invoice.*`. */
+  readonly type?: string;
+  readonly from?: Time;
+  readonly to?: Time;
+}
+
+/** What was done to many at once, or would be. */
+export interface BulkResult {
+  readonly dryRun: boolean;
+  /** How many; a dry run counts up to 100,000. */
+  readonly count: number;
+  /** There are more: ask again. */
+  readonly hasMore: boolean;
+}
+
 export interface DeliveryQuery {
   readonly state?: DeliveryState;
   readonly webhookId?: string;

@@ -1,14 +1,47 @@
 // What a preview shows.
 import type { Warning } from "./webhook.ts";
 
+/** Null: no answer, because something that it needs is missing. */
+export type PreviewedResult = boolean | null;
+
+export interface PreviewedFilter {
+  readonly source: string;
+  readonly result: PreviewedResult;
+  /** The parts between `&&`, with what each found. */
+  readonly clauses: readonly {
+    readonly source: string;
+    readonly result: PreviewedResult;
+    readonly reads: readonly { readonly path: string; readonly json: string | null }[];
+  }[];
+  /** Only when it was stopped. */
+  readonly fault?: { readonly code: string; readonly message: string };
+}
+
+/** What would happen; nothing was sent or stored. */
 export interface Preview {
+  /** Whether the event's type and all filters fit. */
   readonly matched: boolean;
-  readonly filters: readonly { readonly source: string; readonly result: unknown }[];
+  readonly typeMatches: boolean;
+  /** Of a webhook that exists. */
+  readonly status?: string;
+  readonly filters: readonly PreviewedFilter[];
+  readonly event: {
+    readonly id: string;
+    readonly event: string;
+    readonly timestamp: string;
+    readonly livemode: boolean;
+  };
+  /** What would be sent if the event matched; signatures and secret values are masked. */
   readonly request: {
     readonly method: string;
     readonly url: string;
     readonly headers: Readonly<Record<string, string>>;
+    readonly contentType: string;
     readonly body: string;
+    readonly bodyLength: number;
+    readonly bodyTruncated: boolean;
   } | null;
-  readonly warnings: readonly Warning[];
+  /** Why there is no request. */
+  readonly fault?: { readonly code: string; readonly field: string; readonly message: string };
+  readonly warnings?: readonly Warning[];
 }

@@ -1,7 +1,8 @@
 // Webhooks: the fields that are written, and what the API shows. Names are those of the published API, everywhere.
 
 import type { SignatureProfile } from "@posthorn/contract";
-import type { ShownRequest } from "./delivery.ts";
+import type { BulkResult, ShownRequest } from "./delivery.ts";
+import type { Time } from "./event.ts";
 
 export type WebhookStatus = "enabled" | "paused" | "disabled";
 
@@ -160,8 +161,9 @@ export interface WebhookStatistics {
   readonly averageResponseTime: number | null;
   readonly recentDeliveries: readonly {
     readonly eventId: string;
-    readonly event: string;
-    readonly deliveredAt: string;
+    /** Null when the event is past its retention already. */
+    readonly event: string | null;
+    readonly deliveredAt: string | null;
     readonly responseCode: number | null;
     readonly responseTime: number | null;
   }[];
@@ -170,15 +172,49 @@ export interface WebhookStatistics {
 /** A delivery with its latest attempt. */
 export interface WebhookLog {
   readonly id: string;
+  readonly deliveryId: string;
   readonly eventId: string;
-  readonly event: string;
+  /** Null when the event is past its retention already. */
+  readonly event: string | null;
+  readonly status: "success" | "failed" | "pending" | "cancelled";
+  /** When it arrived; null while it has not. */
   readonly deliveredAt: string | null;
   readonly responseCode: number | null;
+  /** Milliseconds. */
   readonly responseTime: number | null;
+  /** The beginning of the answer. */
   readonly responseBody: string | null;
+  /** Only when the answer is no text. */
+  readonly responseBodyEncoding?: "base64";
+  /** Attempts after the first. */
   readonly retryCount: number;
-  readonly status: "success" | "failed" | "pending";
   readonly nextRetryAt: string | null;
+  /** How the latest attempt went. */
+  readonly outcome: string | null;
+  readonly lastAttemptAt: string | null;
+  /** Why it is held, dead or cancelled. */
+  readonly reason: string | null;
+}
+
+/** Events received in `[from, to)` that the webhook was owed, oldest first. */
+export interface WebhookReplay {
+  readonly from: Time;
+  readonly to?: Time;
+  /** Event types and patterns; all when left out. */
+  readonly types?: readonly string[];
+  /** Only events whose delivery ended so. */
+  readonly states?: readonly ("delivered" | "dead_letter" | "cancelled")[];
+  /** At most so many events, up to 10,000; 1,000 when left out. */
+  readonly limit?: number;
+  /** `nextCursor` of the call before. */
+  readonly cursor?: string;
+  /** Counts and changes nothing. */
+  readonly dryRun?: boolean;
+}
+
+export interface ReplayedWebhook extends BulkResult {
+  readonly webhookId: string;
+  readonly nextCursor: string | null;
 }
 
 /** What one real request, sent now and kept nowhere, brought back. */

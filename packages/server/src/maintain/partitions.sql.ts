@@ -51,7 +51,7 @@ export async function listRetentionClasses(db: Executor): Promise<number[]> {
  * a lock that lets inserts through, `partition of` takes one that stops them.
  */
 export async function createClassPartition(
-  client: pg.PoolClient,
+  client: pg.ClientBase,
   table: HistoryTable,
   retentionClass: number,
 ): Promise<void> {
@@ -71,7 +71,7 @@ export async function createClassPartition(
  * shares of 5 %, a day of any size is vacuumed in parts instead of at once.
  */
 export async function createDayPartitions(
-  client: pg.PoolClient,
+  client: pg.ClientBase,
   table: HistoryTable,
   retentionClass: number,
   days: readonly number[],

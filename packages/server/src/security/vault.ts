@@ -119,13 +119,23 @@ export async function checkMasterKey(
   engine: Executor,
   masterKey: MasterKey,
 ): Promise<{ ok: true } | { ok: false; code: MasterKeyErrorCode; message: string }> {
-  for (const { tenant_id: tenantUuid, ...row } of await selectKeyPerMasterKey(engine)) {
+  const closed = findUnopened(masterKey, await selectKeyPerMasterKey(engine));
+  if (closed === null) return { ok: true };
+  return { ok: false, code: "WRONG_MASTER_KEY", message: wrongMasterKey(masterKey, keyIdOf(closed.wrapped_key)) };
+}
+
+/** The first of these wrapped keys that the master key does not open; null when it opens all. */
+export function findUnopened<Row extends TenantKeyRow & { readonly tenant_id: string }>(
+  masterKey: MasterKey,
+  rows: readonly Row[],
+): Row | null {
+  for (const row of rows) {
     try {
-      unwrapTenantKey(masterKey, tenantUuid, row);
+      unwrapTenantKey(masterKey, row.tenant_id, row);
     } catch (error) {
       if (!(error instanceof SecretError)) throw error;
-      return { ok: false, code: "WRONG_MASTER_KEY", message: wrongMasterKey(masterKey, keyIdOf(row.wrapped_key)) };
+      return row;
     }
   }
-  return { ok: true };
+  return null;
 }

@@ -62,15 +62,35 @@ export async function migrate(
   connection: pg.ClientConfig,
   migrationsDir: string = MIGRATIONS_DIR,
 ): Promise<{ applied: string[] }> {
-  const files = await readMigrationFiles(migrationsDir);
-  return withClient(connection, async (client) => {
-    refuseOldServer(await readServerVersion(client));
-    await lockMigrations(client);
-    await createMigrationTable(client);
-    const missing = missingMigrations(files, await listAppliedMigrations(client));
-    for (const file of missing) await applyFile(client, file);
-    return { applied: missing.map((file) => file.name) };
-  });
+  return withClient(connection, (client) => migrateWith(client, { migrationsDir }));
+}
+
+/**
+ * The same on a connection that the caller has, for work that must not be interrupted by another migration: the lock
+ * stays with the session.
+ * @param options.upTo name of the last migration to apply; all of them otherwise
+ */
+export async function migrateWith(
+  client: pg.Client,
+  options: { readonly migrationsDir?: string; readonly upTo?: string } = {},
+): Promise<{ applied: string[] }> {
+  const files = await readMigrationFiles(options.migrationsDir ?? MIGRATIONS_DIR);
+  refuseOldServer(await readServerVersion(client));
+  await lockMigrations(client);
+  await createMigrationTable(client);
+  const missing = missingMigrations(files, await listAppliedMigrations(client));
+  const wanted = missing.filter((file) => options.upTo === undefined || file.name <= options.upTo);
+  for (const file of wanted) await applyFile(client, file);
+  return { applied: wanted.map((file) => file.name) };
+}
+
+/**
+ * Compares what was applied somewhere with the files of this program; applies nothing.
+ * @returns whether this program has migrations that are not applied there
+ * @throws MigrationError SCHEMA_NEWER, MIGRATION_CHANGED
+ */
+export async function isBehind(applied: readonly AppliedMigration[]): Promise<boolean> {
+  return missingMigrations(await readMigrationFiles(MIGRATIONS_DIR), applied).length > 0;
 }
 
 /**

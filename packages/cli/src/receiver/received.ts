@@ -1,0 +1,87 @@
+// One request that a local receiver took: what it says about itself, and how it is shown. Pure.
+import {
+  ATTEMPT_HEADER,
+  DELIVERY_HEADER,
+  EVENT_HEADER,
+  WEBHOOK_ID_HEADER,
+} from "@posthorn/contract";
+import type { Colour, Io } from "../lib/io.ts";
+import { below, type Cell, clockTime, sizeText, streamLines } from "../live/lines.ts";
+import type { Judgement } from "./judge.ts";
+import type { Taken } from "./server.ts";
+
+/** What scripts get, one on a line. */
+export interface Received {
+  readonly kind: "request";
+  readonly receivedAt: string;
+  readonly event: string | null;
+  /** By this a receiver knows an event again. */
+  readonly eventId: string | null;
+  readonly deliveryId: string | null;
+  readonly attempt: number | null;
+  /** Seen before, by its id. */
+  readonly isRepeated: boolean;
+  /** Made by hand, by the webhook's test. */
+  readonly isTest: boolean;
+  readonly judgement: Judgement;
+  readonly byteCount: number;
+  readonly status: number;
+  readonly path: string;
+}
+
+export function describe(
+  taken: Taken,
+  found: Pick<Received, "judgement" | "status" | "isRepeated"> & { readonly atMs: number },
+): Received {
+  const { headers, body, path } = taken;
+  const inBody = envelopeOf(body);
+  const attempt = headers[ATTEMPT_HEADER] ?? "";
+  return {
+    kind: "request",
+    receivedAt: new Date(found.atMs).toISOString(),
+    event: headers[EVENT_HEADER] ?? inBody.event,
+    eventId: headers[WEBHOOK_ID_HEADER] ?? inBody.id,
+    deliveryId: headers[DELIVERY_HEADER] ?? null,
+    attempt: /^[0-9]{1,9}$/.test(attempt) ? Number(attempt) : null,
+    isRepeated: found.isRepeated,
+    isTest: headers["x-bigledger-test"] === "true",
+    judgement: found.judgement,
+    byteCount: body.length,
+    status: found.status,
+    path,
+  };
+}
+
+/** Of the published envelope; nulls where a template made something else. */
+function envelopeOf(body: Buffer): { readonly id: string | null; readonly event: string | null } {
+  try {
+    const { id, event } = (JSON.parse(body.toString("utf8")) ?? {}) as { id?: unknown; event?: unknown };
+    return { id: typeof id === "string" ? id : null, event: typeof event === "string" ? event : null };
+  } catch {
+    return { id: null, event: null };
+  }
+}
+
+const SHOWN: Readonly<Record<Judgement["kind"], { readonly word: string; readonly colour: Colour }>> = {
+  verified: { word: "verified", colour: "green" },
+  refused: { word: "refused", colour: "red" },
+  unsigned: { word: "unsigned", colour: "yellow" },
+};
+
+/** A line for people, more of them where something is to be said or the terminal is narrow. */
+export function receivedLines(io: Pick<Io, "columns" | "paint">, received: Received): string[] {
+  const { judgement, status, attempt, event, eventId, deliveryId } = received;
+  const { word, colour } = SHOWN[judgement.kind];
+  const remark = received.isTest ? "test" : received.isRepeated ? "again" : "";
+  const cells: Cell[] = [
+    { text: clockTime(Date.parse(received.receivedAt)), width: 8 },
+    { text: String(status), width: 3, paint: (cell) => io.paint(status >= 200 && status < 300 ? "green" : "red", cell) },
+    { text: word, width: 8, paint: (cell) => io.paint(colour, cell) },
+    { text: attempt === null ? "" : `#${attempt}`, width: 3 },
+    { text: sizeText(received.byteCount), width: 6, align: "right" },
+    { text: `${event ?? received.path}${remark === "" ? "" : ` (${remark})`}`, width: 15 },
+  ];
+  const lines = streamLines(io, cells, [eventId, deliveryId].filter((id) => id !== null));
+  if (judgement.kind === "refused") lines.push(...below(io, `${judgement.reason} (${judgement.profile}): ${judgement.message}`));
+  return lines;
+}

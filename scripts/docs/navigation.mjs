@@ -1,0 +1,25 @@
+// The pages of the documents, in the order in which they are read. Every Markdown file below docs/ stands here, except
+// docs/decisions, which is for those who change the program. A page that is missing on either side is an error.
+
+/** Paths below docs/, without `.md`. */
+export const NAVIGATION = [
+  { title: "Start", pages: ["index", "quick-start", "concepts"] },
+  {
+    title: "Guides",
+    pages: [
+      "guides/receiving",
+      "guides/retries",
+      "guides/ordering",
+      "guides/filters-and-templates",
+      "guides/security",
+      "guides/webhooks-as-files",
+      "guides/sdk",
+      "guides/troubleshooting",
+    ],
+  },
+  { title: "Reference", pages: ["api", "cli", "catalogue", "errors", "settings"] },
+  { title: "Operating", pages: ["operations/running", "operations/backup", "operations/limits"] },
+];
+
+/** Folders below docs/ that are not part of the site. */
+export const LEFT_OUT = ["decisions"];
