@@ -1,10 +1,12 @@
 // Writes the pages and tables of the documents that come from tables in the code, or checks that they are up to date:
-// docs/api.md, docs/errors.md, docs/settings.md, and in README.md what stands between the marks. Needs a build (npm run
+// docs/api.md, cli.md, catalogue.md, catalogue/*.md, errors.md, settings.md, and in README.md what stands between the marks. Needs a build (npm run
 // build). It must never change a line outside those marks, nor print the value of a setting.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { apiPage } from "./docs/api-page.mjs";
+import { cataloguePages } from "./docs/catalogue-pages.mjs";
+import { cliPage } from "./docs/cli-page.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const WRITTEN_BY = "<!-- Written by scripts/docs-pages.mjs from the code. Do not edit. -->";
@@ -24,6 +26,8 @@ const { SETTINGS } = await built("server/dist/index.js");
 const { routesToRead } = await built("server/dist/http/routes.js");
 const { openApiDocument } = await built("server/dist/http/openapi.js");
 const { SCOPES } = await built("server/dist/http/scopes.js");
+const { COMMAND_GROUPS } = await built("cli/dist/command-table.js");
+const { loadCatalogue } = await built("server/dist/catalogue/load.js");
 const { WEBHOOK_FIELD_HINTS } = await built("server/dist/manage/webhook-fields.js");
 
 /** A Markdown table. A `|` inside a cell would end it. */
@@ -149,10 +153,13 @@ function withRegions(text, regions) {
   }, text);
 }
 
+const catalogue = cataloguePages(await loadCatalogue(join(root, "catalogue")), WRITTEN_BY, table);
 const readme = readFileSync(join(root, "README.md"), "utf8");
 const documents = {
   // Without the version: the page changes with the API, not with each release.
   "docs/api.md": apiPage(openApiDocument(routesToRead(), ""), WRITTEN_BY, table),
+  "docs/cli.md": await cliPage(COMMAND_GROUPS, WRITTEN_BY),
+  ...Object.fromEntries(Object.entries(catalogue).map(([path, page]) => [`docs/${path}`, page])),
   "docs/errors.md": errorsPage(),
   "docs/settings.md": settingsPage(),
   "README.md": withRegions(readme, {
@@ -168,10 +175,20 @@ for (const [name, content] of Object.entries(documents)) {
   const isCurrent = existsSync(path) && readFileSync(path, "utf8") === content;
   if (isCurrent) continue;
   if (mode === "--write") {
+    mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, content);
     console.log(`${name} written.`);
   } else {
     console.error(`${name} is not what the code says. Run \`npm run build && node scripts/docs-pages.mjs --write\`.`);
+    process.exitCode = 1;
+  }
+}
+// A resource that is gone leaves its page behind.
+for (const name of readdirSync(join(root, "docs", "catalogue")).map((file) => `catalogue/${file}`)) {
+  if (name in catalogue) continue;
+  if (mode === "--write") rmSync(join(root, "docs", name));
+  else {
+    console.error(`docs/${name} is of no resource any more. Remove it.`);
     process.exitCode = 1;
   }
 }

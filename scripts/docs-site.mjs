@@ -13,7 +13,7 @@ import {
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readPage } from "./docs/markdown.mjs";
-import { LEFT_OUT, NAVIGATION } from "./docs/navigation.mjs";
+import { LEFT_OUT, NAVIGATION, PARENTS } from "./docs/navigation.mjs";
 import { pageHtml } from "./docs/page-html.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -62,7 +62,8 @@ function problemsOf(pages, images) {
   const listed = NAVIGATION.flatMap(({ pages: names }) => names);
   for (const path of listed) if (!pages.has(path)) problems.push(`docs/${path}.md is in the navigation but not there.`);
   for (const [path, page] of pages) {
-    if (!listed.includes(path)) problems.push(`docs/${path}.md is not in scripts/docs/navigation.mjs.`);
+    if (!listed.includes(path) && !PARENTS.includes(posix.dirname(path)))
+      problems.push(`docs/${path}.md is not in scripts/docs/navigation.mjs.`);
     if (page.title === "") problems.push(`docs/${path}.md has no heading of the first level.`);
     for (const href of page.links) {
       const problem = deadLink(path, href, pages, images);
@@ -114,7 +115,8 @@ export function writeSite(target = SITE) {
 /** One entry a section: page's title, heading, address from the site's root, text. */
 function searchIndex(pages) {
   const order = NAVIGATION.flatMap(({ pages: names }) => names);
-  const entries = [...pages.values()].sort((a, b) => order.indexOf(a.path) - order.indexOf(b.path));
+  const placeOf = (path) => order.indexOf(order.includes(path) ? path : posix.dirname(path));
+  const entries = [...pages.values()].sort((a, b) => placeOf(a.path) - placeOf(b.path));
   return entries.flatMap(({ path, title, sections }) =>
     sections.map(({ id, heading, text }, index) => [
       title,

@@ -20,11 +20,14 @@ create table api_key (
   company_id text,
   scopes text[] not null,
   allowed_ips text[],
+  of_operator_file boolean not null default false,
   constraint api_key_pkey PRIMARY KEY (tenant_id, id),
   constraint api_key_capture_limit_per_second_check CHECK ((capture_limit_per_second > 0)),
   constraint api_key_key_hash_check CHECK ((octet_length(key_hash) = 32))
 );
 CREATE UNIQUE INDEX api_key_hash ON api_key USING btree (key_hash);
+CREATE UNIQUE INDEX api_key_operator_file ON api_key USING btree (tenant_id) WHERE of_operator_file;
+CREATE INDEX api_key_webhook ON api_key USING btree (tenant_id, webhook_id) WHERE (webhook_id IS NOT NULL);
 alter table api_key enable row level security;
 alter table api_key force row level security;
 create policy engine on api_key as permissive for all to posthorn_engine
@@ -65,6 +68,7 @@ create table attempt (
   body_hash bytea,
   response_headers text,
   response_body bytea,
+  warnings json,
   constraint attempt_pkey PRIMARY KEY (tenant_id, retention_class, id),
   constraint attempt_trigger_check CHECK ((trigger = ANY (ARRAY['initial'::text, 'retry'::text, 'manual'::text, 'replay'::text])))
 ) partition by LIST (retention_class);
@@ -92,6 +96,7 @@ create table audit_entry (
   change json,
   constraint audit_entry_pkey PRIMARY KEY (tenant_id, id)
 );
+CREATE INDEX audit_entry_object ON audit_entry USING btree (tenant_id, object_id, id);
 alter table audit_entry enable row level security;
 alter table audit_entry force row level security;
 create policy engine on audit_entry as permissive for all to posthorn_engine
@@ -116,6 +121,22 @@ alter table batch force row level security;
 create policy engine on batch as permissive for all to posthorn_engine
   using (true)
   with check (true);
+
+create table cancel_notice (
+  tenant_id uuid not null,
+  delivery_id uuid not null,
+  webhook_id uuid not null,
+  lane smallint not null,
+  constraint cancel_notice_pkey PRIMARY KEY (tenant_id, delivery_id)
+);
+alter table cancel_notice enable row level security;
+alter table cancel_notice force row level security;
+create policy engine on cancel_notice as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on cancel_notice as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 create table cancelled_delivery (
   tenant_id uuid not null,
@@ -373,6 +394,108 @@ create table node (
   constraint node_pkey PRIMARY KEY (id)
 ) with (fillfactor=50);
 
+create table rollup (
+  tenant_id uuid not null,
+  webhook_id uuid not null,
+  minute timestamp with time zone not null,
+  last_delivered_at timestamp with time zone,
+  duration_ms_sum bigint not null default 0,
+  delivered_count integer not null default 0,
+  failed_count integer not null default 0,
+  attempt_delivered_count integer not null default 0,
+  attempt_rejected_count integer not null default 0,
+  attempt_throttled_count integer not null default 0,
+  attempt_gone_count integer not null default 0,
+  attempt_timed_out_count integer not null default 0,
+  attempt_connection_failed_count integer not null default 0,
+  attempt_tls_failed_count integer not null default 0,
+  attempt_blocked_count integer not null default 0,
+  attempt_invalid_response_count integer not null default 0,
+  attempt_interrupted_count integer not null default 0,
+  under_10_ms_count integer not null default 0,
+  under_25_ms_count integer not null default 0,
+  under_50_ms_count integer not null default 0,
+  under_100_ms_count integer not null default 0,
+  under_250_ms_count integer not null default 0,
+  under_500_ms_count integer not null default 0,
+  under_1000_ms_count integer not null default 0,
+  under_2500_ms_count integer not null default 0,
+  under_5000_ms_count integer not null default 0,
+  under_10000_ms_count integer not null default 0,
+  longer_count integer not null default 0,
+  constraint rollup_pkey PRIMARY KEY (tenant_id, webhook_id, minute)
+) with (fillfactor=70);
+alter table rollup enable row level security;
+alter table rollup force row level security;
+create policy engine on rollup as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on rollup as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table rollup_tail (
+  tenant_id uuid not null,
+  webhook_id uuid not null,
+  minute timestamp with time zone not null,
+  id uuid not null,
+  last_delivered_at timestamp with time zone,
+  duration_ms_sum bigint not null default 0,
+  attempt_count integer not null default 0,
+  delivered_count integer not null default 0,
+  failed_count integer not null default 0,
+  duration_bucket smallint,
+  outcome text,
+  constraint rollup_tail_pkey PRIMARY KEY (tenant_id, webhook_id, id)
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000, vacuum_truncate=off);
+alter table rollup_tail enable row level security;
+alter table rollup_tail force row level security;
+create policy engine on rollup_tail as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on rollup_tail as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table rollup_total (
+  tenant_id uuid not null,
+  webhook_id uuid not null,
+  last_delivered_at timestamp with time zone,
+  duration_ms_sum bigint not null default 0,
+  delivered_count bigint not null default 0,
+  failed_count bigint not null default 0,
+  attempt_delivered_count bigint not null default 0,
+  attempt_rejected_count bigint not null default 0,
+  attempt_throttled_count bigint not null default 0,
+  attempt_gone_count bigint not null default 0,
+  attempt_timed_out_count bigint not null default 0,
+  attempt_connection_failed_count bigint not null default 0,
+  attempt_tls_failed_count bigint not null default 0,
+  attempt_blocked_count bigint not null default 0,
+  attempt_invalid_response_count bigint not null default 0,
+  attempt_interrupted_count bigint not null default 0,
+  under_10_ms_count bigint not null default 0,
+  under_25_ms_count bigint not null default 0,
+  under_50_ms_count bigint not null default 0,
+  under_100_ms_count bigint not null default 0,
+  under_250_ms_count bigint not null default 0,
+  under_500_ms_count bigint not null default 0,
+  under_1000_ms_count bigint not null default 0,
+  under_2500_ms_count bigint not null default 0,
+  under_5000_ms_count bigint not null default 0,
+  under_10000_ms_count bigint not null default 0,
+  longer_count bigint not null default 0,
+  constraint rollup_total_pkey PRIMARY KEY (tenant_id, webhook_id)
+) with (fillfactor=50);
+alter table rollup_total enable row level security;
+alter table rollup_total force row level security;
+create policy engine on rollup_total as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on rollup_total as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
 create table schema_migration (
   name text not null,
   checksum text not null,
@@ -389,11 +512,14 @@ create table secret (
   config_version bigint not null,
   purpose text not null,
   ciphertext text not null,
+  name text,
   constraint secret_pkey PRIMARY KEY (tenant_id, id),
   constraint secret_ciphertext_check CHECK ((ciphertext ~~ 'v1.%'::text)),
-  constraint secret_purpose_check CHECK ((purpose = 'signing'::text))
+  constraint secret_name_check CHECK (((purpose = 'header'::text) = (name IS NOT NULL))),
+  constraint secret_purpose_check CHECK ((purpose = ANY (ARRAY['signing'::text, 'signing_next'::text, 'signing_previous'::text, 'auth'::text, 'header'::text])))
 );
-CREATE INDEX secret_webhook ON secret USING btree (tenant_id, webhook_id);
+CREATE INDEX secret_ending ON secret USING btree (valid_until_at) WHERE (valid_until_at IS NOT NULL);
+CREATE UNIQUE INDEX secret_place ON secret USING btree (tenant_id, webhook_id, purpose, name) NULLS NOT DISTINCT;
 alter table secret enable row level security;
 alter table secret force row level security;
 create policy engine on secret as permissive for all to posthorn_engine
@@ -417,6 +543,7 @@ create table tenant (
   constraint tenant_retention_class_check CHECK ((retention_class = ANY (ARRAY[7, 30, 90, 400, 3650]))),
   constraint tenant_unknown_event_types_check CHECK ((unknown_event_types = ANY (ARRAY['refused'::text, 'open'::text])))
 );
+CREATE INDEX tenant_config_version ON tenant USING btree (config_version);
 alter table tenant enable row level security;
 alter table tenant force row level security;
 create policy engine on tenant as permissive for all to posthorn_engine
@@ -424,6 +551,9 @@ create policy engine on tenant as permissive for all to posthorn_engine
   with check (true);
 create policy tenant on tenant as permissive for select to posthorn_api
   using ((id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+create policy tenant_change on tenant as permissive for update to posthorn_api
+  using ((id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 create table tenant_key (
   tenant_id uuid not null,
@@ -502,6 +632,8 @@ grant insert, select on attempt to posthorn_engine;
 grant insert, select on audit_entry to posthorn_api;
 grant insert, select on audit_entry to posthorn_engine;
 grant delete, insert, select, update on batch to posthorn_engine;
+grant insert, select on cancel_notice to posthorn_api;
+grant delete, insert, select on cancel_notice to posthorn_engine;
 grant insert, select on cancelled_delivery to posthorn_api;
 grant insert, select on cancelled_delivery to posthorn_engine;
 grant delete, insert, select, update on company to posthorn_api;
@@ -524,6 +656,12 @@ grant select on lane to posthorn_api;
 grant delete, insert, select, update on lane to posthorn_engine;
 grant select on node to posthorn_api;
 grant delete, insert, select, update on node to posthorn_engine;
+grant select on rollup to posthorn_api;
+grant delete, insert, select, update on rollup to posthorn_engine;
+grant insert, select on rollup_tail to posthorn_api;
+grant delete, insert, select, update on rollup_tail to posthorn_engine;
+grant select on rollup_total to posthorn_api;
+grant delete, insert, select, update on rollup_total to posthorn_engine;
 grant delete, insert, select, update on secret to posthorn_api;
 grant delete, insert, select, update on secret to posthorn_engine;
 grant select on tenant to posthorn_api;

@@ -21,5 +21,8 @@ export const NAVIGATION = [
   { title: "Operating", pages: ["operations/running", "operations/backup", "operations/limits"] },
 ];
 
+/** Pages with more below them, which only they list: `catalogue` leads to `catalogue/invoice`. */
+export const PARENTS = ["catalogue"];
+
 /** Folders below docs/ that are not part of the site. */
 export const LEFT_OUT = ["decisions"];

@@ -5,6 +5,9 @@ import { NAVIGATION } from "./navigation.mjs";
 const escape = (text) =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
+/** A page below another one is found through that one: `catalogue/invoice` through `catalogue`. */
+const listedAs = (path) => (NAVIGATION.some(({ pages }) => pages.includes(path)) ? path : path.replace(/\/[^/]*$/, ""));
+
 /** Contents of a long page name its main sections only. */
 const MAX_CONTENTS = 40;
 
@@ -47,9 +50,10 @@ ${contents(page)}
 `;
 }
 
-function navigation(current, titles, hrefOf) {
-  const link = (path) =>
-    `<li><a href="${hrefOf(path)}"${path === current ? ' aria-current="page"' : ""}>${escape(titles.get(path) ?? path)}</a></li>`;
+function navigation(path, titles, hrefOf) {
+  const current = listedAs(path);
+  const link = (page) =>
+    `<li><a href="${hrefOf(page)}"${page === current ? ' aria-current="page"' : ""}>${escape(titles.get(page) ?? page)}</a></li>`;
   const groups = NAVIGATION.map(
     ({ title, pages }) => `<h2>${escape(title)}</h2>\n<ul>\n${pages.map(link).join("\n")}\n</ul>`,
   ).join("\n");
@@ -68,7 +72,7 @@ function contents({ headings }) {
 
 function wayOn(current, titles, hrefOf) {
   const order = NAVIGATION.flatMap(({ pages }) => pages);
-  const at = order.indexOf(current);
+  const at = order.indexOf(listedAs(current));
   const link = (path, relation, arrow) =>
     path === undefined
       ? ""

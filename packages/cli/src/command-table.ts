@@ -1,6 +1,7 @@
 // The table of commands: their groups, names, one sentence each, and how to load them. Only the one that is asked for is
 // loaded: a command that talks to a server must not wait 0.7 s of a processor's time for the server's own code.
-import type { Command } from "commander";
+import { VERSION } from "@posthorn/client";
+import { Command } from "commander";
 
 export interface CommandEntry {
   readonly name: string;
@@ -37,6 +38,16 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
         summary: "Show the settings that serve would run with, secrets masked; checks them, starts nothing.",
         load: async () => (await import("./commands/config.ts")).registerConfig,
       },
+      {
+        name: "backup",
+        summary: "Write everything but the master key into one file, while the server goes on.",
+        load: async () => (await import("./commands/backup.ts")).registerBackup,
+      },
+      {
+        name: "restore",
+        summary: "Make an empty database into what a backup shows.",
+        load: async () => (await import("./commands/restore.ts")).registerRestore,
+      },
     ],
   },
   {
@@ -56,6 +67,11 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
         name: "deliveries",
         summary: "List deliveries, newest first; or show one with its attempts and those to come.",
         load: async () => (await import("./commands/deliveries.ts")).registerDeliveries,
+      },
+      {
+        name: "dead-letters",
+        summary: "Show what is not tried by itself any more, in groups that say why, or one by one.",
+        load: async () => (await import("./commands/dead-letters.ts")).registerDeadLetters,
       },
       {
         name: "tail",
@@ -79,7 +95,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
     commands: [
       {
         name: "webhooks",
-        summary: "List webhooks, show one, pause, resume, test or delete one.",
+        summary: "List webhooks and their logs; create, show, pause, resume, test or delete one.",
         load: async () => (await import("./commands/webhooks.ts")).registerWebhooks,
       },
       {
@@ -129,7 +145,33 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
       },
     ],
   },
+  {
+    title: "Shell:",
+    commands: [
+      {
+        name: "completion",
+        summary: "Print a script that completes commands and options in bash, zsh or fish.",
+        load: loadCompletion,
+      },
+    ],
+  },
 ];
+
+/** The only one that needs all of them. */
+async function loadCompletion(): Promise<(program: Command) => void> {
+  const { registerCompletion } = await import("./commands/completion.ts");
+  return (program) =>
+    registerCompletion(program, async () => {
+      const everything = new Command("posthorn").version(VERSION);
+      for (const { name, summary, load } of COMMAND_GROUPS.flatMap(({ commands }) => commands)) {
+        // With its recovery, which is loaded only when it is asked for.
+        if (name === "completion") registerCompletion(everything, async () => everything);
+        else (await load(["recover"]))(everything);
+        everything.commands.at(-1)?.description(summary);
+      }
+      return everything;
+    });
+}
 
 /** Only `keys recover` opens the database itself, and so only it needs the server's code. */
 async function loadKeys(args: readonly string[]): Promise<(program: Command) => void> {

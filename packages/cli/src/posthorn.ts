@@ -61,4 +61,16 @@ if (wanted !== null && !names.includes(wanted)) {
   const hint = nearest === undefined ? "posthorn --help lists them." : `Did you mean ${nearest}?`;
   program.error(`error: there is no command '${wanted}'. ${hint}`);
 }
+refuseUnknownPart(program.commands.find((command) => command.name() === wanted));
 await program.parseAsync();
+
+/** Of a group with a default, commander would take a mistyped command for an argument of that one. */
+function refuseUnknownPart(group: Command | undefined): void {
+  const word = args[0] === "help" ? undefined : args[1];
+  if (group === undefined || group.commands.length === 0 || word === undefined || word.startsWith("-")) return;
+  const parts = ["help", ...group.commands.map((command) => command.name())];
+  if (parts.includes(word)) return;
+  const nearest = nearestNames(word, parts, 1)[0];
+  const hint = nearest === undefined ? `posthorn ${group.name()} --help lists them.` : `Did you mean ${nearest}?`;
+  program.error(`error: there is no command '${group.name()} ${word}'. ${hint}`);
+}

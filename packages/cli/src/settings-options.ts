@@ -6,9 +6,13 @@ import { CommandFailure, EXIT } from "./lib/exit.ts";
 /** Options as commander gives them, those of the settings among them. */
 export type GivenSettings = Readonly<Record<string, unknown>>;
 
-/** Every setting is also a flag of the commands that open the database. */
-export function withSettings(command: Command): Command {
+/**
+ * Every setting is also a flag of the commands that open the database.
+ * @param flags those that mean something to the command; all of them otherwise
+ */
+export function withSettings(command: Command, flags?: readonly string[]): Command {
   for (const setting of Object.values(SETTINGS)) {
+    if (flags !== undefined && !flags.includes(setting.flag)) continue;
     const shown = setting.default === undefined || setting.default === "" ? "" : ` (default: ${setting.default})`;
     command.addOption(
       new Option(`--${setting.flag} <value>`, `${setting.description} [${setting.env}]${shown}`).helpGroup("Settings:"),

@@ -15,7 +15,7 @@ export interface Ran {
 
 /** A file of the printed webhooks, as published. */
 export function printedFile(name: "ecommerce-order" | "crm-customer-sync"): string {
-  return fileURLToPath(new URL(`printed/data/${name}.yaml`, import.meta.url));
+  return fileURLToPath(new URL(`../../../examples/webhooks/${name}.yaml`, import.meta.url));
 }
 
 /** Standard output and error that are no terminal, kept. */

@@ -59,8 +59,15 @@ interface Database {
   stop(): Promise<void>;
 }
 
-/** The database that the settings name, or our own; checked, not changed. */
-export async function obtainDatabase(settings: Settings, log: Log): Promise<Database | ServeRefusal> {
+/**
+ * The database that the settings name, or our own; checked, not changed.
+ * @param embeddedSettings of PostgreSQL, when it is our own
+ */
+export async function obtainDatabase(
+  settings: Settings,
+  log: Log,
+  embeddedSettings: Readonly<Record<string, string>> = {},
+): Promise<Database | ServeRefusal> {
   if (settings.databaseUrl !== undefined) {
     const connection = { connectionString: settings.databaseUrl };
     const check = await checkServer(connection);
@@ -69,7 +76,7 @@ export async function obtainDatabase(settings: Settings, log: Log): Promise<Data
   }
   try {
     const dataDir = resolve(settings.dataDir);
-    const server: EmbeddedServer = await startEmbeddedPostgres({ dataDir, log });
+    const server: EmbeddedServer = await startEmbeddedPostgres({ dataDir, log, settings: embeddedSettings });
     return {
       outcome: "obtained",
       kind: server.adopted ? "adopted" : "embedded",

@@ -74,7 +74,7 @@ const topFolder = (file: SourceFile): string => (file.path.includes("/") ? (file
 
 const STAGES = ["capture", "route", "deliver", "record"];
 /** Beside the flow: they change it by writing rows. */
-const BESIDE = ["manage", "replay", "maintain"];
+const BESIDE = ["manage", "replay", "maintain", "backup"];
 /** Under everything: they know no stage. */
 const UNDER = ["security", "storage", "integrations", "catalogue", "expressions", "lib"];
 

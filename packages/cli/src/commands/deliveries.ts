@@ -58,6 +58,7 @@ Examples:
         const query = { state, webhookId, eventId: event, type, reference, from, to, limit: Math.min(limit, 200) };
         const listing = posthorn.deliveries.list(query as DeliveryQuery);
         await printList(io, listing, limit, deliveryColumns(io, OF_EVENTS), "No deliveries.");
+        if (state === "dead_letter") io.note(io.paintNote("dim", "What they met: posthorn dead-letters"));
       }),
     );
 }
@@ -101,5 +102,5 @@ const EXCERPT_CHARACTERS = 500;
 function excerpt(response: NonNullable<Attempt["response"]>): string {
   if (response.bodyEncoding === "base64") return `(${response.body.length} characters of base64)`;
   const isWhole = response.body.length <= EXCERPT_CHARACTERS && !response.bodyTruncated;
-  return `${response.body.slice(0, EXCERPT_CHARACTERS)}${isWhole ? "" : "…"}`;
+  return `${response.body.slice(0, EXCERPT_CHARACTERS).trimEnd()}${isWhole ? "" : "…"}`;
 }

@@ -32,7 +32,11 @@ export function registerListen(program: Command): void {
     .requiredOption("--webhook <id or name>", "Whose deliveries")
     .requiredOption("--forward-to <url>", "Where to bring them: http://localhost:3000/hook")
     .option("--type <type>", "Of these only this event type, or pattern")
-    .option("--from <time>", "Those of the past too: 10m ago, or a time", timeParser(() => Date.now()))
+    .option(
+      "--from <time>",
+      "Those of the past too: 10m ago, or a time",
+      timeParser(() => Date.now()),
+    )
     .option("--timeout <duration>", "How long to wait for an answer", parseMilliseconds, 30_000)
     .option("--count <count>", "End after so many", countParser(1, 999_999_999))
     .addHelpText(
@@ -95,7 +99,8 @@ function followerOf(posthorn: Posthorn, webhookId: string, { type, from }: Liste
   const query = { webhookId, limit: 200, ...(type === undefined ? {} : { type }) };
   return new Follower<ListedDelivery>(
     {
-      list: (since) => posthorn.deliveries.list({ ...query, ...(since === undefined ? {} : { from: since }) }, { signal }),
+      list: (since) =>
+        posthorn.deliveries.list({ ...query, ...(since === undefined ? {} : { from: since }) }, { signal }),
       keyOf: (delivery) => delivery.id,
       madeAtMs: (delivery) => Date.parse(delivery.createdAt),
     },
@@ -118,15 +123,27 @@ async function requestOf(posthorn: Posthorn, { id }: ListedDelivery, signal: Abo
   }
 }
 
-function show(io: Io, delivery: ListedDelivery, outcome: Forwarded | ({ readonly kind: "not_made" } & Pick<ToldFailure, "code" | "message">)): void {
+function show(
+  io: Io,
+  delivery: ListedDelivery,
+  outcome: Forwarded | ({ readonly kind: "not_made" } & Pick<ToldFailure, "code" | "message">),
+): void {
   const { id, event, eventId } = delivery;
   const atMs = Date.now();
   if (io.isJson) return io.jsonLine({ at: new Date(atMs).toISOString(), deliveryId: id, event, eventId, outcome });
   const isGood = outcome.kind === "answered" && outcome.status >= 200 && outcome.status <= 299;
   const cells = [
     { text: clockTime(atMs), width: 8 },
-    { text: outcome.kind === "answered" ? String(outcome.status) : "–", width: 3, paint: (cell: string) => io.paint(isGood ? "green" : "red", cell) },
-    { text: outcome.kind === "not_made" ? "" : `${Math.round(outcome.durationMs)} ms`, width: 8, align: "right" as const },
+    {
+      text: outcome.kind === "answered" ? String(outcome.status) : "–",
+      width: 3,
+      paint: (cell: string) => io.paint(isGood ? "green" : "red", cell),
+    },
+    {
+      text: outcome.kind === "not_made" ? "" : `${Math.round(outcome.durationMs)} ms`,
+      width: 8,
+      align: "right" as const,
+    },
     { text: event, width: 20 },
   ];
   for (const line of streamLines(io, cells, [eventId, id])) io.say(line);

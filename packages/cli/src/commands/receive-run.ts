@@ -5,6 +5,7 @@ import type { Posthorn } from "@posthorn/client";
 import { EXIT, type ExitCode } from "../lib/exit.ts";
 import type { Io } from "../lib/io.ts";
 import { clean } from "../lib/text.ts";
+import { below } from "../live/lines.ts";
 import { pause, type Stop, untilStopped } from "../live/stop.ts";
 import { judge } from "../receiver/judge.ts";
 import { type AnswerPlan, plannedStatus, seededChance } from "../receiver/plan.ts";
@@ -63,6 +64,7 @@ function answerer(io: Io, options: ReceiveOptions, counts: Counts, stop: Stop) {
   const { plan, isStrict, delayMs, secrets, endAfter, nowMs } = options;
   const chance = options.seed === null ? Math.random : seededChance(options.seed);
   const seen = new Set<string>();
+  const told = new Set<string>();
   return async (taken: Taken): Promise<GivenAnswer | null> => {
     const atMs = nowMs();
     const names = new Set(Object.keys(taken.headers));
@@ -80,10 +82,9 @@ function answerer(io: Io, options: ReceiveOptions, counts: Counts, stop: Stop) {
     if (judgement.kind === "verified") counts.verified += 1;
     if (status < 200 || status > 299) counts.failed += 1;
     if (received.isRepeated) counts.repeated += 1;
-    show(io, options, received, taken);
-    // After this answer is out: `close` cuts what is open.
-    if (counts.requests === endAfter) setTimeout(stop.end, 50);
-    return { status, text: answerText(status, isRefused) };
+    show(io, options, received, taken, told);
+    const isLast = counts.requests === endAfter;
+    return { status, text: answerText(status, isRefused), ...(isLast ? { sent: stop.end } : {}) };
   };
 }
 
@@ -101,12 +102,25 @@ function answerText(status: number, isRefused: boolean): string {
   return status >= 200 && status <= 299 ? "ok\n" : "posthorn receive: fails on demand.\n";
 }
 
-function show(io: Io, { showsBodies, isOwnSecret }: ReceiveOptions, received: Received, taken: Taken): void {
+/** @param told reasons that were explained already: once is enough */
+function show(
+  io: Io,
+  { showsBodies, isOwnSecret }: ReceiveOptions,
+  received: Received,
+  taken: Taken,
+  told: Set<string>,
+): void {
   const body = showsBodies ? taken.body.toString("utf8") : null;
   if (io.isJson) return io.jsonLine(body === null ? received : { ...received, body });
-  for (const line of receivedLines(io, received)) io.say(line);
-  if (isOwnSecret && received.judgement.kind === "refused" && received.judgement.reason === "SIGNATURE_MISMATCH") {
-    io.say(io.paint("dim", "  This receiver made up its own secret: give yours by --secret-file or WEBHOOK_SECRET."));
+  const { judgement } = received;
+  const reason = judgement.kind === "refused" ? `${judgement.reason} ${judgement.profile}` : null;
+  for (const line of receivedLines(io, received, reason === null || !told.has(reason))) io.say(line);
+  if (reason !== null && !told.has(reason)) {
+    told.add(reason);
+    if (isOwnSecret && reason.startsWith("SIGNATURE_MISMATCH")) {
+      const hint = "This receiver made up a secret of its own: give the webhook's by --secret-file or WEBHOOK_SECRET.";
+      for (const line of below(io, hint)) io.say(io.paint("dim", line));
+    }
   }
   if (body !== null) for (const line of body.split("\n")) io.say(`  ${clean(line)}`);
 }
@@ -127,7 +141,12 @@ async function subscribe(
     await posthorn.webhooks.delete(left.id);
     io.note(`A webhook that an earlier run left behind is deleted: ${left.id}`);
   }
-  const webhook = await posthorn.webhooks.create({ name, url: server.url, events: types, secret: secrets[0] as string });
+  const webhook = await posthorn.webhooks.create({
+    name,
+    url: server.url,
+    events: types,
+    secret: secrets[0] as string,
+  });
   for (const warning of webhook.warnings ?? []) io.note(`${warning.field}: ${warning.message}`);
   return webhook.id;
 }
@@ -148,12 +167,14 @@ function greet(io: Io, options: ReceiveOptions, server: LocalServer, webhookId: 
   if (io.isJson) return io.jsonLine({ kind: "listening", url, allowTargets: target, webhookId });
   io.note(`Listening at ${io.paintNote("bold", url)}. Ctrl-C ends it.`);
   if (webhookId !== null) {
-    io.note(`Subscribed to ${options.types.join(", ")} as ${webhookId}. Try it: posthorn trigger ${exampleOf(options.types)}`);
+    io.note(
+      `Subscribed to ${options.types.join(", ")} as ${webhookId}. Try it: posthorn trigger ${exampleOf(options.types)}`,
+    );
     return io.note("");
   }
   io.note(`The server must be allowed to reach it: POSTHORN_ALLOW_TARGETS=${target}`);
   io.note("Subscribe it:");
-  io.note(`  posthorn webhooks create --url ${url} --events 'invoice.*' ${secretArgument(options)}`);
+  io.note(`  posthorn webhooks create --to ${url} --events 'invoice.*' ${secretArgument(options)}`);
   io.note("");
 }
 

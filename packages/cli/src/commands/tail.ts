@@ -29,7 +29,11 @@ export function registerTail(program: Command): void {
     .option("--deliveries", "Deliveries as they arrive, fail, and are tried again")
     .option("--webhook <id or name>", "Deliveries of this webhook only")
     .option("--type <type>", "An event type, or a pattern: invoice.*")
-    .option("--from <time>", "Begin in the past: 2026-11-23T08:00:00Z, or 10m ago", timeParser(() => Date.now()))
+    .option(
+      "--from <time>",
+      "Begin in the past: 2026-11-23T08:00:00Z, or 10m ago",
+      timeParser(() => Date.now()),
+    )
     .option("--count <count>", "End after so many", countParser(1, 999_999_999))
     .addHelpText(
       "after",
@@ -47,6 +51,11 @@ Examples:
     .action(runs(tail));
 }
 
+interface Shown {
+  readonly value: unknown;
+  readonly lines: readonly string[];
+}
+
 async function tail(io: Io, options: TailOptions): Promise<void> {
   const { webhook, count } = options;
   if (webhook !== undefined && options.deliveries !== true) throw usageFailure("--webhook is for --deliveries.");
@@ -56,9 +65,14 @@ async function tail(io: Io, options: TailOptions): Promise<void> {
   io.onCut = stop.end;
   try {
     const webhookId = webhook === undefined ? undefined : await webhookIdOf(posthorn, webhook);
-    const shown = options.deliveries === true ? deliveries(io, posthorn, options, webhookId, stop) : events(io, posthorn, options, stop);
+    const shown =
+      options.deliveries === true
+        ? deliveries(io, posthorn, options, webhookId, stop)
+        : events(io, posthorn, options, stop);
     let left = count ?? Number.POSITIVE_INFINITY;
-    for await (const _line of shown) {
+    for await (const { value, lines } of shown) {
+      if (io.isJson) io.jsonLine(value);
+      else for (const line of lines) io.say(line);
       left -= 1;
       if (left === 0) break;
     }
@@ -72,7 +86,12 @@ async function tail(io: Io, options: TailOptions): Promise<void> {
 
 const startOf = (from: string | undefined): number | null => (from === undefined ? null : Date.parse(from));
 
-async function* events(io: Io, posthorn: Posthorn, { type, from }: TailOptions, { signal }: Stop): AsyncGenerator<void> {
+async function* events(
+  io: Io,
+  posthorn: Posthorn,
+  { type, from }: TailOptions,
+  { signal }: Stop,
+): AsyncGenerator<Shown> {
   const follower = new Follower<EventHead>(
     {
       list: (since) => posthorn.events.list({ type, from: since, limit: 200 } as EventQuery, { signal }),
@@ -85,16 +104,13 @@ async function* events(io: Io, posthorn: Posthorn, { type, from }: TailOptions, 
   io.note(io.paintNote("dim", "Waiting for events. Ctrl-C ends it."));
   const looks = { look: (isFar: boolean) => follower.look(isFar), note: (line: string) => io.warn(line) };
   for await (const event of stream({ ...looks, signal, everyMs: LOOK_EVERY_MS })) {
-    if (io.isJson) io.jsonLine(event);
-    else {
-      const cells = [
-        { text: clockTime(Date.parse(event.receivedAt)), width: 8 },
-        { text: event.event, width: 24, paint: (cell: string) => io.paint("bold", cell) },
-        { text: deliveriesText(event.deliveryCount), width: 13 },
-      ];
-      for (const line of streamLines(io, cells, [event.reference ?? "", event.id].filter((text) => text !== ""))) io.say(line);
-    }
-    yield;
+    const cells = [
+      { text: clockTime(Date.parse(event.receivedAt)), width: 8 },
+      { text: event.event, width: 24, paint: (cell: string) => io.paint("bold", cell) },
+      { text: deliveriesText(event.deliveryCount), width: 13 },
+    ];
+    const ids = [event.reference ?? "", event.id].filter((text) => text !== "");
+    yield { value: event, lines: streamLines(io, cells, ids) };
   }
 }
 
@@ -108,7 +124,7 @@ async function* deliveries(
   { type, from }: TailOptions,
   webhookId: string | undefined,
   { signal }: Stop,
-): AsyncGenerator<void> {
+): AsyncGenerator<Shown> {
   const watch = new DeliveryWatch(
     {
       list: (query) => posthorn.deliveries.list(query, { signal }),
@@ -123,9 +139,7 @@ async function* deliveries(
   io.note(io.paintNote("dim", "Waiting for deliveries. Ctrl-C ends it."));
   const looks = { look: (isFar: boolean) => watch.look(isFar), note: (line: string) => io.warn(line) };
   for await (const delivery of stream({ ...looks, signal, everyMs: LOOK_EVERY_MS })) {
-    if (io.isJson) io.jsonLine(delivery);
-    else for (const line of deliveryLines(io, delivery)) io.say(line);
-    yield;
+    yield { value: delivery, lines: deliveryLines(io, delivery) };
   }
 }
 
@@ -139,7 +153,11 @@ function deliveryLines(io: Io, delivery: ListedDelivery): string[] {
     { text: event, width: 20 },
     { text: whatNext(delivery), width: 0 },
   ];
-  return streamLines(io, cells, [reference ?? "", eventId, id].filter((text) => text !== ""));
+  return streamLines(
+    io,
+    cells,
+    [reference ?? "", eventId, id].filter((text) => text !== ""),
+  );
 }
 
 /** Pending and tried means that it failed. */

@@ -1,5 +1,5 @@
-// posthorn webhooks: who gets what, and pausing, resuming, testing and deleting one.
-import type { Posthorn, Webhook, WebhookLog, WebhookStatus } from "@posthorn/client";
+// posthorn webhooks: who gets what and how it goes, and pausing, resuming, testing and deleting one.
+import type { LogQuery, Posthorn, Webhook, WebhookLog, WebhookStatus } from "@posthorn/client";
 import { type Command, Option } from "commander";
 import { clientOf, type ServerOptions, withServer } from "../client-of.ts";
 import type { Colour, Io } from "../lib/io.ts";
@@ -9,9 +9,16 @@ import { runs } from "../lib/run.ts";
 import type { Column } from "../lib/table.ts";
 import { countParser, shownTime } from "../lib/values.ts";
 import { webhookIdOf, webhookOf } from "../lib/webhook-of.ts";
+import { registerCreate } from "./webhooks-create.ts";
 
 interface ListOptions extends ServerOptions {
   readonly status?: WebhookStatus;
+  readonly limit: number;
+}
+
+interface LogsOptions extends ServerOptions {
+  readonly status?: LogQuery["status"];
+  readonly type?: string;
   readonly limit: number;
 }
 
@@ -37,7 +44,7 @@ Examples:
   posthorn webhooks test "CRM Customer Synchronization" --event customer.created
   posthorn webhooks pause "CRM Customer Synchronization"
 
-Webhooks are made and changed by: posthorn apply FILE
+posthorn apply FILE makes and changes webhooks with all that they can have.
 `,
   );
 
@@ -49,7 +56,13 @@ Webhooks are made and changed by: posthorn apply FILE
       runs(async (io, { status, limit, ...options }: ListOptions) => {
         const query = { limit: Math.min(limit, 200), ...(status === undefined ? {} : { status }) };
         const listing = clientOf(options).webhooks.list(query);
-        await printList(io, listing, limit, columnsOf(io), "No webhooks. posthorn apply FILE makes them.");
+        await printList(
+          io,
+          listing,
+          limit,
+          columnsOf(io),
+          "No webhooks. posthorn webhooks create makes one, posthorn apply FILE many.",
+        );
       }),
     );
 
@@ -57,6 +70,24 @@ Webhooks are made and changed by: posthorn apply FILE
     .description("Show one webhook with its figures and what it delivered last.")
     .argument("<webhook>", "its id or name")
     .action(runs(showWebhook));
+
+  registerCreate(webhooks);
+
+  withServer(webhooks.command("logs"))
+    .description("List a webhook's deliveries with the answer to each one's latest try, newest first.")
+    .argument("<webhook>", "its id or name")
+    .addOption(new Option("--status <status>", "Only these").choices(["success", "failed", "pending"]))
+    .option("--type <type>", "Only this event type")
+    .option("--limit <count>", "How many", countParser(1, 10_000), 20)
+    .addHelpText("after", '\nExample:\n  posthorn webhooks logs "CRM Customer Synchronization" --status failed\n')
+    .action(
+      runs(async (io, { status, type, limit, ...options }: LogsOptions, given: string) => {
+        const posthorn = clientOf(options);
+        const id = await webhookIdOf(posthorn, given);
+        const query = { status, event: type, limit: Math.min(limit, 200) } as LogQuery;
+        await printList(io, posthorn.webhooks.logs(id, query), limit, LOG_COLUMNS, "No deliveries.");
+      }),
+    );
 
   withServer(webhooks.command("test"))
     .description("Send one real request now and show what came back; nothing is stored.")
@@ -130,6 +161,7 @@ async function showWebhook(io: Io, options: ServerOptions, given: string): Promi
 }
 
 function retriesText(policy: NonNullable<Webhook["retryPolicy"]>): string {
+  if (policy.maxRetries === 0) return "none";
   return `${policy.maxRetries}, after ${policy.retryDelay} s, times ${policy.backoffMultiplier}`;
 }
 
@@ -137,7 +169,7 @@ const LOG_COLUMNS: readonly Column<WebhookLog>[] = [
   { title: "STATUS", text: (entry) => entry.status },
   { title: "EVENT", text: (entry) => entry.event ?? "", shrinksTo: 12 },
   { title: "CODE", text: (entry) => String(entry.responseCode ?? ""), align: "right" },
-  { title: "MS", text: (entry) => String(entry.responseTime ?? ""), align: "right", goesAt: 2 },
+  { title: "MS", text: (entry) => String(entry.responseTime ?? ""), align: "right", goesAt: 6 },
   { title: "AT", text: (entry) => shownTime(entry.lastAttemptAt), goesAt: 3 },
   {
     title: "WHY",
@@ -145,7 +177,13 @@ const LOG_COLUMNS: readonly Column<WebhookLog>[] = [
     goesAt: 4,
   },
   { title: "DELIVERY", text: (entry) => entry.deliveryId, goesAt: 5 },
+  { title: "ANSWER", text: answerOf, shrinksTo: 10, goesAt: 2 },
 ];
+
+/** The first line of what came back; of one that arrived it matters to nobody. */
+function answerOf({ status, responseBody }: WebhookLog): string {
+  return status === "success" ? "" : (responseBody?.trim().split("\n")[0] ?? "");
+}
 
 async function showLatest(io: Io, posthorn: Posthorn, id: string): Promise<void> {
   io.heading("Latest deliveries");

@@ -24,8 +24,8 @@ export function deliveryColumns<Row extends Delivery>(io: Io, ofEvents: readonly
     ...ofEvents,
     { title: "TRIES", text: (delivery) => String(delivery.attemptCount), align: "right", goesAt: 2 },
     { title: "SINCE", text: (delivery) => shownTime(sinceOf(delivery)), goesAt: 3 },
-    { title: "WHY", text: whyOf, shrinksTo: 10, goesAt: 5 },
-    { title: "WEBHOOK", text: (delivery) => delivery.webhookId, goesAt: 4 },
+    { title: "WHY", text: whyOf, shrinksTo: 10, goesAt: 4 },
+    { title: "WEBHOOK", text: (delivery) => delivery.webhookId, goesAt: 5 },
   ];
 }
 

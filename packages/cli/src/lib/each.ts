@@ -6,6 +6,8 @@ export type EachResult<Done> =
   | { readonly id: string; readonly ok: true; readonly done: Done }
   | { readonly id: string; readonly ok: false; readonly error: Pick<ToldFailure, "code" | "message"> };
 
+const MOST_LINES = 20;
+
 /**
  * @param ids what to work on, found while it runs
  * @param told one line for what was done
@@ -19,12 +21,15 @@ export async function forEach<Done>(
 ): Promise<ExitCode> {
   const results: EachResult<Done>[] = [];
   let failedCount = 0;
+  const total = Array.isArray(ids) ? ids.length : null;
+  // More lines than fit a screen would only push away what went wrong.
+  const isBrief = total !== null && total > MOST_LINES;
   for await (const id of ids) {
-    io.progress(`${results.length} done…`);
+    io.progress(total === null ? `${results.length} done…` : `${results.length} of ${total}…`);
     try {
       const done = await work(id);
       results.push({ id, ok: true, done });
-      if (!io.isJson) io.say(told(id, done));
+      if (!io.isJson && !isBrief) io.say(told(id, done));
     } catch (error) {
       const failure = toldFailure(error);
       if (failure === null || failure.exitCode === EXIT.unreachable || failure.code === "UNAUTHORIZED") throw error;

@@ -5,7 +5,12 @@ import { SIGNATURE_PROFILE_NAMES, SIGNATURE_RECIPES, type SignatureProfileName }
 
 export type Judgement =
   | { readonly kind: "verified"; readonly profiles: readonly SignatureProfileName[] }
-  | { readonly kind: "refused"; readonly profile: SignatureProfileName; readonly reason: RefusalReason; readonly message: string }
+  | {
+      readonly kind: "refused";
+      readonly profile: SignatureProfileName;
+      readonly reason: RefusalReason;
+      readonly message: string;
+    }
   /** No header of a profile that has a name. */
   | { readonly kind: "unsigned" };
 

@@ -1,10 +1,5 @@
 // One request that a local receiver took: what it says about itself, and how it is shown. Pure.
-import {
-  ATTEMPT_HEADER,
-  DELIVERY_HEADER,
-  EVENT_HEADER,
-  WEBHOOK_ID_HEADER,
-} from "@posthorn/contract";
+import { ATTEMPT_HEADER, DELIVERY_HEADER, EVENT_HEADER, WEBHOOK_ID_HEADER } from "@posthorn/contract";
 import type { Colour, Io } from "../lib/io.ts";
 import { below, type Cell, clockTime, sizeText, streamLines } from "../live/lines.ts";
 import type { Judgement } from "./judge.ts";
@@ -68,20 +63,34 @@ const SHOWN: Readonly<Record<Judgement["kind"], { readonly word: string; readonl
   unsigned: { word: "unsigned", colour: "yellow" },
 };
 
-/** A line for people, more of them where something is to be said or the terminal is narrow. */
-export function receivedLines(io: Pick<Io, "columns" | "paint">, received: Received): string[] {
+/**
+ * A line for people, more of them where something is to be said or the terminal is narrow.
+ * @param explains says in a sentence why a signature was refused, instead of by the code alone
+ */
+export function receivedLines(io: Pick<Io, "columns" | "paint">, received: Received, explains = true): string[] {
   const { judgement, status, attempt, event, eventId, deliveryId } = received;
   const { word, colour } = SHOWN[judgement.kind];
   const remark = received.isTest ? "test" : received.isRepeated ? "again" : "";
   const cells: Cell[] = [
     { text: clockTime(Date.parse(received.receivedAt)), width: 8 },
-    { text: String(status), width: 3, paint: (cell) => io.paint(status >= 200 && status < 300 ? "green" : "red", cell) },
+    {
+      text: String(status),
+      width: 3,
+      paint: (cell) => io.paint(status >= 200 && status < 300 ? "green" : "red", cell),
+    },
     { text: word, width: 8, paint: (cell) => io.paint(colour, cell) },
     { text: attempt === null ? "" : `#${attempt}`, width: 3 },
     { text: sizeText(received.byteCount), width: 6, align: "right" },
     { text: `${event ?? received.path}${remark === "" ? "" : ` (${remark})`}`, width: 15 },
   ];
-  const lines = streamLines(io, cells, [eventId, deliveryId].filter((id) => id !== null));
-  if (judgement.kind === "refused") lines.push(...below(io, `${judgement.reason} (${judgement.profile}): ${judgement.message}`));
+  const lines = streamLines(
+    io,
+    cells,
+    [eventId, deliveryId].filter((id) => id !== null),
+  );
+  if (judgement.kind === "refused") {
+    const { reason, profile, message } = judgement;
+    lines.push(...below(io, explains ? `${reason} (${profile}): ${message}` : `${reason} (${profile})`));
+  }
   return lines;
 }

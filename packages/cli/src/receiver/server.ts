@@ -15,6 +15,8 @@ export interface Taken {
 export interface GivenAnswer {
   readonly status: number;
   readonly text: string;
+  /** Called when the answer is out. */
+  readonly sent?: () => void;
 }
 
 export interface LocalServer {
@@ -79,14 +81,21 @@ async function handle(
   }
   const { method = "", url: path = "" } = request;
   const given = await answer({ method, path, headers, body: Buffer.concat(chunks) });
-  if (given === null) response.destroy();
+  if (given === null) {
+    response.destroy();
+    return;
+  }
+  response.once("finish", () => given.sent?.());
   // RFC 9110, 15.3.5 and 15.4.5: these have no content.
-  else if ([204, 304].includes(given.status)) response.writeHead(given.status).end();
+  if ([204, 304].includes(given.status)) response.writeHead(given.status).end();
   else response.writeHead(given.status, { "content-type": "text/plain; charset=utf-8" }).end(given.text);
 }
 
 function notListening(error: NodeJS.ErrnoException, { host, port }: { host: string; port: number }): CommandFailure {
-  const hint = error.code === "EADDRINUSE" ? "Another program listens there: give another --port, or 0 for a free one." : undefined;
+  const hint =
+    error.code === "EADDRINUSE"
+      ? "Another program listens there: give another --port, or 0 for a free one."
+      : undefined;
   return new CommandFailure("CANNOT_LISTEN", `Cannot listen at ${host}:${port} (${error.code ?? error.message}).`, {
     exitCode: EXIT.usage,
     ...(hint === undefined ? {} : { hint }),

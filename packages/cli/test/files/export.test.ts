@@ -167,7 +167,7 @@ describe("forms and their YAML", () => {
 
   test("the published webhooks come out of the printed form as they went in", () => {
     for (const name of ["ecommerce-order", "crm-customer-sync"]) {
-      const published = readFileSync(new URL(`../printed/data/${name}.yaml`, import.meta.url), "utf8");
+      const published = readFileSync(new URL(`../../../../examples/webhooks/${name}.yaml`, import.meta.url), "utf8");
       const values = { ENCRYPTED_API_KEY: MASK, OAUTH_TOKEN: MASK, CRM_SERVER_IPS: "192.0.2.1" };
       const given = new Map(Object.entries(values).filter(([placeholder]) => published.includes(placeholder)));
       const [webhook] = loaded(published, given);

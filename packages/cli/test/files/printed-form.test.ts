@@ -5,7 +5,7 @@ import { loadWebhookFiles } from "../../src/files/load.ts";
 import { formatDuration, formatRate, parseDuration, parseRate } from "../../src/files/printed-words.ts";
 
 const printed = (name: string): string =>
-  readFileSync(new URL(`../printed/data/${name}.yaml`, import.meta.url), "utf8");
+  readFileSync(new URL(`../../../../examples/webhooks/${name}.yaml`, import.meta.url), "utf8");
 
 function load(text: string, given: Record<string, string> = {}) {
   const options = { given: new Map(Object.entries(given)), environment: {}, keepSecrets: false, mappings: [] };

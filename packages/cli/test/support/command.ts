@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
-const COMMAND = `${ROOT}packages/cli/dist/posthorn.js`;
+export const COMMAND = `${ROOT}packages/cli/dist/posthorn.js`;
 
 export interface Ended {
   readonly code: number | null;

@@ -16,6 +16,8 @@ export type BackupErrorCode =
   | "BACKUP_NEWER"
   /** The file was made by a program whose migrations are others under the same name. */
   | "BACKUP_FOREIGN"
+  /** The secrets in the file were encrypted under another master key. */
+  | "WRONG_MASTER_KEY"
   /** The database to restore into holds something of Posthorn already. */
   | "RESTORE_TARGET_NOT_EMPTY"
   /** The server allows fewer locks than the days of history in the file take in one transaction. */

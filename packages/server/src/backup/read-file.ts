@@ -24,37 +24,30 @@ import {
 } from "./format.ts";
 
 export interface BackupVisitor {
-  /** Before anything else; what it throws ends the reading. False: that was all that was wanted. */
-  readonly onHeader: (header: BackupHeader) => Promise<boolean>;
-  /** Takes the bytes of a section to their end; says how many rows it made of them, or null when it did not count. */
-  readonly onSection?: (section: Section, bytes: AsyncIterable<Buffer>) => Promise<number | null>;
+  /** Before anything else; what it throws ends the reading. */
+  readonly onHeader: (header: BackupHeader) => Promise<void>;
+  /** Takes the bytes of a section to their end; says how many rows it made of them. Without it they are only read. */
+  readonly onSection?: (section: Section, bytes: AsyncIterable<Buffer>) => Promise<number>;
 }
 
 /**
- * Reads to the end, or to where the visitor wants no more.
- * @returns the trailer, which agrees with everything that was read; null when only the header was wanted
+ * Reads all of it.
+ * @returns the trailer, which agrees with everything that was read
  * @throws BackupError NOT_A_BACKUP, BACKUP_CUT, BACKUP_DAMAGED, BACKUP_NEWER, and what the visitor throws
  */
-export async function readBackup(input: Readable, visitor: BackupVisitor): Promise<BackupTrailer | null> {
-  let trailer: BackupTrailer | null = null;
-  const stopped = new AbortController();
+export async function readBackup(input: Readable, visitor: BackupVisitor): Promise<BackupTrailer> {
   const gunzip = createGunzip();
+  let trailer: BackupTrailer | undefined;
   try {
-    await pipeline(
-      input,
-      gunzip,
-      async (bytes: AsyncIterable<Buffer>) => {
-        const source = new Source(bytes);
-        const header = await readHeader(source);
-        if (await visitor.onHeader(header)) trailer = await readSections(source, visitor);
-        else stopped.abort();
-      },
-      { signal: stopped.signal },
-    );
+    await pipeline(input, gunzip, async (bytes: AsyncIterable<Buffer>) => {
+      const source = new Source(bytes);
+      await visitor.onHeader(await readHeader(source));
+      trailer = await readSections(source, visitor);
+    });
   } catch (error) {
-    if (stopped.signal.aborted) return null;
     throw inOurWords(error, gunzip.bytesWritten);
   }
+  if (trailer === undefined) throw cut();
   return trailer;
 }
 
@@ -63,7 +56,7 @@ function inOurWords(error: unknown, byteCount: number): unknown {
   const code = (error as { code?: unknown } | null)?.code;
   if (code === "Z_BUF_ERROR") return byteCount === 0 ? notABackup() : cut();
   if (code === "Z_DATA_ERROR" && (error as Error).message === "incorrect header check") return notABackup();
-  if (typeof code === "string" && /^Z_/.test(code)) return damaged("its compression does not come out", error);
+  if (typeof code === "string" && code.startsWith("Z_")) return damaged("its compression does not come out", error);
   return error;
 }
 
@@ -113,13 +106,19 @@ async function readSections(source: Source, visitor: BackupVisitor): Promise<Bac
 
 async function readSection(source: Source, section: Section, visitor: BackupVisitor): Promise<number> {
   const { rowCount, bytes } = bytesOfSection(source);
-  const made = await visitor.onSection?.(section, bytes);
-  if (visitor.onSection === undefined) for await (const _ of bytes);
+  const made = visitor.onSection === undefined ? await drain(bytes) : await visitor.onSection(section, bytes);
   const promised = rowCount();
-  if (made !== undefined && made !== null && made !== promised) {
+  if (made !== null && made !== promised) {
     throw damaged(`${section.table} has ${made} rows where ${promised} were written`);
   }
   return promised;
+}
+
+/** Reads on to the end: only the hash wants these bytes. */
+async function drain(bytes: AsyncIterable<Buffer>): Promise<null> {
+  const pieces = bytes[Symbol.asyncIterator]();
+  while ((await pieces.next()).done !== true);
+  return null;
 }
 
 function bytesOfSection(source: Source): { bytes: AsyncIterable<Buffer>; rowCount: () => number } {

@@ -49,10 +49,17 @@ export class Evaluation {
   readonly scope: Scope;
   /** Values of macro variables, by nesting level. */
   readonly variables: Value[] = [];
-  #workLeft = MAX_WORK;
+  #workLeft: number;
 
-  constructor(scope: Scope) {
+  /** @param work units that it may spend */
+  constructor(scope: Scope, work: number = MAX_WORK) {
     this.scope = scope;
+    this.#workLeft = work;
+  }
+
+  /** Units that are left; below 0 once it was stopped. */
+  get workLeft(): number {
+    return this.#workLeft;
   }
 
   /** Counts work; throws an ExpressionFault when the budget is used up. `evaluate` turns it into a result. */

@@ -172,22 +172,22 @@ export async function hasLastingAdministrator(
   return rows.length > 0;
 }
 
-/** Revokes the read keys of a webhook that is deleted, by index api_key_webhook; gives their ids back. */
+/** Revokes the read keys of webhooks that are deleted, by index api_key_webhook; gives their ids back. */
 export async function revokeReadKeys(
   db: Executor,
   tenantUuid: string,
-  webhookUuid: string,
+  webhookUuids: readonly string[],
   configVersion: number,
   at: string,
-): Promise<string[]> {
-  const { rows } = await db.query<{ id: string }>({
+): Promise<{ id: string; webhook_id: string }[]> {
+  const { rows } = await db.query<{ id: string; webhook_id: string }>({
     name: "revoke_read_keys",
     text: `update api_key set revoked_at = $4, config_version = $3
-      where tenant_id = $1 and webhook_id = $2 and revoked_at is null
-      returning id`,
-    values: [tenantUuid, webhookUuid, configVersion, at],
+      where tenant_id = $1 and webhook_id = any ($2::uuid[]) and revoked_at is null
+      returning id, webhook_id`,
+    values: [tenantUuid, webhookUuids, configVersion, at],
   });
-  return rows.map((row) => row.id);
+  return rows;
 }
 
 /** Ids of usable keys that are bound to a company, up to `limit`, by primary key, the tenant's. */

@@ -81,8 +81,13 @@ export function repeatedNames(webhooks: readonly WebhookToApply[]): ErrorDetail[
 
 /** Names that several existing webhooks bear: which of them the file means cannot be told. */
 export function ambiguousNames(webhooks: readonly WebhookToApply[], existing: readonly WebhookRow[]): ErrorDetail[] {
+  const byName = new Map<string | undefined, Id<"webhook">[]>();
+  for (const row of existing) {
+    const { name } = row.configuration;
+    byName.set(name, [...(byName.get(name) ?? []).slice(-999), idFromUuid("webhook", row.id)]);
+  }
   return webhooks.flatMap(({ name }, index) => {
-    const ids = existing.filter((row) => row.configuration.name === name).map((row) => idFromUuid("webhook", row.id));
+    const ids = byName.get(name) ?? [];
     if (ids.length < 2) return [];
     const message = `${ids.length} webhooks are called ${JSON.stringify(name)}: ${ids.slice(0, 5).join(", ")}. Rename or delete all but one.`;
     return [{ field: `webhooks[${index}].name`, message, code: "AMBIGUOUS_NAME", ids }];

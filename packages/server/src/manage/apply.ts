@@ -1,5 +1,6 @@
 // Applying a file of webhooks: everything is checked and planned before anything changes, then all of it is written in
 // one transaction under one configuration version, or nothing. Must never guess which webhook is meant.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type ErrorDetail, type Id, idFromUuid } from "@posthorn/contract";
 import type pg from "pg";
 import type { Clock } from "../lib/clock.ts";
@@ -17,15 +18,15 @@ import {
   repeatedNames,
 } from "./apply-plan.ts";
 import { changedSecrets, isInRotation } from "./apply-secrets.ts";
-import { type Change, undo } from "./change.ts";
+import { undo } from "./change.ts";
 import { statusAfter } from "./webhook-change.ts";
 import { applyFields, checkWithStored } from "./webhook-configuration.ts";
 import type { WebhookChange, WebhookToApply } from "./webhook-fields.ts";
-import type { WarningsOf } from "./warnings.ts";
+import type { WarningBudget, WarningsOf } from "./warnings.ts";
 import type { SecretView } from "./webhook-secret.ts";
 import type { PreparedSecrets } from "./webhook-secrets.ts";
-import { selectSecrets } from "./webhook-secrets.sql.ts";
-import { changeWebhook, createWebhook, removeWebhook } from "./webhook-transaction.ts";
+import { selectSecrets, type StoredSecretRow } from "./webhook-secrets.sql.ts";
+import { WebhookChanges } from "./webhook-transaction.ts";
 import { webhookEtag } from "./webhook-view.ts";
 import type { Webhooks } from "./webhooks.ts";
 import type { WebhookRow } from "./webhooks.sql.ts";
@@ -60,8 +61,18 @@ type Step =
   | { readonly kind: "unchanged"; readonly planned: PlannedWebhook }
   | { readonly kind: "delete"; readonly before: WebhookRow; readonly planned: PlannedWebhook };
 
+/** Webhooks as they are stored, with their secrets by webhook. */
+interface Stored {
+  readonly rows: readonly WebhookRow[];
+  readonly secretsOf: (row: WebhookRow) => readonly StoredSecretRow[];
+}
+
 /** How often a plan is made again because a webhook was changed under it. */
 const MAX_PLANS = 3;
+/** So many problems are told; more of them would only take longer to find and to read. */
+export const MAX_PROBLEMS = 100;
+/** For the warnings of all webhooks together: a second of work, in pieces. A file of the usual kind needs a tenth of it. */
+const WARNING_UNITS = 30_000_000;
 
 export class Applies {
   readonly #options: AppliesOptions;
@@ -71,7 +82,8 @@ export class Applies {
   }
 
   /**
-   * Makes the webhooks of the actor's tenant and mode what the file says, matched by name.
+   * Makes the webhooks of the actor's tenant and mode what the file says, matched by name. A thousand webhooks are
+   * seconds of work, so the node has its turn after each one; the lock on the configuration is held for statements only.
    * @param how `prune` deletes the webhooks that the file does not name; `dryRun` only plans
    */
   async apply(
@@ -79,36 +91,47 @@ export class Applies {
     webhooks: readonly WebhookToApply[],
     how: { readonly dryRun: boolean; readonly prune: boolean },
   ): Promise<Applied> {
-    const check = await this.#options.webhooks.checker(actor);
-    const details = [...repeatedNames(webhooks), ...webhooks.flatMap((fields, index) => placed(check(fields), index))];
+    const details = await this.#problemsOf(actor, webhooks);
     if (details.length > 0) return { kind: "invalid", details };
     const names = how.prune ? null : webhooks.map(({ name }) => name);
+    const budget = { unitsLeft: WARNING_UNITS };
     for (let plans = 0; plans < MAX_PLANS; plans += 1) {
-      const planned = await asTenant(this.#options.api, actor.tenantUuid, (db) =>
-        this.#plan(db, actor, webhooks, names),
-      );
+      const stored = await asTenant(this.#options.api, actor.tenantUuid, (db) => read(db, actor, names));
+      const planned = await this.#plan(stored, actor, webhooks, names !== null, budget);
       if (planned.kind !== "steps") return planned;
-      const { steps, state } = planned;
+      const { steps } = planned;
       const plan = steps.map((step) => step.planned);
       const isNoChange = plan.every(({ action }) => action === "unchanged");
       if (how.dryRun || isNoChange) return { kind: "planned", plan, applied: !how.dryRun };
-      const written = await this.#write(actor, steps, names, state);
+      const written = await this.#write(actor, steps, names, stateOf(stored.rows));
       if (written !== null) return { kind: "planned", plan: written, applied: true };
     }
     return { kind: "overtaken" };
   }
 
-  /** @param names null when the webhooks that the file does not name are to be deleted */
+  /** What is wrong with the webhooks themselves, up to MAX_PROBLEMS. */
+  async #problemsOf(actor: Actor, webhooks: readonly WebhookToApply[]): Promise<ErrorDetail[]> {
+    const check = await this.#options.webhooks.checker(actor);
+    const details = repeatedNames(webhooks);
+    for (const [index, fields] of webhooks.entries()) {
+      if (details.length >= MAX_PROBLEMS) break;
+      details.push(...placed(check(fields), index));
+      await nextTurn();
+    }
+    return details.slice(0, MAX_PROBLEMS);
+  }
+
+  /** @param keepOthers false when the webhooks that the file does not name are to be deleted */
   async #plan(
-    db: Executor,
+    stored: Stored,
     actor: Actor,
     webhooks: readonly WebhookToApply[],
-    names: readonly string[] | null,
-  ): Promise<{ kind: "steps"; steps: Step[]; state: string } | Extract<Applied, { details: unknown }>> {
-    const existing = await selectWebhooksByName(db, actor.tenantUuid, actor.livemode, names);
-    const ambiguous = ambiguousNames(webhooks, existing);
-    if (ambiguous.length > 0) return { kind: "ambiguous", details: ambiguous };
-    const byName = new Map(existing.map((row) => [row.configuration.name, row]));
+    keepOthers: boolean,
+    budget: WarningBudget,
+  ): Promise<{ kind: "steps"; steps: Step[] } | Extract<Applied, { details: unknown }>> {
+    const ambiguous = ambiguousNames(webhooks, stored.rows);
+    if (ambiguous.length > 0) return { kind: "ambiguous", details: ambiguous.slice(0, MAX_PROBLEMS) };
+    const byName = new Map(stored.rows.map((row) => [row.configuration.name, row]));
     const details: ErrorDetail[] = [];
     const steps: Step[] = [];
     for (const [index, fields] of webhooks.entries()) {
@@ -116,24 +139,34 @@ export class Applies {
       const declared = before === undefined ? fields : declaredFields(fields);
       const problems = [...maskedSecret(fields, before), ...checkWithStored(declared, before?.configuration ?? {})];
       details.push(...placed(problems, index));
+      if (details.length >= MAX_PROBLEMS) break;
       if (problems.length > 0) continue;
-      steps.push(before === undefined ? this.#creation(fields) : await this.#update(db, actor, before, declared));
+      steps.push(
+        before === undefined
+          ? this.#creation(fields, budget)
+          : await this.#update(actor, before, declared, stored.secretsOf(before), budget),
+      );
+      await nextTurn();
     }
-    if (details.length > 0) return { kind: "invalid", details };
-    const deletions = names === null ? deletionsOf(webhooks, existing) : [];
-    return { kind: "steps", steps: [...steps, ...deletions], state: stateOf(existing) };
+    if (details.length > 0) return { kind: "invalid", details: details.slice(0, MAX_PROBLEMS) };
+    return { kind: "steps", steps: [...steps, ...(keepOthers ? [] : deletionsOf(webhooks, stored.rows))] };
   }
 
-  #creation(fields: WebhookToApply): Step {
-    const warnings = this.#options.warningsOf(applyFields({}, fields));
+  #creation(fields: WebhookToApply, budget: WarningBudget): Step {
+    const warnings = this.#options.warningsOf(applyFields({}, fields), budget);
     const planned = { name: fields.name, action: "create", changes: creationOf(fields), warnings } as const;
     return { kind: "create", fields, planned };
   }
 
-  async #update(db: Executor, actor: Actor, before: WebhookRow, declared: WebhookChange): Promise<Step> {
+  async #update(
+    actor: Actor,
+    before: WebhookRow,
+    declared: WebhookChange,
+    stored: readonly StoredSecretRow[],
+    budget: WarningBudget,
+  ): Promise<Step> {
     const nowMs = this.#options.clock.nowMs();
     const holds = this.#options.webhooks.holder(actor);
-    const stored = await selectSecrets(db, actor.tenantUuid, before.id);
     const fields = { ...declared };
     const { secret } = fields;
     if (secret === MASK || (secret && (await isInRotation(secret, stored, holds, nowMs)))) delete fields.secret;
@@ -146,7 +179,7 @@ export class Applies {
       action,
       id: idOf(before),
       changes,
-      warnings: this.#options.warningsOf(configuration),
+      warnings: this.#options.warningsOf(configuration, budget),
     } as const;
     return action === "unchanged" ? { kind: "unchanged", planned } : { kind: "update", before, fields, planned };
   }
@@ -167,32 +200,46 @@ export class Applies {
     }
     return webhooks.inOneChange<AppliedWebhook[] | null>(actor, async (change) => {
       // Under that lock nobody else changes a webhook any more.
-      const now = await selectWebhooksByName(change.db, actor.tenantUuid, actor.livemode, names);
-      if (stateOf(now) !== stateRead) return undo<null>(null);
+      const now = await read(change.db, actor, names);
+      if (stateOf(now.rows) !== stateRead) return undo<null>(null);
+      const changes = new WebhookChanges(change, actor);
       const written: AppliedWebhook[] = [];
-      for (const step of steps) written.push(await writeStep(change, actor, step, secrets.get(step)));
+      for (const step of steps) written.push(await addStep(changes, step, secrets.get(step), now));
+      await changes.store();
       return written;
     });
   }
 }
 
-async function writeStep(
-  change: Change,
-  actor: Actor,
+async function read(db: Executor, actor: Actor, names: readonly string[] | null): Promise<Stored> {
+  const rows = await selectWebhooksByName(db, actor.tenantUuid, actor.livemode, names);
+  const uuids = rows.map((row) => row.id);
+  const byWebhook = new Map<string, StoredSecretRow[]>();
+  for (const secret of await selectSecrets(db, actor.tenantUuid, uuids)) {
+    const others = byWebhook.get(secret.webhook_id);
+    if (others === undefined) byWebhook.set(secret.webhook_id, [secret]);
+    else others.push(secret);
+  }
+  return { rows, secretsOf: (row) => byWebhook.get(row.id) ?? [] };
+}
+
+async function addStep(
+  changes: WebhookChanges,
   step: Step,
   secrets: PreparedSecrets | undefined,
+  now: Stored,
 ): Promise<AppliedWebhook> {
   if (step.kind === "unchanged") return step.planned;
   if (step.kind === "delete") {
-    await removeWebhook(change, actor, step.before);
+    changes.remove(step.before);
     return step.planned;
   }
   if (secrets === undefined) throw new Error("secrets are prepared for everything that is written");
   if (step.kind === "update") {
-    await changeWebhook(change, actor, step.before, step.fields, secrets);
+    await changes.change(step.before, step.fields, secrets, now.secretsOf(step.before));
     return step.planned;
   }
-  const row = await createWebhook(change, actor, step.fields, secrets);
+  const row = changes.create(step.fields, secrets);
   const { signing } = secrets;
   return { ...step.planned, id: idOf(row), ...(signing === null || signing.wasGiven ? {} : signing.view) };
 }

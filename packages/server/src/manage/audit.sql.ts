@@ -23,20 +23,28 @@ export interface AuditEntry {
 
 /** Adds one entry. */
 export async function insertAuditEntry(db: Executor, entry: AuditEntry): Promise<void> {
+  await insertAuditEntries(db, [entry]);
+}
+
+/** Adds the entries of one change, all at once. */
+export async function insertAuditEntries(db: Executor, entries: readonly AuditEntry[]): Promise<void> {
   await db.query({
-    name: "insert_audit_entry",
+    name: "insert_audit_entries",
     text: `insert into audit_entry (tenant_id, id, at, actor, action, object_type, object_id, request_id, change)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+      select a.tenant_id, a.id, a.at, a.actor, a.action, a.object_type, a.object_id, a.request_id, a.change::json
+      from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[],
+        $8::text[], $9::text[])
+        as a (tenant_id, id, at, actor, action, object_type, object_id, request_id, change)`,
     values: [
-      entry.tenantUuid,
-      entry.entryUuid,
-      new Date(entry.atMs).toISOString(),
-      entry.actor,
-      entry.action,
-      entry.objectType,
-      entry.objectId,
-      entry.requestId,
-      JSON.stringify(entry.change),
+      entries.map((entry) => entry.tenantUuid),
+      entries.map((entry) => entry.entryUuid),
+      entries.map((entry) => new Date(entry.atMs).toISOString()),
+      entries.map((entry) => entry.actor),
+      entries.map((entry) => entry.action),
+      entries.map((entry) => entry.objectType),
+      entries.map((entry) => entry.objectId),
+      entries.map((entry) => entry.requestId),
+      entries.map((entry) => JSON.stringify(entry.change)),
     ],
   });
 }

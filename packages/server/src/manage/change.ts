@@ -3,7 +3,7 @@
 import { uuidFromBytes } from "@posthorn/contract";
 import type { Clock } from "../lib/clock.ts";
 import type { Executor } from "../storage/pools.ts";
-import { type AuditEntry, insertAuditEntry } from "./audit.sql.ts";
+import { type AuditEntry, insertAuditEntries } from "./audit.sql.ts";
 import { raiseConfigVersion } from "./webhooks.sql.ts";
 
 export interface ChangeOptions {
@@ -22,8 +22,10 @@ export interface Change {
   readonly atMs: number;
   /** Sixteen bytes of a new UUIDv7 as PostgreSQL writes it. */
   readonly newUuid: () => string;
-  readonly audit: (entry: Omit<AuditEntry, "entryUuid" | "atMs">) => Promise<void>;
+  readonly audit: (...entries: readonly NewAuditEntry[]) => Promise<void>;
 }
+
+export type NewAuditEntry = Omit<AuditEntry, "entryUuid" | "atMs">;
 
 /** Thrown by a change to roll everything back, the version too, and to hand an outcome out. */
 class Undone extends Error {
@@ -74,7 +76,11 @@ export function changeIn(db: Executor, configVersion: number, options: Pick<Chan
     configVersion,
     atMs,
     newUuid,
-    audit: (entry) => insertAuditEntry(db, { ...entry, entryUuid: newUuid(), atMs }),
+    audit: (...entries) =>
+      insertAuditEntries(
+        db,
+        entries.map((entry) => ({ ...entry, entryUuid: newUuid(), atMs })),
+      ),
   };
 }
 

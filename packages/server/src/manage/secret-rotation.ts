@@ -6,10 +6,10 @@ import type { Actor } from "./actor.ts";
 import { type Change, undo } from "./change.ts";
 import { matchesEtag } from "./webhook-change.ts";
 import { secretProblem } from "./webhook-secret.ts";
-import { type PreparedSecrets, type SigningState, signingState } from "./webhook-secrets.ts";
+import { type PreparedSecrets, type SecretWrites, type SigningState, signingState } from "./webhook-secrets.ts";
 import { selectSecrets, type StoredSecretRow, updateSecret } from "./webhook-secrets.sql.ts";
 import { webhookEtag, webhookView } from "./webhook-view.ts";
-import { insertSecretAs, storeChange } from "./webhook-writes.ts";
+import { insertNextSecret, WebhookWrites } from "./webhook-writes.ts";
 import type { Webhooks, Written } from "./webhooks.ts";
 import { selectWebhook, type WebhookRow } from "./webhooks.sql.ts";
 
@@ -79,7 +79,7 @@ export class SecretRotations {
       if (rotation.isSwitched) return undo<Switched>(written(before, null));
       const after = nextVersion(change, before);
       if (before.rotation) after.rotation = { ...before.rotation, is_switched: true };
-      await storeChange(change.db, actor, after, true, NOTHING);
+      await storeVersion(change, actor, after, NOTHING);
       const { tenantUuid } = actor;
       const { old, fresh, overlapEndsAtMs } = rotation;
       // The place of `signing` is freed first: each has room for one secret.
@@ -96,12 +96,18 @@ export class SecretRotations {
 
 const NOTHING = { signing: null, texts: [], obsoleteUuids: [] } as const;
 
+async function storeVersion(change: Change, actor: Actor, after: WebhookRow, secrets: SecretWrites): Promise<void> {
+  const writes = new WebhookWrites(actor, change.configVersion, change.atMs);
+  writes.change(after, true, secrets);
+  await writes.store(change.db);
+}
+
 async function begin(change: Change, actor: Actor, webhookUuid: string, ifMatch: string | undefined): Promise<Begun> {
   const before = await selectWebhook(change.db, actor.tenantUuid, actor.livemode, webhookUuid);
   if (before === null) return undo<Written>({ kind: "absent" });
   const etag = webhookEtag(before);
   if (!matchesEtag(ifMatch, etag)) return undo<Written>({ kind: "stale", etag });
-  const stored = await selectSecrets(change.db, actor.tenantUuid, webhookUuid);
+  const stored = await selectSecrets(change.db, actor.tenantUuid, [webhookUuid]);
   return { before, stored, state: signingState(stored, change.atMs) };
 }
 
@@ -121,17 +127,17 @@ async function storeRotation(
   const obsoleteUuids = ofSigning.filter((row) => row.id !== kept?.id).map((row) => row.id);
   if (kept === null) {
     after.rotation = null;
-    await storeChange(db, actor, after, true, { signing, texts: [], obsoleteUuids });
+    await storeVersion(change, actor, after, { signing, texts: [], obsoleteUuids });
     await audit(change, actor, "webhook.secret_rotated", before, after, { secret: { from: MASK, to: MASK } });
     return written(after, signing.view);
   }
   // A whole second: a request's second says which secrets sign it.
   const endsAtMs = Math.ceil(atMs / 1_000 + overlapSeconds) * 1_000;
   after.rotation = { started_ms: atMs, overlap_ends_ms: endsAtMs, is_switched: false };
-  await storeChange(db, actor, after, true, { ...NOTHING, obsoleteUuids });
+  await storeVersion(change, actor, after, { ...NOTHING, obsoleteUuids });
   const { tenantUuid } = actor;
   await updateSecret(db, { tenantUuid, uuid: kept.id, purpose: "signing", validUntilMs: endsAtMs });
-  await insertSecretAs(db, actor, after, { ...signing, purpose: "signing_next", name: null });
+  await insertNextSecret(db, actor, after, signing);
   await audit(change, actor, "webhook.secret_rotated", before, after, {
     secret: { from: MASK, to: MASK },
     overlapEndsAt: { from: null, to: new Date(endsAtMs).toISOString() },

@@ -2,6 +2,7 @@
 // will be null. Held against the catalogue's examples; types without one are passed over in silence.
 import type { Catalogue, EventTypeDefinition } from "../catalogue/catalogue.ts";
 import type { Program } from "../expressions/compile.ts";
+import { Evaluation, MAX_WORK } from "../expressions/limits.ts";
 import { type ExpressionReads, type ReadPath, readsOf } from "../expressions/reads.ts";
 import { compileTemplate } from "../expressions/template.ts";
 import { ABSENT } from "../expressions/values.ts";
@@ -12,8 +13,24 @@ import type { StoredConfiguration } from "./webhook-configuration.ts";
 /** What of a webhook is looked at. */
 export type WarnableConfiguration = Pick<StoredConfiguration, "events" | "filters" | "transform">;
 
-/** Judges configurations; pure but for the examples that it keeps prepared. Create, change, apply and preview ask it. */
-export type WarningsOf = (configuration: WarnableConfiguration) => readonly ConfigurationWarning[];
+/** Work that may still be done, in the units of expressions/limits.ts; whoever judges takes from it. */
+export interface WarningBudget {
+  unitsLeft: number;
+}
+
+/**
+ * Judges configurations; pure but for the examples that it keeps prepared. Create, change, apply and preview ask it.
+ * @param budget shared by many configurations; one by itself stops at UNITS_PER_CONFIGURATION and tells what it found
+ */
+export type WarningsOf = (
+  configuration: WarnableConfiguration,
+  budget?: WarningBudget,
+) => readonly ConfigurationWarning[];
+
+/** 500 template parts against the examples of all types would be half a second, with loops in them an hour. */
+export const UNITS_PER_CONFIGURATION = 3_000_000;
+/** Finding out what a part reads that an example lacks, and what was meant instead: some 10 µs. */
+const UNITS_PER_JUDGEMENT = 400;
 
 interface Condition {
   readonly field: string;
@@ -50,15 +67,17 @@ export function createWarnings(catalogue: Catalogue): WarningsOf {
     }
     return example;
   };
-  return (configuration) => {
+  return (configuration, budget = { unitsLeft: UNITS_PER_CONFIGURATION }) => {
     const conditions = (configuration.filters ?? []).flatMap(conditionOf);
     const parts = templatePartsOf(configuration.transform?.template);
     if (conditions.length === 0 && parts.length === 0) return [];
     const findings = new Findings();
+    const work = new Work(budget);
     for (const name of subscribedTypes(catalogue, configuration.events)) {
       const example = exampleOf(catalogue.get(name) as EventTypeDefinition);
       // What never gets as far as the template needs no second complaint.
-      if (judgeConditions(conditions, example, findings)) judgeTemplate(parts, example, findings);
+      if (judgeConditions(conditions, example, findings, work)) judgeTemplate(parts, example, findings, work);
+      if (work.isDone) break;
     }
     return findings.warnings();
   };
@@ -84,9 +103,15 @@ function templatePartsOf(template: unknown): TemplatePart[] {
 }
 
 /** @returns whether an event of this type can pass all conditions, as far as its example tells */
-function judgeConditions(conditions: readonly Condition[], example: ExampleEvent, findings: Findings): boolean {
+function judgeConditions(
+  conditions: readonly Condition[],
+  example: ExampleEvent,
+  findings: Findings,
+  work: Work,
+): boolean {
   let canPass = true;
   for (const { field, reads } of conditions) {
+    if (!work.spendJudgement(reads)) return false;
     if (reads.canHold((path) => example.absence(path) !== null)) continue;
     canPass = false;
     const absence = firstAbsence(reads.paths, example);
@@ -97,10 +122,16 @@ function judgeConditions(conditions: readonly Condition[], example: ExampleEvent
   return canPass;
 }
 
-function judgeTemplate(parts: readonly TemplatePart[], example: ExampleEvent, findings: Findings): void {
+function judgeTemplate(
+  parts: readonly TemplatePart[],
+  example: ExampleEvent,
+  findings: Findings,
+  work: Work,
+): void {
   for (const { field, reads, program, inText } of parts) {
+    if (!work.spendJudgement(reads)) return;
     const absence = firstAbsence(reads.paths, example);
-    if (absence === null || program.evaluate(example.scope) !== ABSENT) continue;
+    if (absence === null || work.evaluate(program, example) !== ABSENT) continue;
     findings.add("MISSING_IN_TEMPLATE", field, absence, inText ? WILL_BE_EMPTY : WILL_BE_NULL, example.type.name);
   }
 }
@@ -108,6 +139,41 @@ function judgeTemplate(parts: readonly TemplatePart[], example: ExampleEvent, fi
 const NEVER_PASSES: Finding["consequence"] = (them) => `this filter never passes for ${them}`;
 const WILL_BE_NULL: Finding["consequence"] = (them) => `this is null for ${them}`;
 const WILL_BE_EMPTY: Finding["consequence"] = (them) => `this is empty for ${them}`;
+
+/** What may be done for one configuration, taken from a budget that others may share. */
+class Work {
+  readonly #budget: WarningBudget;
+  /** Of the shared budget, the rest is for the others. */
+  readonly #floor: number;
+
+  constructor(budget: WarningBudget) {
+    this.#budget = budget;
+    this.#floor = Math.max(0, budget.unitsLeft - UNITS_PER_CONFIGURATION);
+  }
+
+  get isDone(): boolean {
+    return this.#budget.unitsLeft <= this.#floor;
+  }
+
+  /** @returns false when there is nothing left to judge with */
+  spendJudgement(reads: ExpressionReads): boolean {
+    if (this.isDone) return false;
+    this.#spend(UNITS_PER_JUDGEMENT * Math.max(1, reads.paths.length));
+    return true;
+  }
+
+  evaluate(program: Program, example: ExampleEvent): ReturnType<Program["evaluateIn"]> {
+    const allowed = Math.min(MAX_WORK, this.#budget.unitsLeft - this.#floor);
+    const run = new Evaluation(example.scope, allowed);
+    const value = program.evaluateIn(run);
+    this.#spend(allowed - run.workLeft);
+    return value;
+  }
+
+  #spend(units: number): void {
+    this.#budget.unitsLeft = Math.max(this.#floor, this.#budget.unitsLeft - units);
+  }
+}
 
 /** What is missing for certain (a whole object) says more than a member that an example happens not to have. */
 function firstAbsence(paths: readonly ReadPath[], example: ExampleEvent): Absence | null {

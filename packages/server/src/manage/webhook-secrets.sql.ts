@@ -1,10 +1,12 @@
 // Statements on the secrets of webhooks. API role under row-level security, inside asTenant; upkeep's as engine.
 import type { Executor } from "../storage/pools.ts";
+import type { ChangeStamp } from "./webhooks.sql.ts";
 
 export type SecretPurpose = "signing" | "signing_next" | "signing_previous" | "auth" | "header";
 
 export interface StoredSecretRow {
   id: string;
+  webhook_id: string;
   purpose: SecretPurpose;
   /** The header's name in lower case; null for other purposes. */
   name: string | null;
@@ -13,43 +15,46 @@ export interface StoredSecretRow {
   valid_until_at: Date | null;
 }
 
-/** A webhook's secrets, by index secret_place. */
-export async function selectSecrets(db: Executor, tenantUuid: string, webhookUuid: string): Promise<StoredSecretRow[]> {
+/** The secrets of webhooks, by index secret_place. */
+export async function selectSecrets(
+  db: Executor,
+  tenantUuid: string,
+  webhookUuids: readonly string[],
+): Promise<StoredSecretRow[]> {
   const { rows } = await db.query<StoredSecretRow>({
     name: "select_secrets",
-    text: `select id, purpose, name, ciphertext, created_at, valid_until_at from secret
-      where tenant_id = $1 and webhook_id = $2`,
-    values: [tenantUuid, webhookUuid],
+    text: `select id, webhook_id, purpose, name, ciphertext, created_at, valid_until_at from secret
+      where tenant_id = $1 and webhook_id = any ($2::uuid[])`,
+    values: [tenantUuid, webhookUuids],
   });
   return rows;
 }
 
 export interface NewSecret {
-  readonly tenantUuid: string;
   readonly uuid: string;
   readonly webhookUuid: string;
-  readonly at: string;
-  readonly configVersion: number;
   readonly purpose: SecretPurpose;
   readonly name: string | null;
   readonly ciphertext: string;
 }
 
-/** Adds a secret, encrypted. Its place must be free. */
-export async function insertSecret(db: Executor, secret: NewSecret): Promise<void> {
+/** Adds secrets, encrypted. Their places must be free. */
+export async function insertSecrets(db: Executor, stamp: ChangeStamp, secrets: readonly NewSecret[]): Promise<void> {
   await db.query({
-    name: "insert_secret",
+    name: "insert_secrets",
     text: `insert into secret (tenant_id, id, webhook_id, created_at, config_version, purpose, name, ciphertext)
-      values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+      select $1, s.id, s.webhook_id, $2, $3, s.purpose, s.name, s.ciphertext
+      from unnest($4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[])
+        as s (id, webhook_id, purpose, name, ciphertext)`,
     values: [
-      secret.tenantUuid,
-      secret.uuid,
-      secret.webhookUuid,
-      secret.at,
-      secret.configVersion,
-      secret.purpose,
-      secret.name,
-      secret.ciphertext,
+      stamp.tenantUuid,
+      stamp.at,
+      stamp.configVersion,
+      secrets.map((each) => each.uuid),
+      secrets.map((each) => each.webhookUuid),
+      secrets.map((each) => each.purpose),
+      secrets.map((each) => each.name),
+      secrets.map((each) => each.ciphertext),
     ],
   });
 }
@@ -76,11 +81,11 @@ export async function deleteSecretsById(db: Executor, tenantUuid: string, uuids:
   });
 }
 
-/** Destroys a webhook's secrets, by index secret_place. */
-export async function deleteSecrets(db: Executor, tenantUuid: string, webhookUuid: string): Promise<void> {
+/** Destroys all secrets of webhooks, by index secret_place. */
+export async function deleteSecrets(db: Executor, tenantUuid: string, webhookUuids: readonly string[]): Promise<void> {
   await db.query({
     name: "delete_secrets",
-    text: "delete from secret where tenant_id = $1 and webhook_id = $2",
-    values: [tenantUuid, webhookUuid],
+    text: "delete from secret where tenant_id = $1 and webhook_id = any ($2::uuid[])",
+    values: [tenantUuid, webhookUuids],
   });
 }

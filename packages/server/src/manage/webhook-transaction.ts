@@ -1,112 +1,133 @@
-// Making, changing and deleting a webhook inside a transaction that others may share, after it has raised the
-// configuration version. Must not check fields (that is done before the transaction) nor encrypt anything.
+// Making, changing and deleting webhooks inside a transaction that has raised the configuration version. Everything is
+// decided first and written at the end, together. Must not check fields (that is done before) nor encrypt anything.
 import { idFromUuid } from "@posthorn/contract";
 import { laneOf } from "../lib/lane.ts";
 import { MASK } from "../lib/masking.ts";
 import type { Actor } from "./actor.ts";
 import { revokeReadKeys } from "./api-keys.sql.ts";
-import type { Change } from "./change.ts";
+import type { Change, NewAuditEntry } from "./change.ts";
 import { changesBetween, shownMember, statusAfter } from "./webhook-change.ts";
 import { applyFields } from "./webhook-configuration.ts";
 import type { WebhookChange, WebhookCreation } from "./webhook-fields.ts";
 import { type PreparedSecrets, secretWrites } from "./webhook-secrets.ts";
-import { selectSecrets } from "./webhook-secrets.sql.ts";
-import { storeChange, storeDeletion, storeNewWebhook } from "./webhook-writes.ts";
+import type { StoredSecretRow } from "./webhook-secrets.sql.ts";
+import { WebhookWrites } from "./webhook-writes.ts";
 import type { WebhookRow } from "./webhooks.sql.ts";
 
-/** Makes a webhook; gives its row back. */
-export async function createWebhook(
-  change: Change,
-  actor: Actor,
-  fields: WebhookCreation,
-  secrets: PreparedSecrets,
-): Promise<WebhookRow> {
-  const uuid = change.newUuid();
-  const row: WebhookRow = {
-    id: uuid,
-    created_at: new Date(change.atMs),
-    updated_at: new Date(change.atMs),
-    config_version: change.configVersion,
-    version: 1,
-    livemode: actor.livemode,
-    status: fields.active === false ? "disabled" : "enabled",
-    disabled_reason: fields.active === false ? "owner" : null,
-    configuration: applyFields({}, fields),
-  };
-  await storeNewWebhook(change.db, actor, row, laneOf(Buffer.from(uuid.replaceAll("-", ""), "hex")), secrets);
-  const members = changesBetween({}, row.configuration);
-  await audit(change, actor, "webhook.created", row, { ...members, status: { from: null, to: row.status } });
-  return row;
-}
+/** Changes of any number of webhooks under one configuration version. Nothing is written before `store`. */
+export class WebhookChanges {
+  readonly #change: Change;
+  readonly #actor: Actor;
+  readonly #writes: WebhookWrites;
+  readonly #entries: NewAuditEntry[] = [];
+  readonly #removed: WebhookRow[] = [];
 
-/**
- * Replaces the fields given.
- * @param secrets those of the fields; the others keep what is stored
- * @returns the row now, or null when nothing differs: then nothing was written
- */
-export async function changeWebhook(
-  change: Change,
-  actor: Actor,
-  before: WebhookRow,
-  fields: WebhookChange,
-  secrets: PreparedSecrets,
-): Promise<WebhookRow | null> {
-  const configuration = applyFields(before.configuration, fields);
-  const after: WebhookRow = { ...before, ...statusAfter(before, fields.active), configuration };
-  const members = changesBetween(before.configuration, configuration);
-  const stored = await selectSecrets(change.db, actor.tenantUuid, before.id);
-  const writes = await secretWrites(secrets, stored, configuration, change.atMs);
-  if (writes.signing !== null) {
-    members["secret"] = { from: MASK, to: MASK };
-    after.rotation = null;
+  constructor(change: Change, actor: Actor) {
+    this.#change = change;
+    this.#actor = actor;
+    this.#writes = new WebhookWrites(actor, change.configVersion, change.atMs);
   }
-  for (const member of ["auth", "headers"] as const) {
-    const purpose = member === "auth" ? "auth" : "header";
-    if (writes.texts.some((text) => text.purpose === purpose)) {
-      members[member] ??= { from: shownMember(member, before.configuration), to: shownMember(member, configuration) };
+
+  /** Makes a webhook; gives its row back. */
+  create(fields: WebhookCreation, secrets: PreparedSecrets): WebhookRow {
+    const { atMs, configVersion } = this.#change;
+    const uuid = this.#change.newUuid();
+    const row: WebhookRow = {
+      id: uuid,
+      created_at: new Date(atMs),
+      updated_at: new Date(atMs),
+      config_version: configVersion,
+      version: 1,
+      livemode: this.#actor.livemode,
+      status: fields.active === false ? "disabled" : "enabled",
+      disabled_reason: fields.active === false ? "owner" : null,
+      configuration: applyFields({}, fields),
+    };
+    this.#writes.create(row, laneOf(Buffer.from(uuid.replaceAll("-", ""), "hex")), secrets);
+    const members = changesBetween({}, row.configuration);
+    this.#audit("webhook.created", row, { ...members, status: { from: null, to: row.status } });
+    return row;
+  }
+
+  /**
+   * Replaces the fields given.
+   * @param secrets those of the fields; the others keep what is stored
+   * @param stored the webhook's secrets, read in this transaction
+   * @returns the row now, or null when nothing differs: then nothing is written
+   */
+  async change(
+    before: WebhookRow,
+    fields: WebhookChange,
+    secrets: PreparedSecrets,
+    stored: readonly StoredSecretRow[],
+  ): Promise<WebhookRow | null> {
+    const { atMs, configVersion } = this.#change;
+    const configuration = applyFields(before.configuration, fields);
+    const after: WebhookRow = { ...before, ...statusAfter(before, fields.active), configuration };
+    const members = changesBetween(before.configuration, configuration);
+    const writes = await secretWrites(secrets, stored, configuration, atMs);
+    if (writes.signing !== null) {
+      members["secret"] = { from: MASK, to: MASK };
+      after.rotation = null;
+    }
+    for (const member of ["auth", "headers"] as const) {
+      const purpose = member === "auth" ? "auth" : "header";
+      if (writes.texts.some((text) => text.purpose === purpose)) {
+        members[member] ??= { from: shownMember(member, before.configuration), to: shownMember(member, configuration) };
+      }
+    }
+    const isNewVersion = Object.keys(members).length > 0;
+    if (after.status !== before.status) members["status"] = { from: before.status, to: after.status };
+    if (Object.keys(members).length === 0) return null;
+    after.version += isNewVersion ? 1 : 0;
+    after.config_version = configVersion;
+    after.updated_at = new Date(atMs);
+    this.#writes.change(after, isNewVersion, writes);
+    members["configVersion"] = { from: before.config_version, to: configVersion };
+    this.#audit("webhook.updated", after, members);
+    return after;
+  }
+
+  /** Deletes: it hears nothing more, its secrets are destroyed, its versions and history stay. */
+  remove(before: WebhookRow): void {
+    const { configVersion, atMs } = this.#change;
+    const after: WebhookRow = { ...before, status: "deleted", disabled_reason: null, config_version: configVersion };
+    after.updated_at = new Date(atMs);
+    this.#writes.remove(after);
+    this.#removed.push(before);
+  }
+
+  /** Writes everything, with its entries in the trail. */
+  async store(): Promise<void> {
+    await this.#writes.store(this.#change.db);
+    if (this.#removed.length > 0) await this.#revokeReadKeys();
+    if (this.#entries.length > 0) await this.#change.audit(...this.#entries);
+  }
+
+  async #revokeReadKeys(): Promise<void> {
+    const { db, configVersion, atMs } = this.#change;
+    const uuids = this.#removed.map((row) => row.id);
+    const at = new Date(atMs).toISOString();
+    const revoked = await revokeReadKeys(db, this.#actor.tenantUuid, uuids, configVersion, at);
+    for (const before of this.#removed) {
+      const keys = revoked.filter((key) => key.webhook_id === before.id).map((key) => idFromUuid("apiKey", key.id));
+      this.#audit("webhook.deleted", before, {
+        status: { from: before.status, to: "deleted" },
+        ...(keys.length === 0 ? {} : { readKeys: { from: keys, to: [] } }),
+        configVersion: { from: before.config_version, to: configVersion },
+      });
     }
   }
-  const isNewVersion = Object.keys(members).length > 0;
-  if (after.status !== before.status) members["status"] = { from: before.status, to: after.status };
-  if (Object.keys(members).length === 0) return null;
-  after.version += isNewVersion ? 1 : 0;
-  after.config_version = change.configVersion;
-  after.updated_at = new Date(change.atMs);
-  await storeChange(change.db, actor, after, isNewVersion, writes);
-  members["configVersion"] = { from: before.config_version, to: change.configVersion };
-  await audit(change, actor, "webhook.updated", after, members);
-  return after;
-}
 
-/** Deletes: it hears nothing more, its secrets are destroyed, its versions and history stay. */
-export async function removeWebhook(change: Change, actor: Actor, before: WebhookRow): Promise<void> {
-  const { configVersion, atMs } = change;
-  const after: WebhookRow = { ...before, status: "deleted", disabled_reason: null, config_version: configVersion };
-  after.updated_at = new Date(atMs);
-  await storeDeletion(change.db, actor, after);
-  const at = after.updated_at.toISOString();
-  const readKeys = await revokeReadKeys(change.db, actor.tenantUuid, before.id, configVersion, at);
-  await audit(change, actor, "webhook.deleted", after, {
-    status: { from: before.status, to: "deleted" },
-    ...(readKeys.length === 0 ? {} : { readKeys: { from: readKeys.map((uuid) => idFromUuid("apiKey", uuid)), to: [] } }),
-    configVersion: { from: before.config_version, to: configVersion },
-  });
-}
-
-async function audit(
-  change: Change,
-  actor: Actor,
-  action: string,
-  row: WebhookRow,
-  members: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  await change.audit({
-    tenantUuid: actor.tenantUuid,
-    actor: actor.keyId,
-    action,
-    objectType: "webhook",
-    objectId: idFromUuid("webhook", row.id),
-    requestId: actor.requestId,
-    change: members,
-  });
+  #audit(action: string, row: WebhookRow, change: Readonly<Record<string, unknown>>): void {
+    this.#entries.push({
+      tenantUuid: this.#actor.tenantUuid,
+      actor: this.#actor.keyId,
+      action,
+      objectType: "webhook",
+      objectId: idFromUuid("webhook", row.id),
+      requestId: this.#actor.requestId,
+      change,
+    });
+  }
 }

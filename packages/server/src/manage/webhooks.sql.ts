@@ -91,111 +91,123 @@ export async function selectWebhooks(
   return rows;
 }
 
-export interface NewWebhook {
+/** What all rows of one change have in common. */
+export interface ChangeStamp {
   readonly tenantUuid: string;
-  readonly uuid: string;
   readonly at: string;
   readonly configVersion: number;
+}
+
+export interface NewWebhook {
+  readonly uuid: string;
   readonly lane: number;
   readonly livemode: boolean;
   readonly status: "enabled" | "disabled";
   readonly configuration: string;
 }
 
-/** Adds a webhook in its first version. */
-export async function insertWebhook(db: Executor, webhook: NewWebhook): Promise<void> {
+/** Adds webhooks in their first version. */
+export async function insertWebhooks(db: Executor, stamp: ChangeStamp, webhooks: readonly NewWebhook[]): Promise<void> {
   await db.query({
-    name: "insert_webhook",
+    name: "insert_webhooks",
     text: `insert into webhook (tenant_id, id, created_at, updated_at, disabled_at, config_version, version, lane,
         livemode, status, disabled_reason, configuration)
-      values ($1, $2, $3, $3, case when $7 = 'disabled' then $3::timestamptz end, $4, 1, $5, $6, $7,
-        case when $7 = 'disabled' then 'owner' end, $8)`,
+      select $1, w.id, $2, $2, case when w.status = 'disabled' then $2::timestamptz end, $3, 1, w.lane, w.livemode,
+        w.status, case when w.status = 'disabled' then 'owner' end, w.configuration::json
+      from unnest($4::uuid[], $5::int2[], $6::bool[], $7::text[], $8::text[])
+        as w (id, lane, livemode, status, configuration)`,
     values: [
-      webhook.tenantUuid,
-      webhook.uuid,
-      webhook.at,
-      webhook.configVersion,
-      webhook.lane,
-      webhook.livemode,
-      webhook.status,
-      webhook.configuration,
+      stamp.tenantUuid,
+      stamp.at,
+      stamp.configVersion,
+      webhooks.map((each) => each.uuid),
+      webhooks.map((each) => each.lane),
+      webhooks.map((each) => each.livemode),
+      webhooks.map((each) => each.status),
+      webhooks.map((each) => each.configuration),
     ],
   });
 }
 
 export interface ChangedWebhook {
-  readonly tenantUuid: string;
   readonly uuid: string;
-  readonly at: string;
-  readonly configVersion: number;
   readonly version: number;
   readonly status: WebhookStatus;
   readonly disabledReason: string | null;
   readonly configuration: string;
 }
 
-/** Writes a webhook's new state, by primary key. When it was disabled or deleted is kept while it stays so. */
-export async function updateWebhook(db: Executor, webhook: ChangedWebhook): Promise<void> {
+/** Writes webhooks' new states, by primary key. When one was disabled or deleted is kept while it stays so. */
+export async function updateWebhooks(
+  db: Executor,
+  stamp: ChangeStamp,
+  webhooks: readonly ChangedWebhook[],
+): Promise<void> {
   await db.query({
-    name: "update_webhook",
+    name: "update_webhooks",
     text: `update webhook
-      set updated_at = $3, config_version = $4, version = $5, status = $6, disabled_reason = $7, configuration = $8,
-        disabled_at = case when $6 = 'disabled' then coalesce(disabled_at, $3::timestamptz) end,
-        deleted_at = case when $6 = 'deleted' then $3::timestamptz end
-      where tenant_id = $1 and id = $2`,
+      set updated_at = $2, config_version = $3, version = w.version, status = w.status,
+        disabled_reason = w.disabled_reason, configuration = w.configuration::json,
+        disabled_at = case when w.status = 'disabled' then coalesce(disabled_at, $2::timestamptz) end,
+        deleted_at = case when w.status = 'deleted' then $2::timestamptz end
+      from unnest($4::uuid[], $5::int4[], $6::text[], $7::text[], $8::text[])
+        as w (id, version, status, disabled_reason, configuration)
+      where webhook.tenant_id = $1 and webhook.id = w.id`,
     values: [
-      webhook.tenantUuid,
-      webhook.uuid,
-      webhook.at,
-      webhook.configVersion,
-      webhook.version,
-      webhook.status,
-      webhook.disabledReason,
-      webhook.configuration,
+      stamp.tenantUuid,
+      stamp.at,
+      stamp.configVersion,
+      webhooks.map((each) => each.uuid),
+      webhooks.map((each) => each.version),
+      webhooks.map((each) => each.status),
+      webhooks.map((each) => each.disabledReason),
+      webhooks.map((each) => each.configuration),
     ],
   });
 }
 
-/** Ends the version in force at a configuration version, exclusive. By primary key, all versions of one webhook. */
-export async function closeWebhookVersion(
+/** Ends the versions in force of webhooks at a configuration version, exclusive. By primary key. */
+export async function closeWebhookVersions(
   db: Executor,
   tenantUuid: string,
-  webhookUuid: string,
+  webhookUuids: readonly string[],
   configVersion: number,
 ): Promise<void> {
   await db.query({
-    name: "close_webhook_version",
+    name: "close_webhook_versions",
     text: `update webhook_version set to_config_version = $3
-      where tenant_id = $1 and webhook_id = $2 and to_config_version is null`,
-    values: [tenantUuid, webhookUuid, configVersion],
+      where tenant_id = $1 and webhook_id = any ($2::uuid[]) and to_config_version is null`,
+    values: [tenantUuid, webhookUuids, configVersion],
   });
 }
 
 export interface NewWebhookVersion {
-  readonly tenantUuid: string;
   readonly webhookUuid: string;
-  readonly at: string;
-  readonly fromConfigVersion: number;
   readonly version: number;
-  readonly createdBy: string;
   readonly configuration: string;
 }
 
-/** Adds an immutable version. */
-export async function insertWebhookVersion(db: Executor, version: NewWebhookVersion): Promise<void> {
+/** Adds immutable versions. */
+export async function insertWebhookVersions(
+  db: Executor,
+  stamp: ChangeStamp,
+  createdBy: string,
+  versions: readonly NewWebhookVersion[],
+): Promise<void> {
   await db.query({
-    name: "insert_webhook_version",
+    name: "insert_webhook_versions",
     text: `insert into webhook_version (tenant_id, webhook_id, created_at, from_config_version, version, created_by,
         configuration)
-      values ($1, $2, $3, $4, $5, $6, $7)`,
+      select $1, v.webhook_id, $2, $3, v.version, $4, v.configuration::json
+      from unnest($5::uuid[], $6::int4[], $7::text[]) as v (webhook_id, version, configuration)`,
     values: [
-      version.tenantUuid,
-      version.webhookUuid,
-      version.at,
-      version.fromConfigVersion,
-      version.version,
-      version.createdBy,
-      version.configuration,
+      stamp.tenantUuid,
+      stamp.at,
+      stamp.configVersion,
+      createdBy,
+      versions.map((each) => each.webhookUuid),
+      versions.map((each) => each.version),
+      versions.map((each) => each.configuration),
     ],
   });
 }

@@ -17,7 +17,7 @@ import {
 import type { WebhookChange, WebhookCreation } from "./webhook-fields.ts";
 import { selectStatistics } from "./statistics.sql.ts";
 import { generateSecret, type SecretView, shownSecret } from "./webhook-secret.ts";
-import { changeWebhook, createWebhook, removeWebhook } from "./webhook-transaction.ts";
+import { WebhookChanges } from "./webhook-transaction.ts";
 import {
   statisticsView,
   versionView,
@@ -27,6 +27,7 @@ import {
   webhookViewAt,
 } from "./webhook-view.ts";
 import { type PreparedSecret, type PreparedSecrets, secretTextsOf } from "./webhook-secrets.ts";
+import { selectSecrets } from "./webhook-secrets.sql.ts";
 import {
   selectRegisteredTypeNames,
   selectVersions,
@@ -91,7 +92,9 @@ export class Webhooks {
     if (details.length > 0) return { kind: "invalid", details };
     const secrets = await this.prepareSecrets(actor, { secret: null, ...fields });
     return this.inOneChange<Written>(actor, async (change) => {
-      const row = await createWebhook(change, actor, fields, secrets);
+      const changes = new WebhookChanges(change, actor);
+      const row = changes.create(fields, secrets);
+      await changes.store();
       const statistics = { totalDelivered: 0, totalFailed: 0, lastDelivery: null };
       const webhook = { ...webhookView(row), statistics, ...this.#warningsOf(row) };
       return { kind: "written", webhook, etag: webhookEtag(row), secret: secrets.signing?.view ?? null };
@@ -112,8 +115,11 @@ export class Webhooks {
       const before = await this.#current(change.db, actor, webhookUuid, ifMatch);
       const conflicts = checkWithStored(fields, before.configuration);
       if (conflicts.length > 0) return undo<Written>({ kind: "invalid", details: conflicts });
-      const after = await changeWebhook(change, actor, before, fields, secrets);
+      const changes = new WebhookChanges(change, actor);
+      const stored = await selectSecrets(change.db, actor.tenantUuid, [webhookUuid]);
+      const after = await changes.change(before, fields, secrets, stored);
       if (after === null) return undo<Written>(this.#unchanged(before));
+      await changes.store();
       const secret = secrets.signing?.view ?? null;
       const webhook = { ...webhookView(after), ...this.#warningsOf(after) };
       return { kind: "written", webhook, etag: webhookEtag(after), secret };
@@ -123,7 +129,9 @@ export class Webhooks {
   /** Deletes: it hears nothing more, its secrets are destroyed, its versions and history stay. */
   async remove(actor: Actor, webhookUuid: string, ifMatch: string | undefined): Promise<Deleted> {
     return this.inOneChange<Deleted>(actor, async (change) => {
-      await removeWebhook(change, actor, await this.#current(change.db, actor, webhookUuid, ifMatch));
+      const changes = new WebhookChanges(change, actor);
+      changes.remove(await this.#current(change.db, actor, webhookUuid, ifMatch));
+      await changes.store();
       return { kind: "deleted" };
     });
   }

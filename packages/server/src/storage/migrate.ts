@@ -62,7 +62,8 @@ export async function migrate(
   connection: pg.ClientConfig,
   migrationsDir: string = MIGRATIONS_DIR,
 ): Promise<{ applied: string[] }> {
-  return withClient(connection, (client) => migrateWith(client, { migrationsDir }));
+  const files = await readMigrationFiles(migrationsDir);
+  return withClient(connection, (client) => applyMissing(client, files));
 }
 
 /**
@@ -74,12 +75,19 @@ export async function migrateWith(
   client: pg.Client,
   options: { readonly migrationsDir?: string; readonly upTo?: string } = {},
 ): Promise<{ applied: string[] }> {
-  const files = await readMigrationFiles(options.migrationsDir ?? MIGRATIONS_DIR);
+  return applyMissing(client, await readMigrationFiles(options.migrationsDir ?? MIGRATIONS_DIR), options.upTo);
+}
+
+async function applyMissing(
+  client: pg.Client,
+  files: readonly MigrationFile[],
+  upTo?: string,
+): Promise<{ applied: string[] }> {
   refuseOldServer(await readServerVersion(client));
   await lockMigrations(client);
   await createMigrationTable(client);
   const missing = missingMigrations(files, await listAppliedMigrations(client));
-  const wanted = missing.filter((file) => options.upTo === undefined || file.name <= options.upTo);
+  const wanted = missing.filter((file) => upTo === undefined || file.name <= upTo);
   for (const file of wanted) await applyFile(client, file);
   return { applied: wanted.map((file) => file.name) };
 }

@@ -12,6 +12,8 @@ export const TEST_API_KEY = "test-administrator-key-0001";
 export interface TestNode {
   readonly node: RunningNode;
   readonly database: TestDatabase;
+  /** What it was started with. */
+  readonly options: NodeOptions;
   /** Superuser queries, past every policy. */
   readonly sql: <Row extends pg.QueryResultRow>(text: string, values?: unknown[]) => Promise<Row[]>;
   /** Calls the API; `body` is sent as JSON unless it is a string or Buffer. */
@@ -60,6 +62,7 @@ export async function startTestNode(options: Partial<NodeOptions> = {}): Promise
   return {
     node,
     database,
+    options: base,
     sql: async (text, values = []) => (await pool.query(text, values)).rows as never,
     api: (method, path, body, headers) => callApi(node.url, method, path, body, headers),
     startAnother: async (changes = {}) => {
