@@ -1,7 +1,7 @@
 // posthorn backup: the whole installation as of one moment, in one file, beside a running server or without one.
 // Must never write over a file unasked, and never leave half a file under the name that was asked for.
 import { createWriteStream } from "node:fs";
-import { access, open, rename, rm } from "node:fs/promises";
+import { open, rename, rm, stat } from "node:fs/promises";
 import type { Writable } from "node:stream";
 import { backUpDatabase, type BackupProgress, type BackupResult } from "@posthorn/server";
 import type { Command } from "commander";
@@ -106,11 +106,7 @@ function toStandardOutput(): Target {
 
 /** Under another name until it is whole; for its owner only, because payloads and hashes are in it. */
 async function toFile(path: string, mayReplace: boolean): Promise<Target> {
-  if (!mayReplace && (await exists(path))) {
-    throw new CommandFailure("FILE_EXISTS", `${path} exists.`, {
-      hint: "Choose another name, or give --force to write over it.",
-    });
-  }
+  await refuseExisting(path, mayReplace);
   const draft = `${path}.part`;
   // One that an interrupted backup left behind may be readable by others.
   await rm(draft, { force: true });
@@ -128,11 +124,15 @@ async function toFile(path: string, mayReplace: boolean): Promise<Target> {
   };
 }
 
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    return false;
+async function refuseExisting(path: string, mayReplace: boolean): Promise<void> {
+  const present = await stat(path).catch(() => null);
+  if (present === null) return;
+  if (!present.isFile()) {
+    // The finished file takes the place of what is there, which must not happen to a folder or a device.
+    throw usageFailure(`${path} is no ordinary file.`, "Give another name, or --output - and a pipe.");
   }
+  if (mayReplace) return;
+  throw new CommandFailure("FILE_EXISTS", `${path} exists.`, {
+    hint: "Choose another name, or give --force to write over it.",
+  });
 }

@@ -14,8 +14,8 @@ import { ensureBuilt, posthorn } from "../support/command.ts";
 let folder: string;
 let receiver: Receiver;
 let database: TestDatabase;
+beforeAll(ensureBuilt, 180_000);
 beforeAll(async () => {
-  ensureBuilt();
   folder = await mkdtemp(join(tmpdir(), "posthorn-backup-cli-"));
   // So that PostgreSQL's user, when we are root, finds its way into it.
   await chmod(folder, 0o711);
@@ -104,7 +104,12 @@ describe("a whole move", () => {
 });
 
 describe("files", () => {
-  const own = () => ({ DATABASE_URL: urlOf(database.connection) });
+  let migrated: TestDatabase;
+  beforeAll(async () => {
+    migrated = await createTestDatabase();
+  });
+  afterAll(() => migrated?.drop());
+  const own = () => ({ DATABASE_URL: urlOf(migrated.connection) });
 
   test("one that exists is written over only with --force", async () => {
     await writeFile(at("mine"), "mine");
@@ -114,6 +119,13 @@ describe("files", () => {
     expect(await readFile(at("mine"), "utf8")).toBe("mine");
     expect((await posthorn(["backup", "-o", at("mine"), "--force"], { env: own() })).code).toBe(0);
     expect(gunzipSync(await readFile(at("mine"))).toString("latin1")).toMatch(/^\{"format":"posthorn-backup"/);
+  });
+
+  test("what is no file is never replaced, not even with --force", async () => {
+    const refused = await posthorn(["backup", "-o", folder, "--force"], { env: own() });
+    expect(refused.code).toBe(2);
+    expect(refused.err).toContain("is no ordinary file");
+    expect((await stat(folder)).isDirectory()).toBe(true);
   });
 
   test("a backup that is refused leaves no file, whole or in part", async () => {

@@ -29,7 +29,7 @@ import { BackupError } from "./errors.ts";
 import { type BackupHeader, FORMAT_NAME, FORMAT_VERSION, frameHead, jsonFrame, type Section } from "./format.ts";
 import { isHistoryTable, tablesInFile } from "./tables.ts";
 
-/** Beyond it a file grows little smaller and takes much longer: 711-byte events, measured with levels 1 to 9. */
+/** Level 9 takes twice the time for 7 % less: 157 MB of events, 13.4 MB against 12.4 MB. */
 const GZIP_LEVEL = 4;
 
 export interface BackupProgress {
@@ -93,7 +93,7 @@ async function openSource(connection: ConnectionConfig): Promise<Source> {
   const { withRoles } = await readSchemaState(connection);
   const asEngine = withRoles ? "-c role=posthorn_engine" : "-c posthorn.engine=on";
   const clients = ["", asEngine].map((options) => {
-    const client = new pg.Client({ application_name: "posthorn backup", ...connection, options });
+    const client = new pg.Client({ application_name: "posthorn backup", keepAlive: true, ...connection, options });
     // The statement under way says what happened.
     client.on("error", () => {});
     return client;

@@ -65,7 +65,7 @@ export interface RestoreSummary {
  * @throws BackupError by code; MigrationError MIGRATION_FAILED, POSTGRES_TOO_OLD; what the database throws
  */
 export async function restore(options: RestoreOptions): Promise<RestoreSummary> {
-  const client = new pg.Client({ application_name: "posthorn restore", ...options.connection });
+  const client = new pg.Client({ application_name: "posthorn restore", keepAlive: true, ...options.connection });
   // The statement under way says what happened.
   client.on("error", () => {});
   await client.connect();

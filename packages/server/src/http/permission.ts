@@ -39,6 +39,11 @@ export function liveKeyFailure(): Failure {
   });
 }
 
+/** 403: a key that is bound to a company or to addresses at one that would not be. */
+export function boundsFailure(field: string, message: string): Failure {
+  return forbidden({ field, message, code: "KEY_BOUNDS_EXCEEDED" });
+}
+
 function refusedForReadKey(
   route: Route,
   webhookUuid: string,

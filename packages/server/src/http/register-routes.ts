@@ -96,7 +96,7 @@ function rawHandler(route: RawRoute) {
 function ordinaryHandler(route: OrdinaryRoute, answering: Answering) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const params = request.params as Record<string, string>;
-    const refusal = refusedParams(params) ?? refusedTexts(request.query);
+    const refusal = refusedPrecondition(route, request) ?? refusedParams(params) ?? refusedTexts(request.query);
     if (refusal !== null) return answering.send(request, reply, refusal);
     const query = validate(route.query ?? NOTHING, request.query);
     if (!query.ok) return answering.send(request, reply, query.failure);
@@ -113,6 +113,14 @@ function ordinaryHandler(route: OrdinaryRoute, answering: Answering) {
     };
     return answering.send(request, reply, await route.handle(call));
   };
+}
+
+/** A condition that is passed over is worse than one that is refused: who sent it relies on it (RFC 9110, 13.1.1). */
+function refusedPrecondition(route: OrdinaryRoute, request: FastifyRequest): Failure | null {
+  const ifMatch = request.headers["if-match"];
+  if (ifMatch === undefined || ifMatch.trim() === "*" || route.method === "GET") return null;
+  if (route.requestHeaders.includes("If-Match")) return null;
+  return failure("INVALID_REQUEST", "This route knows no If-Match: what it changes has no ETag. Leave the header out.");
 }
 
 function readBody(route: OrdinaryRoute, request: FastifyRequest) {

@@ -75,9 +75,12 @@ export async function readBackwards<Row>(
   return rows;
 }
 
+/** The six bytes of milliseconds go from 1970 to the year 10889; a time before or after is one of their ends. */
+const HIGHEST_MS = 2 ** 48 - 1;
+
 function boundary(ms: number, filler: number): string {
   const bytes = new Uint8Array(16).fill(filler);
-  for (let i = 5, rest = Math.floor(ms); i >= 0; i -= 1) {
+  for (let i = 5, rest = Math.floor(Math.min(Math.max(ms, 0), HIGHEST_MS)); i >= 0; i -= 1) {
     bytes[i] = rest % 256;
     rest = Math.floor(rest / 256);
   }

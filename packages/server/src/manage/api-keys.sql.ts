@@ -151,7 +151,7 @@ export async function updateApiKey(db: Executor, key: ChangedApiKey): Promise<vo
 
 /**
  * True when a tenant has an administrator's key, other than the one named, that nothing but a revocation ends: not
- * revoked, no expiry, not the one in the operator's file. Read under the lock of the configuration version. A tenant
+ * revoked, no expiry, bound to no company, not the one in the operator's file. Read under the lock of the configuration version. A tenant
  * has a handful of keys: by primary key, the tenant's.
  * @param inLiveMode whether only live keys count
  */
@@ -165,7 +165,7 @@ export async function hasLastingAdministrator(
     name: "select_lasting_administrator",
     text: `select 1 from api_key
       where tenant_id = $1 and id <> $2 and revoked_at is null and expires_at is null and webhook_id is null
-        and not of_operator_file and 'admin' = any (scopes) and (livemode or not $3)
+        and company_id is null and not of_operator_file and 'admin' = any (scopes) and (livemode or not $3)
       limit 1`,
     values: [tenantUuid, exceptUuid, inLiveMode],
   });

@@ -24,6 +24,7 @@ import {
 import { type Change, changeConfiguration, changedMembers, type ChangeOptions, undo } from "./change.ts";
 import { selectCompany } from "./companies.sql.ts";
 import type { KeyActor } from "./key-actor.ts";
+import { beyondBounds, boundsOfActor, inheritingBounds, type OutOfBounds } from "./key-bounds.ts";
 import { selectWebhook } from "./webhooks.sql.ts";
 
 export interface ApiKeysOptions extends ChangeOptions {
@@ -39,6 +40,8 @@ export type KeyRefusal =
   | { readonly kind: "scope_missing"; readonly scope: string }
   /** A sandbox key asked for a live one. */
   | { readonly kind: "live_key_needed" }
+  /** The caller's own key is bound to a company or to addresses, and this key would not be. */
+  | OutOfBounds
   | { readonly kind: "absent" };
 
 /** `text` is the key itself, shown this once. */
@@ -86,11 +89,17 @@ export class ApiKeys {
       if (missing !== undefined) undo<KeyChanged>({ kind: "scope_missing", scope: missing });
       const details = [...readKeyProblems(before, fields), ...(await this.#problems(actor, fields, change))];
       if (details.length > 0) undo<KeyChanged>({ kind: "invalid", details });
-      return changedKeyRow(before, fields);
+      const after = changedKeyRow(before, fields);
+      const refusal = beyondBounds(after, await boundsOfActor(change.db, actor));
+      if (refusal !== null) undo<KeyChanged>(refusal);
+      return after;
     });
   }
 
-  /** Ends a key at once and for good; the row stays. A revoked key stays as it was. */
+  /**
+   * Ends a key at once and for good; the row stays. A revoked key stays as it was. Whatever the caller's key is bound
+   * to: a key that leaked is ended from where the administrator happens to be.
+   */
   async revoke(actor: KeyActor, keyUuid: string): Promise<KeyChanged> {
     return this.#changeKey(actor, keyUuid, "api_key.revoked", async (before, change) =>
       before.revoked_at === null ? { ...before, revoked_at: new Date(change.atMs) } : before,
@@ -129,7 +138,10 @@ export class ApiKeys {
       }
       const details = await this.#problems(actor, fields, change);
       if (details.length > 0) undo<KeyMade>({ kind: "invalid", details });
-      const row = newKeyRow(change, text, fields, livemode, webhookUuid);
+      const bounds = await boundsOfActor(change.db, actor);
+      const row = inheritingBounds(newKeyRow(change, text, fields, livemode, webhookUuid), bounds);
+      const refusal = beyondBounds(row, bounds);
+      if (refusal !== null) undo<KeyMade>(refusal);
       await storeNewKey(change, actor, row, text);
       return { kind: "made", key: apiKeyView(row, change.atMs), text };
     });
@@ -183,7 +195,7 @@ export class ApiKeys {
 /** Nothing but a revocation ends it: what a tenant must keep one of. */
 function isLasting(row: ApiKeyRow): boolean {
   const isAdministrator = row.scopes.includes("admin") && row.webhook_id === null && !row.of_operator_file;
-  return isAdministrator && row.revoked_at === null && row.expires_at === null;
+  return isAdministrator && row.company_id === null && row.revoked_at === null && row.expires_at === null;
 }
 
 /** What a webhook's own read key may do is fixed. */

@@ -84,7 +84,9 @@ export function ambiguousNames(webhooks: readonly WebhookToApply[], existing: re
   const byName = new Map<string | undefined, Id<"webhook">[]>();
   for (const row of existing) {
     const { name } = row.configuration;
-    byName.set(name, [...(byName.get(name) ?? []).slice(-999), idFromUuid("webhook", row.id)]);
+    const others = byName.get(name);
+    if (others === undefined) byName.set(name, [idFromUuid("webhook", row.id)]);
+    else others.push(idFromUuid("webhook", row.id));
   }
   return webhooks.flatMap(({ name }, index) => {
     const ids = byName.get(name) ?? [];

@@ -137,7 +137,7 @@ export class Applies {
     for (const [index, fields] of webhooks.entries()) {
       const before = byName.get(fields.name);
       const declared = before === undefined ? fields : declaredFields(fields);
-      const problems = [...maskedSecret(fields, before), ...checkWithStored(declared, before?.configuration ?? {})];
+      const problems = checkWithStored(declared, before?.configuration ?? {});
       details.push(...placed(problems, index));
       if (details.length >= MAX_PROBLEMS) break;
       if (problems.length > 0) continue;
@@ -247,13 +247,6 @@ async function addStep(
 /** A new webhook gets a signing secret in any case. */
 function withSecret(fields: WebhookToApply): WebhookToApply {
   return { ...fields, secret: fields.secret ?? null };
-}
-
-/** The mask means the secret that is stored; a new webhook has none. */
-function maskedSecret(fields: WebhookToApply, before: WebhookRow | undefined): ErrorDetail[] {
-  if (fields.secret !== MASK || before !== undefined) return [];
-  const message = `${MASK} stands for a secret that is stored, and this webhook is new. Give the secret itself, or leave it out to get a new one.`;
-  return [{ field: "secret", message, code: "INVALID_VALUE" }];
 }
 
 function deletionsOf(webhooks: readonly WebhookToApply[], existing: readonly WebhookRow[]): Step[] {

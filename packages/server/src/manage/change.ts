@@ -38,6 +38,7 @@ class Undone extends Error {
 }
 
 /** Ends a change without a trace; `outcome` is what `changeConfiguration` then returns. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- callers say of which type it has to be
 export function undo<Outcome>(outcome: Outcome): never {
   throw new Undone(outcome);
 }

@@ -25,7 +25,7 @@ export const authField = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("none") }),
   z.strictObject({ type: z.literal("apiKey"), header: headerName, value: secretText }),
   z.strictObject({ type: z.literal("bearer"), token: secretText }),
-  z.strictObject({ type: z.literal("basic"), username: z.string().max(255), password: z.string().min(1).max(2_000) }),
+  z.strictObject({ type: z.literal("basic"), username: z.string().max(2_000), password: z.string().max(2_000) }),
   z.strictObject({ type: z.literal("oauth2"), accessToken: secretText }),
 ]);
 
@@ -94,6 +94,14 @@ function checkToken(field: string, token: string): ErrorDetail[] {
 /** RFC 7617, section 2: no colon in the user name, no control characters. */
 function checkBasic({ username, password }: { username: string; password: string }): ErrorDetail[] {
   const details: ErrorDetail[] = [];
+  if (username === "" && password === "") {
+    const message = "A user name, a password, or both are expected. An API key alone goes into the user name.";
+    details.push({ field: "auth.username", message, code: "INVALID_VALUE" });
+  }
+  if (username === MASK && password !== "") {
+    const message = `${MASK} stands for a value that is stored, and a user name beside a password is not hidden. Send the name itself.`;
+    details.push({ field: "auth.username", message, code: "INVALID_VALUE" });
+  }
   if (username.includes(":") || !NO_CONTROLS.test(username)) {
     const message = "A user name has no colon and no control characters.";
     details.push({ field: "auth.username", message, code: "INVALID_VALUE" });
@@ -187,8 +195,11 @@ function unreachableAddress({ url, allowedIps }: Together): ErrorDetail[] {
 
 /** A mask for which nothing is stored: the type was changed, or there was no authorisation at all. */
 export function unknownAuthMask(given: AuthSetting | null | undefined, stored: AuthSetting | undefined): ErrorDetail[] {
-  if (!given || authSecretOf(given) !== MASK || given.type === stored?.type) return [];
-  const what = stored === undefined ? "no authorisation" : `one of type ${stored.type}`;
+  if (!given || authSecretOf(given) !== MASK) return [];
+  const isSamePlace = given.type === stored?.type && authSecretMember(given) === authSecretMember(stored);
+  if (isSamePlace) return [];
+  const what =
+    stored === undefined ? "no authorisation" : `\`${authSecretMember(stored)}\` of one of type ${stored.type}`;
   const message = `${MASK} stands for a value that is stored, and what is stored is ${what}. Send the value itself.`;
   return [{ field: `auth.${authSecretMember(given)}`, message, code: "INVALID_VALUE" }];
 }

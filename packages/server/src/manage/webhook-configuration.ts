@@ -96,8 +96,19 @@ export function applyFields(current: Partial<StoredConfiguration>, fields: Webho
 
 /** What is wrong with fields beside what is stored: masks that stand for nothing, and contradictions between fields. */
 export function checkWithStored(fields: WebhookChange, current: Partial<StoredConfiguration>): ErrorDetail[] {
-  const masks = [...unknownMasks(fields, current), ...unknownAuthMask(fields.auth, current.auth)];
+  const masks = [
+    ...unknownSecretMask(fields, current),
+    ...unknownMasks(fields, current),
+    ...unknownAuthMask(fields.auth, current.auth),
+  ];
   return masks.length > 0 ? masks : checkTogether(applyFields(current, fields));
+}
+
+/** Whatever is stored has a signing secret, and a new webhook has none. */
+function unknownSecretMask({ secret }: WebhookChange, current: Partial<StoredConfiguration>): ErrorDetail[] {
+  if (secret !== MASK || current.url !== undefined) return [];
+  const message = `${MASK} stands for a secret that is stored, and this webhook is new. Give the secret itself, or leave it out to get a new one.`;
+  return [{ field: "secret", message, code: "INVALID_VALUE" }];
 }
 
 /** Masked values for which nothing is stored: somebody sent back a mask under a new name. */
@@ -163,7 +174,8 @@ function checkHeadersField(headers: Readonly<Record<string, string>>): ErrorDeta
 }
 
 function checkSecret(secret: string): ErrorDetail[] {
-  const problem = secretProblem(secret);
+  // The mask means the one that is stored: checkWithStored knows whether there is one.
+  const problem = secret === MASK ? null : secretProblem(secret);
   return problem === null ? [] : [{ field: "secret", message: problem, code: "INVALID_VALUE" }];
 }
 

@@ -1,6 +1,7 @@
 // Signing secrets: what an integrator may choose, and what we make for one who does not choose.
 // The text of a secret leaves here only towards encryption and the one answer that shows it.
 import { signingKeys, standardWebhooksSecret } from "@posthorn/contract";
+import { MASK } from "../lib/masking.ts";
 
 const GENERATED_BYTES = 32;
 const MIN_LENGTH = 8;
@@ -19,6 +20,7 @@ export function generateSecret(random: (target: Uint8Array) => void): string {
 
 /** Why a text is no signing secret, or null when it is one. */
 export function secretProblem(secret: string): string | null {
+  if (secret === MASK) return `${MASK} stands for a secret that is stored. Give the secret itself, or leave it out.`;
   const length = [...secret].length;
   if (length < MIN_LENGTH || length > MAX_LENGTH) {
     return `A secret has ${MIN_LENGTH} to ${MAX_LENGTH} characters; this one has ${length}.`;

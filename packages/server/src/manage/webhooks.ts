@@ -4,6 +4,7 @@ import { timingSafeEqual } from "node:crypto";
 import { type ErrorDetail, uuidFromBytes } from "@posthorn/contract";
 import type pg from "pg";
 import type { Clock } from "../lib/clock.ts";
+import { MASK } from "../lib/masking.ts";
 import { asTenant, type Executor } from "../storage/pools.ts";
 import type { Actor } from "./actor.ts";
 import { type Change, changeConfiguration, undo } from "./change.ts";
@@ -102,12 +103,10 @@ export class Webhooks {
   }
 
   /** Replaces the fields given. `ifMatch` is the header as sent; undefined accepts any state. */
-  async change(
-    actor: Actor,
-    webhookUuid: string,
-    fields: WebhookChange,
-    ifMatch: string | undefined,
-  ): Promise<Written> {
+  async change(actor: Actor, webhookUuid: string, given: WebhookChange, ifMatch: string | undefined): Promise<Written> {
+    const { secret: givenSecret, ...others } = given;
+    // The mask sent back: as it is.
+    const fields = givenSecret === undefined || givenSecret === MASK ? others : given;
     const details = await this.check(actor, fields);
     if (details.length > 0) return { kind: "invalid", details };
     const secrets = await this.prepareSecrets(actor, fields);

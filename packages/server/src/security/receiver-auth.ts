@@ -7,6 +7,7 @@ export type AuthSetting =
   | { readonly type: "none" }
   | { readonly type: "apiKey"; readonly header: string; readonly value: string }
   | { readonly type: "bearer"; readonly token: string }
+  /** Without a password the user name is an API key, as some receivers have it, and then it is the secret. */
   | { readonly type: "basic"; readonly username: string; readonly password: string }
   /** A token that somebody fetched; the grants come later. */
   | { readonly type: "oauth2"; readonly accessToken: string };
@@ -23,7 +24,7 @@ export function authSecretOf(auth: AuthSetting): string | null {
     case "bearer":
       return auth.token;
     case "basic":
-      return auth.password;
+      return auth.password === "" ? auth.username : auth.password;
     case "oauth2":
       return auth.accessToken;
     default:
@@ -41,7 +42,7 @@ export function authSecretMember(auth: AuthSetting): string | null {
     case "bearer":
       return "token";
     case "basic":
-      return "password";
+      return auth.password === "" ? "username" : "password";
     case "oauth2":
       return "accessToken";
     default:
@@ -70,10 +71,14 @@ export function authHeaderValue(auth: Exclude<AuthSetting, { type: "none" }>, se
     case "oauth2":
       return `Bearer ${secret}`;
     case "basic":
-      return `Basic ${Buffer.from(`${auth.username}:${secret}`, "utf8").toString("base64")}`;
+      return `Basic ${base64Of(auth.password === "" ? `${secret}:` : `${auth.username}:${secret}`)}`;
     default:
       return auth satisfies never;
   }
+}
+
+function base64Of(text: string): string {
+  return Buffer.from(text, "utf8").toString("base64");
 }
 
 /** The value as anybody may read it. */

@@ -45,10 +45,19 @@ export async function listAppliedMigrations(client: pg.Client): Promise<AppliedM
   return rows;
 }
 
-/** Runs one file and its record in one transaction: either both happened or neither. */
-export async function applyMigration(client: pg.Client, migration: AppliedMigration, sql: string): Promise<void> {
+/**
+ * Runs one file and its record in one transaction: either both happened or neither.
+ * @param lockTimeoutMs how long it may stand in the queue for a lock, with everybody who comes later behind it
+ */
+export async function applyMigration(
+  client: pg.Client,
+  migration: AppliedMigration,
+  sql: string,
+  lockTimeoutMs: number,
+): Promise<void> {
   await client.query("begin");
   try {
+    await client.query("select set_config('lock_timeout', $1, true)", [`${lockTimeoutMs}ms`]);
     await client.query(sql);
     await client.query("insert into schema_migration (name, checksum) values ($1, $2)", [
       migration.name,

@@ -6,6 +6,7 @@
 // into every start.
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import {
@@ -47,6 +48,20 @@ export class MigrationError extends Error {
   }
 }
 
+/** How a migration waits for tables that others use. */
+export interface LockPatience {
+  /** Below the statement timeouts of capture and record: whoever queues behind us still gets his turn. */
+  readonly timeoutMs: number;
+  readonly tries: number;
+  /** Between two tries, for whoever queued behind us. */
+  readonly pause: () => Promise<unknown>;
+}
+
+/** A quarter of an hour: longer than any statement of a node, shorter than most backups. */
+const PATIENCE: LockPatience = { timeoutMs: 2_000, tries: 300, pause: () => sleep(1_000) };
+/** SQLSTATE lock_not_available: the lock timeout. */
+const LOCK_TIMEOUT = "55P03";
+
 interface MigrationFile extends AppliedMigration {
   readonly sql: string;
 }
@@ -55,12 +70,14 @@ interface MigrationFile extends AppliedMigration {
  * Applies the migrations that are missing, in order. Any number of processes may call it at once: one works, the
  * others wait and then find nothing to do. Uses a connection of its own, which must be the owner's (no role set).
  * @param migrationsDir another folder of files, for tests
+ * @param patience with locks, for tests
  * @returns the names that this call applied
  * @throws MigrationError by code
  */
 export async function migrate(
   connection: pg.ClientConfig,
   migrationsDir: string = MIGRATIONS_DIR,
+  patience: LockPatience = PATIENCE,
 ): Promise<{ applied: string[] }> {
   const files = await readMigrationFiles(migrationsDir);
   return withClient(connection, (client) => applyMissing(client, files));
@@ -88,7 +105,7 @@ async function applyMissing(
   await createMigrationTable(client);
   const missing = missingMigrations(files, await listAppliedMigrations(client));
   const wanted = missing.filter((file) => upTo === undefined || file.name <= upTo);
-  for (const file of wanted) await applyFile(client, file);
+  for (const file of wanted) await applyFile(client, file, patience);
   return { applied: wanted.map((file) => file.name) };
 }
 
@@ -184,9 +201,20 @@ function missingMigrations(
   return files.filter((file) => !applied.has(file.name));
 }
 
-async function applyFile(client: pg.Client, file: MigrationFile): Promise<void> {
+/**
+ * A lock that does not come soon is given up and asked for again: a backup or a long query that reads a table would
+ * otherwise stop, through us, everybody who writes to it.
+ */
+async function applyFile(client: pg.Client, file: MigrationFile, patience: LockPatience): Promise<void> {
   try {
-    await applyMigration(client, file, file.sql);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await applyMigration(client, file, file.sql, patience.timeoutMs);
+      } catch (error) {
+        if ((error as { code?: unknown }).code !== LOCK_TIMEOUT || tries >= patience.tries) throw error;
+      }
+      await patience.pause();
+    }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new MigrationError(

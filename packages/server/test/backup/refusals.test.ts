@@ -2,13 +2,16 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable, Writable } from "node:stream";
+import { PassThrough, Readable, Writable } from "node:stream";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { backUp } from "../../src/backup/backup.ts";
 import { restore, type RestoreInput } from "../../src/backup/restore.ts";
 import type { MasterKey } from "../../src/security/master-key.ts";
+import { dropExpiredPartitions } from "../../src/maintain/partitions.ts";
 import { migrate } from "../../src/storage/migrate.ts";
+import { openPools } from "../../src/storage/pools.ts";
+import { until } from "../support/until.ts";
 import {
   backUpToBuffer,
   columnsOf,
@@ -181,8 +184,28 @@ test("a stream that ends early loads no row, and the next restore goes into what
   expect((await database.admin.query("select count(*)::int as n from tenant")).rows).toEqual([{ n: 0 }]);
   await restored(file, { into: database, asStream: true });
   const columns = await columnsOf(source.admin);
-  columns.delete("rollup_tail");
   expect(await contentsOf(database.admin, columns)).toEqual(await contentsOf(source.admin, columns));
+  await database.close();
+});
+
+test("a node that starts on the database meanwhile waits until everything is there", async () => {
+  const database = await emptyDatabase();
+  const input = new PassThrough();
+  const half = Math.floor(file.length / 2);
+  input.write(file.subarray(0, half));
+  const order: string[] = [];
+  const restoring = restore({ connection: database.connection, input: { stream: input }, masterKey });
+  const restoredThen = restoring.then(() => order.push("restored"));
+  const hasLock =
+    "select count(*)::int as n from pg_locks where locktype = 'advisory' and granted and database = (select oid from pg_database where datname = current_database())";
+  await until("the lock", async () => (await database.admin.query(hasLock)).rows[0]?.n === 1);
+  const migrated = migrate(database.connection).then(({ applied }) => order.push(`migrated ${applied.length}`));
+  const waits =
+    "select count(*)::int as n from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())";
+  await until("the node that waits", async () => (await database.admin.query(waits)).rows[0]?.n === 1);
+  input.end(file.subarray(half));
+  await Promise.all([restoredThen, migrated]);
+  expect(order.toSorted()).toEqual(["migrated 0", "restored"]);
   await database.close();
 });
 
@@ -212,6 +235,23 @@ describe("a backup", () => {
     });
     await source.admin.query("delete from schema_migration where name = '0002_access'");
     await expectRefused("BACKUP_CUT", Buffer.concat(pieces));
+  });
+
+  test("keeps retention from dropping a day until it has its end", async () => {
+    const pools = openPools({ connection: source.connection, withRoles: true, onIdleError: () => {} });
+    const inAYear = Date.now() + 366 * 86_400_000;
+    const outcomes: unknown[] = [];
+    const output = new Writable({
+      write(_piece, _encoding, done) {
+        dropExpiredPartitions(pools.owner, pools.engine, inAYear)
+          .then((outcome) => outcomes.push(outcome))
+          .then(() => done(), done);
+      },
+    });
+    await backUp({ connection: source.connection, output, program: "test" });
+    await pools.end();
+    expect(outcomes.length).toBeGreaterThan(0);
+    expect(new Set(outcomes)).toEqual(new Set([null]));
   });
 
   test("ends, and leaves no connection behind, when its output fails", async () => {

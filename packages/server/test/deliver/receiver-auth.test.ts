@@ -64,6 +64,11 @@ describe("authorisation arrives", () => {
       "authorization",
       `Basic ${Buffer.from("Ledger:päss:word").toString("base64")}`,
     ],
+    [
+      { type: "basic", username: "key-as-user-name", password: "" },
+      "authorization",
+      `Basic ${Buffer.from("key-as-user-name:").toString("base64")}`,
+    ],
   ];
   test.each(kinds)("%j", async (auth, header, value) => {
     const id = await subscribe({ auth });

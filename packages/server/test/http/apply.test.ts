@@ -108,4 +108,32 @@ describe("POST /webhooks/apply", () => {
     expect(answer.body.data.plan).toHaveLength(1_000);
     expect((await apply({ webhooks: many.slice(1) }, "")).body.data.plan[999].action).toBe("unchanged");
   });
+
+  test("tells the first hundred problems of thousands", async () => {
+    const events = Array.from({ length: 40 }, (_, index) => `invoyce.pied${index}`);
+    const many = Array.from({ length: 200 }, (_, index) => ({ ...ONE, name: `Wrong ${index}`, events }));
+    const answer = await apply({ webhooks: many });
+    expect(answer.status).toBe(422);
+    expect(answer.body.error.details).toHaveLength(100);
+    const masked = many.map((each) => ({
+      ...each,
+      events: ["invoice.paid"],
+      auth: { type: "bearer", token: "********" },
+    }));
+    expect((await apply({ webhooks: masked })).body.error.details).toHaveLength(100);
+  });
+
+  test("lets the node have its turn between webhooks", async () => {
+    const many = Array.from({ length: 300 }, (_, index) => ({ ...ONE, name: `Turn ${index}`, filters: ["a.b > 1"] }));
+    let turns = 0;
+    let isDone = false;
+    const count = (): void => {
+      turns += 1;
+      if (!isDone) setImmediate(count);
+    };
+    setImmediate(count);
+    await apply({ webhooks: many });
+    isDone = true;
+    expect(turns).toBeGreaterThan(2 * many.length);
+  });
 });

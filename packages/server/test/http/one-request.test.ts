@@ -36,6 +36,16 @@ const send = (id: string, body: unknown = { event: "invoice.paid" }) =>
 const signatureOf = (body: Uint8Array, secret = SECRET): string =>
   `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
 
+test("a test of something that is no event type is refused: the type goes into a header and into the envelope", async () => {
+  const { receiver, id } = await subscribe({ events: ["invoice.*"] });
+  for (const event of ['invoice.x"\r\nX-Evil: 1', 'invoice.","livemode":false,"x":"', "invoice.pä", "", "invoice."]) {
+    const answer = await send(id, { event, testData: {} });
+    expect([answer.status, answer.body.error?.details[0]?.field], event).toEqual([422, "event"]);
+  }
+  expect((await send(id, { event: "invoice.of_no_kind", testData: {} })).body.data.delivered).toBe(true);
+  expect(await receiver.received(1)).toHaveLength(1);
+});
+
 describe("a test", () => {
   test("sends the catalogue's example as a delivery would, and answers with what came back", async () => {
     const { receiver, id } = await subscribe({ headers: { "X-Api-Key": "k-1", "X-Shop": "7" } }, () => ({

@@ -174,6 +174,71 @@ describe("a key hands on what it may do itself", () => {
   });
 });
 
+describe("a key hands on where it may be used", () => {
+  const OFFICE = ["127.0.0.0/8", "203.0.113.0/24"];
+  const refusalOf = (answer: Awaited<ReturnType<typeof create>>) => [
+    answer.status,
+    answer.body.error?.details[0]?.code,
+    answer.body.error?.details[0]?.field,
+  ];
+
+  test("bound to addresses it makes keys bound to them, or to some of them, and frees none", async () => {
+    const { tenant } = await newTenant();
+    const bound = await face.addKey(tenant, { allowedIps: OFFICE });
+    const body = { name: "made", scopes: ["admin"] };
+    for (const left of [body, { ...body, allowedIps: null }]) {
+      expect((await create(bound, left)).body.data.allowedIps).toEqual(OFFICE);
+    }
+    const narrower = (await create(bound, { ...body, allowedIps: ["127.0.0.1", "203.0.113.128/25"] })).body.data;
+    expect(narrower.allowedIps).toEqual(["127.0.0.1", "203.0.113.128/25"]);
+    const beyond = [403, "KEY_BOUNDS_EXCEEDED", "allowedIps"];
+    for (const allowedIps of [["0.0.0.0/0"], ["127.0.0.1", "198.51.100.7"], ["203.0.112.0/23"], ["::/0"]]) {
+      expect(refusalOf(await create(bound, { ...body, allowedIps })), String(allowedIps)).toEqual(beyond);
+    }
+    for (const change_ of [{ allowedIps: null }, { allowedIps: ["0.0.0.0/0"] }]) {
+      expect(refusalOf(await change(bound, narrower.id, change_))).toEqual(beyond);
+    }
+    const free = (await create(await face.addKey(tenant), { ...body, scopes: ["write:events"] })).body.data;
+    expect(refusalOf(await change(bound, free.id, { scopes: ["admin"] }))).toEqual(beyond);
+    expect((await revoke(bound, free.id)).body.data.status).toBe("revoked");
+  });
+
+  test("bound to a company it makes keys of that company only, read keys too", async () => {
+    const { tenant, admin } = await newTenant();
+    for (const id of ["company_a", "company_b"]) await face.call(admin, "POST", "/companies", { id, name: id });
+    const bound = await face.addKey(tenant, { companyId: "company_a" });
+    const body = { name: "made", scopes: ["write:events"] };
+    const made = (await create(bound, body)).body.data;
+    expect(made.companyId).toBe("company_a");
+    const beyond = [403, "KEY_BOUNDS_EXCEEDED", "companyId"];
+    expect(refusalOf(await create(bound, { ...body, companyId: "company_b" }))).toEqual(beyond);
+    expect(refusalOf(await change(bound, made.id, { companyId: null }))).toEqual(beyond);
+    const url = "https://example.com/hooks";
+    const webhook = (await face.call(admin, "POST", "/webhooks", { url, events: ["invoice.paid"] })).body.data.id;
+    const reader = await face.call(bound, "POST", `/webhooks/${webhook}/read-keys`);
+    expect([reader.status, reader.body.data.companyId]).toEqual([201, "company_a"]);
+  });
+
+  test("except the key in the operator's file, which is bound to the machine because it lies there", async () => {
+    const { tenant } = await newTenant();
+    const ofFile = await face.addKey(tenant, { scopes: ["admin", "operator"], allowedIps: ["127.0.0.1"] });
+    await face.owner.query("update api_key set of_operator_file = true where key_hash = $1", [hashApiKey(ofFile)]);
+    const made = await create(ofFile, { name: "erp", scopes: ["admin"] });
+    expect([made.status, made.body.data.allowedIps]).toEqual([201, null]);
+  });
+});
+
+test("a condition on a key is refused, not passed over: keys have no ETag", async () => {
+  const { admin } = await newTenant();
+  const made = (await create(admin, { name: "one", scopes: ["read:events"] })).body.data;
+  const patch = (ifMatch: string) =>
+    face.call(admin, "PATCH", `/api-keys/${made.id}`, { name: "two" }, { "if-match": ifMatch });
+  const refused = await patch('"1-1"');
+  expect([refused.status, refused.body.error.code]).toEqual([400, "INVALID_REQUEST"]);
+  expect((await face.call(admin, "GET", `/api-keys/${made.id}`)).body.data.name).toBe("one");
+  expect((await patch("*")).body.data.name).toBe("two");
+});
+
 describe("a change of a key", () => {
   test("counts at once, and null restores the default", async () => {
     const { admin } = await newTenant();
@@ -258,6 +323,17 @@ describe("the last lasting administrator", () => {
     const answers = await Promise.all([revoke(passing, second.id), revoke(passing, first)]);
     expect(answers.map((answer) => answer.status).toSorted()).toEqual([200, 409]);
   });
+});
+
+test("an administrator bound to a company is none that a tenant can be left with", async () => {
+  const { tenant, admin } = await newTenant();
+  await face.call(admin, "POST", "/companies", { id: "company_a", name: "A" });
+  await face.addKey(tenant, { companyId: "company_a" });
+  const [own] = (await face.call(admin, "GET", "/api-keys")).body.data.filter(
+    (each: { companyId: string | null }) => each.companyId === null,
+  );
+  expect((await revoke(admin, own.id)).body.error?.code).toBe("LAST_ADMINISTRATOR");
+  expect((await change(admin, own.id, { companyId: "company_a" })).body.error?.code).toBe("LAST_ADMINISTRATOR");
 });
 
 describe("a webhook's own read key", () => {

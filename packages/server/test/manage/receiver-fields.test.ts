@@ -44,8 +44,43 @@ const KINDS: [string, Record<string, unknown>, string, Record<string, unknown>][
   ["apiKey", { type: "apiKey", header: "X-Client", value: "t0p-apikey" }, "t0p-apikey", { value: MASK }],
   ["bearer", { type: "bearer", token: "t0p-bearer" }, "t0p-bearer", { token: MASK }],
   ["basic", { type: "basic", username: "ledger", password: "t0p-pässwörd" }, "t0p-pässwörd", { password: MASK }],
+  ["basic without a password", { type: "basic", username: "t0p-key", password: "" }, "t0p-key", { username: MASK }],
   ["oauth2", { type: "oauth2", accessToken: "t0p-oauth" }, "t0p-oauth", { accessToken: MASK }],
 ];
+
+describe("basic authorisation, whose secret may stand in two places", () => {
+  test("a mask never moves from one to the other", async () => {
+    const asUser = await create({ auth: { type: "basic", username: "t0p-key", password: "" } });
+    const asPassword = await create({ auth: { type: "basic", username: "ledger", password: "t0p-pass" } });
+    const refused = [
+      [asUser, { type: "basic", username: "ledger", password: MASK }, "auth.password"],
+      [asUser, { type: "basic", username: MASK, password: "known" }, "auth.username"],
+      [asPassword, { type: "basic", username: MASK, password: "" }, "auth.username"],
+      [asPassword, { type: "basic", username: "", password: "" }, "auth.username"],
+    ] as const;
+    for (const [made, auth, field] of refused) {
+      const answer = await change(made.id, { auth });
+      expect([answer.status, answer.body.error?.details[0]?.field], JSON.stringify(auth)).toEqual([422, field]);
+    }
+    const other = await change(asPassword.id, { auth: { type: "basic", username: "other", password: MASK } });
+    expect(other.body.data.auth).toEqual({ type: "basic", username: "other", password: MASK });
+  });
+});
+
+describe("the mask in the place of a signing secret", () => {
+  test("is no secret: a new webhook is refused, a stored one keeps what it has", async () => {
+    const url = "https://example.com/hooks";
+    const refused = await face.call(key, "POST", "/webhooks", { url, events: ["invoice.paid"], secret: MASK });
+    expect([refused.status, refused.body.error.details[0].field]).toEqual([422, "secret"]);
+    const made = await create({});
+    const before = await secretsOf(made.id);
+    const same = await change(made.id, { secret: MASK });
+    expect([same.status, same.body.data.version]).toEqual([200, 1]);
+    expect(await secretsOf(made.id)).toEqual(before);
+    const rotated = await face.call(key, "POST", `/webhooks/${made.id}/secret/rotate`, { secret: MASK });
+    expect([rotated.status, rotated.body.error.details[0].field]).toEqual([422, "secret"]);
+  });
+});
 
 describe.each(KINDS)("authorisation of type %s", (_type, auth, secret, masked) => {
   test("is shown masked, kept encrypted, and stays when the mask is sent back", async () => {

@@ -16,6 +16,15 @@ afterAll(() => face.close());
 const create = (body: object): Promise<Json> => face.call(operator, "POST", "/tenants", body);
 const trail = async (key: string, filter = "") => (await face.call(key, "GET", `/audit${filter}`)).body.data;
 
+test("an operator's sandbox key reads tenants and makes none: a new tenant's first key is live", async () => {
+  const sandbox = await face.addKey(home, { scopes: ["operator"], livemode: false });
+  expect((await face.call(sandbox, "GET", "/tenants")).status).toBe(200);
+  const made = await face.call(sandbox, "POST", "/tenants", { name: "by a sandbox key" });
+  expect([made.status, made.body.error.details[0].code]).toEqual([403, "LIVE_KEY_REQUIRED"]);
+  const [{ id }] = (await face.call(operator, "GET", "/tenants?name=home")).body.data;
+  expect((await face.call(sandbox, "PATCH", `/tenants/${id}`, { name: "taken" })).status).toBe(403);
+});
+
 describe("an operator", () => {
   test("makes a tenant whose first key works, with its first company, the key of its secrets and partitions", async () => {
     const made = await create({ name: "acme", retentionDays: 400, captureLimitPerSecond: 50 });

@@ -3,7 +3,12 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { Catalogue } from "../../src/catalogue/catalogue.ts";
 import { defaultCatalogueFolder } from "../../src/catalogue/folder.ts";
 import { loadCatalogue } from "../../src/catalogue/load.ts";
-import { createWarnings, type WarnableConfiguration, type WarningsOf } from "../../src/manage/warnings.ts";
+import {
+  createWarnings,
+  UNITS_PER_CONFIGURATION,
+  type WarnableConfiguration,
+  type WarningsOf,
+} from "../../src/manage/warnings.ts";
 import { CRM_WEBHOOK, ORDER_WEBHOOK } from "../printed/webhooks.ts";
 
 let catalogue: Catalogue;
@@ -153,4 +158,17 @@ test("at most fifty are told, and everything at once takes no time to speak of",
   expect(template(["*"], many)).toHaveLength(50);
   const { user } = process.cpuUsage(started);
   expect(user / 1_000).toBeLessThan(2_000);
+});
+
+test("a hostile template costs no more than a configuration may, and many share what there is", () => {
+  const list = `[${Array.from({ length: 90 }, (_, index) => index).join(",")}]`;
+  const hostile = Array.from({ length: 60 }, () => `{{ ${list}.all(a, ${list}.all(b, a + b >= 0)) ? nothing.x : 1 }}`);
+  const configuration = { events: ["*"], transform: { template: hostile } };
+  const budget = { unitsLeft: 2.5 * UNITS_PER_CONFIGURATION };
+  expect(warningsOf(configuration, budget).length).toBeGreaterThan(0);
+  expect(budget.unitsLeft).toBe(1.5 * UNITS_PER_CONFIGURATION);
+  warningsOf(configuration, budget);
+  warningsOf(configuration, budget);
+  expect(budget.unitsLeft).toBe(0);
+  expect(warningsOf(configuration, budget)).toEqual([]);
 });

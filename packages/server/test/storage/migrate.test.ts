@@ -87,6 +87,38 @@ test("only what is missing is applied", async () => {
   expect(await migrate(connection, both)).toEqual({ applied: ["0002_two"] });
 });
 
+test("a table that somebody reads for long is asked for again and again, and others get their turn between", async () => {
+  const connection = await emptyDatabase();
+  const before = await filesWith({ "0001_one.sql": ONE });
+  await migrate(connection, before);
+  const reader = new pg.Client(connection);
+  await reader.connect();
+  await reader.query("begin; select from one");
+  const folder = await filesWith({ "0001_one.sql": ONE, "0002_more.sql": "alter table one add column more int;" });
+  let pauses = 0;
+  const pause = async () => {
+    pauses += 1;
+    // Would wait behind the migration for the reader's end.
+    await ask(connection, "set statement_timeout = '2s'; insert into one values (1)");
+    if (pauses === 2) await reader.query("commit");
+  };
+  try {
+    const { applied } = await migrate(connection, folder, { timeoutMs: 50, tries: 5, pause });
+    expect([applied, pauses]).toEqual([["0002_more"], 2]);
+    await reader.query("begin; select from one");
+    const third = { "0003_most.sql": "alter table one add column most int;" };
+    const all = await filesWith({
+      "0001_one.sql": ONE,
+      "0002_more.sql": "alter table one add column more int;",
+      ...third,
+    });
+    const impatient = migrate(connection, all, { timeoutMs: 50, tries: 2, pause: async () => {} });
+    await expect(impatient).rejects.toMatchObject({ code: "MIGRATION_FAILED" });
+  } finally {
+    await reader.end();
+  }
+});
+
 test("a file that fails leaves nothing behind, and what came before it stays", async () => {
   const connection = await emptyDatabase();
   const folder = await filesWith({ "0001_one.sql": ONE, "0002_two.sql": `${TWO} select 1 / 0;` });

@@ -9,7 +9,7 @@ import { parseAddressEntry } from "../../security/addresses/address-list.ts";
 import { type Answer, failure, fieldFailure, success } from "../answer.ts";
 import { captureLimitField, companyIdField, nameField } from "../fields.ts";
 import { PAGE_PARAMETERS, pageOf, pageStart, TIME_PARAMETER } from "../paging.ts";
-import { liveKeyFailure, scopeFailure } from "../permission.ts";
+import { boundsFailure, liveKeyFailure, scopeFailure } from "../permission.ts";
 import { type Call, type OrdinaryRoute, route } from "../route-entry.ts";
 import { apiKeyRecord, createdApiKey } from "../schemas/api-key.ts";
 import { hasScope, type Scope, SCOPE_NAMES } from "../scopes.ts";
@@ -190,6 +190,8 @@ function refusalOf(call: Call, outcome: Exclude<KeyMade, { kind: "made" }>): Ans
       return scopeFailure(outcome.scope as Scope, call.principal.scopes);
     case "live_key_needed":
       return liveKeyFailure();
+    case "out_of_bounds":
+      return boundsFailure(outcome.field, outcome.message);
     case "absent":
       return noKey();
     default:

@@ -63,6 +63,8 @@ export function tenantRoutes(tenants: TenantsFace): OrdinaryRoute[] {
       ...ofOperator,
       method: "POST",
       path: "/tenants",
+      // Its first key is a live one.
+      needsLiveKey: true,
       summary: "Make a tenant with its first company and its first administrator's key, which is shown this once.",
       body: creation,
       hints,
@@ -103,6 +105,7 @@ export function tenantRoutes(tenants: TenantsFace): OrdinaryRoute[] {
       method: "PATCH",
       path: "/tenants/{id}",
       summary: "Change a tenant's name, limit or settings; null restores the default.",
+      needsLiveKey: true,
       body: change,
       hints,
       answer: { status: 200, data: tenantRecord },

@@ -1,5 +1,6 @@
 // What comes of acting on a webhook or a delivery: a test, a cancellation, a request as it would be sent now.
 import { z } from "zod";
+import { isEventTypeName } from "../../catalogue/pattern.ts";
 import { headerMap, idSchema, time } from "./common.ts";
 
 const request = {
@@ -19,8 +20,8 @@ export const webhookTestBody = z
   .strictObject({
     event: z
       .string()
-      .min(1)
-      .max(200)
+      // It goes into a header and into the envelope as it is.
+      .refine(isEventTypeName, "Expected an event type such as invoice.paid")
       .meta({ description: "The event type.", examples: ["invoice.paid"] }),
     testData: z
       .unknown()

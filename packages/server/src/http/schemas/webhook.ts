@@ -28,7 +28,7 @@ const auth = z
     z.object({ type: z.literal("basic"), username: z.string(), password: z.string() }),
     z.object({ type: z.literal("oauth2"), accessToken: z.string() }),
   ])
-  .meta({ description: "The secret member shows as `********`." });
+  .meta({ description: "The secret member shows as `********`; of `basic` without a password it is `username`." });
 
 const signatureProfile = z.union([
   z.enum(SIGNATURE_PROFILE_NAMES),
