@@ -1,7 +1,8 @@
 // Writes the pages and tables of the documents that come from tables in the code, or checks that they are up to date:
-// docs/api.md, cli.md, catalogue.md, catalogue/*.md, errors.md, settings.md, and in README.md what stands between the marks. Needs a build (npm run
-// build). It must never change a line outside those marks, nor print the value of a setting.
+// docs/api.md, cli.md, catalogue.md, catalogue/*.md, errors.md, settings.md, and in README.md what stands between the marks.
+// Needs a build (npm run build). It must never change a line outside those marks, nor print the value of a setting.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { apiPage } from "./docs/api-page.mjs";
@@ -25,8 +26,8 @@ const { ERRORS } = await built("contract/dist/index.js");
 const { SETTINGS } = await built("server/dist/index.js");
 const { routesToRead } = await built("server/dist/http/routes.js");
 const { openApiDocument } = await built("server/dist/http/openapi.js");
-const { SCOPES } = await built("server/dist/http/scopes.js");
 const { COMMAND_GROUPS } = await built("cli/dist/command-table.js");
+const { Command } = createRequire(join(root, "packages", "cli", "package.json"))("commander");
 const { loadCatalogue } = await built("server/dist/catalogue/load.js");
 const { WEBHOOK_FIELD_HINTS } = await built("server/dist/manage/webhook-fields.js");
 
@@ -115,29 +116,7 @@ ${Object.values(SETTINGS).map(section).join("\n\n")}
 `;
 }
 
-const settingsTable = () =>
-  table(
-    ["variable", "flag", "default", "meaning"],
-    Object.values(SETTINGS).map((setting) => [
-      code(setting.env),
-      code(`--${setting.flag}`),
-      defaultOf(setting) === "none" ? "none" : code(defaultOf(setting)),
-      setting.description,
-    ]),
-  );
-
-// --- routes ----------------------------------------------------------------------------------------------------------
-
-const routesTable = () =>
-  table(
-    ["request", "scope of the key", "what it does"],
-    routesToRead().map((route) => [code(`${route.method} /v1${route.path}`), code(route.scope), route.summary]),
-  );
-
-const scopesList = () =>
-  Object.entries(SCOPES)
-    .map(([scope, meaning]) => `- ${code(scope)}: ${meaning}`)
-    .join("\n");
+// --- fields ----------------------------------------------------------------------------------------------------------
 
 const fieldsNotYet = () => wrapped(`${[...WEBHOOK_FIELD_HINTS.notYet].sort().map(code).join(", ")}.`);
 
@@ -158,16 +137,11 @@ const readme = readFileSync(join(root, "README.md"), "utf8");
 const documents = {
   // Without the version: the page changes with the API, not with each release.
   "docs/api.md": apiPage(openApiDocument(routesToRead(), ""), WRITTEN_BY, table),
-  "docs/cli.md": await cliPage(COMMAND_GROUPS, WRITTEN_BY),
+  "docs/cli.md": await cliPage(COMMAND_GROUPS, Command, WRITTEN_BY),
   ...Object.fromEntries(Object.entries(catalogue).map(([path, page]) => [`docs/${path}`, page])),
   "docs/errors.md": errorsPage(),
   "docs/settings.md": settingsPage(),
-  "README.md": withRegions(readme, {
-    settings: settingsTable(),
-    routes: routesTable(),
-    scopes: scopesList(),
-    "fields not yet": fieldsNotYet(),
-  }),
+  "README.md": withRegions(readme, { "fields not yet": fieldsNotYet() }),
 };
 
 for (const [name, content] of Object.entries(documents)) {

@@ -1,12 +1,14 @@
 // The page of the command line: what each command's own --help says, from the commands themselves.
 // Must not run a command.
-import { Command } from "commander";
 
 /** Of a page's text blocks, so that they can be read beside the navigation. */
 const WIDTH = 96;
 
-/** @param groups the table of commands, as packages/cli has it */
-export async function cliPage(groups, writtenBy) {
+/**
+ * @param groups the table of commands, as packages/cli has it
+ * @param Command commander's, as packages/cli has it
+ */
+export async function cliPage(groups, Command, writtenBy) {
   const sections = [];
   for (const { title, commands } of groups) {
     sections.push(`## ${title.replace(/:$/, "")}`);
@@ -57,10 +59,8 @@ function helpOf(command, parent) {
     getOutHasColors: () => false,
   });
   command.outputHelp();
-  // What stands in every command's help says nothing here.
   return text
     .replace(/^Usage: \S+/, `Usage: ${parent.split(" ")[0]}`)
-    .replace(/^ {2}-h, --help .*\n/m, "")
     .replaceAll(/[ \t]+$/gm, "")
     .trim();
 }

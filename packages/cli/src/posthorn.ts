@@ -13,12 +13,18 @@ POSTHORN_API_KEY; beside a running embedded server they need neither.
 
 Every command ends with 0 when all is well, 1 when the server refused or
 something did not succeed, 2 when it was called wrongly, 3 when no server
-answered. --json prints JSON.
+answered, 4 when apply --dry-run --detailed-exitcode found changes. What runs
+until Ctrl-C ends with 0 then.
+
+--json prints JSON; tail, listen and receive one object on each line. Results go
+to standard output, all else to standard error. Colours are for terminals;
+NO_COLOR takes them away, FORCE_COLOR brings them into a pipe.
 
 Examples:
   posthorn serve
+  posthorn receive --subscribe 'invoice.*'
   posthorn trigger invoice.paid --wait
-  posthorn deliveries --state dead_letter
+  posthorn dead-letters
 `;
 
 /** The name of the command that the arguments ask for; null for the program's own help and version. */

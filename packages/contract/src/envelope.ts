@@ -22,6 +22,7 @@ export const ENVELOPE_BEFORE_CONTEXT = ',"context":';
 /** The text after the last payload bytes. */
 export const ENVELOPE_END = "}";
 
+const UTC_LENGTH = "2026-11-23T08:00:00.000Z".length;
 const ISO_TIME = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?(Z|z|[+-]\d{2}:\d{2})$/;
 
 /**
@@ -36,5 +37,7 @@ export function normaliseTimestamp(text: string): string | null {
   const days = new Date(Date.UTC(Number(match[1]), Number(match[2]), 0)).getUTCDate();
   if (Number(match[3]) > days || Number(match[4]) > 23) return null;
   if (match[8] === "Z") return text;
-  return new Date(milliseconds).toISOString();
+  const utc = new Date(milliseconds).toISOString();
+  // Converted, the first and the last hours of the four-digit years are in years of six digits.
+  return utc.length === UTC_LENGTH ? utc : null;
 }

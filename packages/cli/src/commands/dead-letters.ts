@@ -38,8 +38,8 @@ export function registerDeadLetters(program: Command): void {
       `
 Examples:
   posthorn dead-letters
-  posthorn dead-letters --webhook "CRM Customer Synchronization" --from 2h --list
-  posthorn retry --dead-letters-of "CRM Customer Synchronization" --from 2h
+  posthorn dead-letters --webhook "CRM Sync" --from 2h --list
+  posthorn retry --dead-letters-of "CRM Sync" --from 2h
 `,
     )
     .action(runs(deadLetters));

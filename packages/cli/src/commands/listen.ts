@@ -44,14 +44,14 @@ export function registerListen(program: Command): void {
       `
 Each delivery comes once, oldest first, one after the other, with a signature
 that is valid now. What your receiver answers changes nothing at the server: the
-delivery itself goes to the webhook's own URL, or waits while it is paused. Values
-of its authorisation and secret headers stay at the server and come masked.
+delivery itself goes to the webhook's own URL, or waits while that is paused.
+Values of authorisation and secret headers stay at the server and come masked.
 
 The key needs read:events, read:webhooks and write:deliveries.
 
 Examples:
-  posthorn listen --webhook "CRM Customer Synchronization" --forward-to http://localhost:3000/hook
-  posthorn listen --webhook CRM --forward-to http://localhost:3000/hook --from 1h
+  posthorn listen --webhook "CRM Sync" --forward-to http://localhost:3000/hook
+  posthorn listen --webhook CRM --forward-to http://localhost:3000/ --from 1h
 `,
     )
     .action(runs(listen));
@@ -67,10 +67,13 @@ async function listen(io: Io, options: ListenOptions): Promise<void> {
   const counts = { forwarded: 0, accepted: 0 };
   try {
     const webhook = await webhookOf(posthorn, options.webhook);
-    io.note(`Deliveries of ${webhook.name ?? webhook.id} go to ${to.href}. Ctrl-C ends it.`);
     const follower = followerOf(posthorn, webhook.id, options, signal);
-    const looks = { look: (isFar: boolean) => follower.look(isFar), note: (line: string) => io.warn(line) };
-    for await (const delivery of stream({ ...looks, signal, everyMs: LOOK_EVERY_MS })) {
+    const said = {
+      note: (line: string) => io.warn(line),
+      begun: () => io.note(`Deliveries of ${webhook.name ?? webhook.id} go to ${to.href}. Ctrl-C ends it.`),
+    };
+    const look = (isFar: boolean) => follower.look(isFar);
+    for await (const delivery of stream({ look, signal, everyMs: LOOK_EVERY_MS, ...said })) {
       const made = await requestOf(patient, delivery, signal);
       const done = made.ok ? await forward(made.request, to, { timeoutMs: options.timeout, signal }) : null;
       if (signal.aborted) break;

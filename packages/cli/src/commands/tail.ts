@@ -45,7 +45,7 @@ gives one object on each line.
 Examples:
   posthorn tail --type 'invoice.*'
   posthorn tail --deliveries --webhook "CRM Customer Synchronization"
-  posthorn tail --deliveries --json | jq -r 'select(.state == "dead_letter") | .id'
+  posthorn tail --deliveries --json | jq 'select(.state == "dead_letter").id'
 `,
     )
     .action(runs(tail));
@@ -84,6 +84,14 @@ async function tail(io: Io, options: TailOptions): Promise<void> {
   }
 }
 
+/** What a stream says beside what it shows. */
+function saying(io: Io, what: string) {
+  return {
+    note: (line: string) => io.warn(line),
+    begun: () => io.note(io.paintNote("dim", `Waiting for ${what}. Ctrl-C ends it.`)),
+  };
+}
+
 const startOf = (from: string | undefined): number | null => (from === undefined ? null : Date.parse(from));
 
 async function* events(
@@ -101,9 +109,8 @@ async function* events(
     },
     startOf(from),
   );
-  io.note(io.paintNote("dim", "Waiting for events. Ctrl-C ends it."));
-  const looks = { look: (isFar: boolean) => follower.look(isFar), note: (line: string) => io.warn(line) };
-  for await (const event of stream({ ...looks, signal, everyMs: LOOK_EVERY_MS })) {
+  const look = (isFar: boolean) => follower.look(isFar);
+  for await (const event of stream({ look, signal, everyMs: LOOK_EVERY_MS, ...saying(io, "events") })) {
     const cells = [
       { text: clockTime(Date.parse(event.receivedAt)), width: 8 },
       { text: event.event, width: 24, paint: (cell: string) => io.paint("bold", cell) },
@@ -136,9 +143,8 @@ async function* deliveries(
       nowMs: () => Date.now(),
     },
   );
-  io.note(io.paintNote("dim", "Waiting for deliveries. Ctrl-C ends it."));
-  const looks = { look: (isFar: boolean) => watch.look(isFar), note: (line: string) => io.warn(line) };
-  for await (const delivery of stream({ ...looks, signal, everyMs: LOOK_EVERY_MS })) {
+  const look = (isFar: boolean) => watch.look(isFar);
+  for await (const delivery of stream({ look, signal, everyMs: LOOK_EVERY_MS, ...saying(io, "deliveries") })) {
     yield { value: delivery, lines: deliveryLines(io, delivery) };
   }
 }

@@ -1,7 +1,7 @@
 // Webhooks as the API shows them, in the own form: the field names of the API, defaults left out, secrets as
 // placeholders. What it makes, applied, gives the same webhooks.
 import type { Placeholder, PlaceholderNames } from "./placeholder-names.ts";
-import { AUTH_SECRETS, FILE_FIELDS, isDefault, MASK, type ShownWebhook } from "./webhook-shape.ts";
+import { AUTH_SECRETS, FILE_FIELDS, isDefault, KEY_AS_USER, MASK, type ShownWebhook } from "./webhook-shape.ts";
 
 /** Fields in their order; values may hold placeholders. */
 export type OwnForm = Record<string, unknown>;
@@ -37,7 +37,8 @@ function headersOf(
 }
 
 export function authOf(auth: ShownWebhook, name: string, names: PlaceholderNames): Record<string, unknown> {
-  const secret = AUTH_SECRETS[String(auth["type"])];
+  const isKeyAsUser = auth["type"] === "basic" && auth["password"] === "";
+  const secret = isKeyAsUser ? KEY_AS_USER : AUTH_SECRETS[String(auth["type"])];
   if (secret === undefined) return { ...auth };
   return { ...auth, [secret.member]: names.placeholder(name, secret.suffix, secret.meaning) };
 }

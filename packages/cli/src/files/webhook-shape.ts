@@ -36,5 +36,8 @@ export const AUTH_SECRETS: Readonly<Record<string, { member: string; suffix: str
   oauth2: { member: "accessToken", suffix: "OAUTH_TOKEN", meaning: "OAuth token" },
 };
 
+/** Basic authentication without a password: its user name is an API key. */
+export const KEY_AS_USER = { member: "username", suffix: "API_KEY", meaning: "API key" } as const;
+
 /** What stands in an answer where a secret is stored; sent back it means: as it is. */
 export const MASK = "********";

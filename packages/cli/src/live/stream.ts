@@ -8,6 +8,8 @@ export interface Looks<Item> {
   readonly look: (isFar: boolean) => Promise<readonly Item[]>;
   readonly signal: AbortSignal;
   readonly note: (line: string) => void;
+  /** Called once, after the first look: what happens from then on is found. */
+  readonly begun: () => void;
   readonly everyMs: number;
 }
 
@@ -19,7 +21,7 @@ const LONGEST_PAUSE_MS = 5_000;
  * Everything that the looks find, in their order; ends when it is stopped.
  * @throws what a look throws for good, and at the first look whatever it throws: nobody waits for a wrong address
  */
-export async function* stream<Item>({ look, signal, note, everyMs }: Looks<Item>): AsyncGenerator<Item> {
+export async function* stream<Item>({ look, signal, note, begun, everyMs }: Looks<Item>): AsyncGenerator<Item> {
   let failures = 0;
   for (let looks = 0; !signal.aborted; looks += 1) {
     let found: readonly Item[] = [];
@@ -27,6 +29,7 @@ export async function* stream<Item>({ look, signal, note, everyMs }: Looks<Item>
       found = await look(failures > 0 || looks % FAR_EVERY === 0);
       if (failures > 0) note("Connected again; nothing was missed.");
       failures = 0;
+      if (looks === 0) begun();
     } catch (error) {
       if (signal.aborted) return;
       if (looks === 0 || !isPassing(error)) throw error;

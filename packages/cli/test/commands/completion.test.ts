@@ -25,7 +25,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** What bash offers at the end of these words; the last one may be unfinished. */
 function offered(...words: string[]): string[] {
   const script = `source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _posthorn; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const { stdout, stderr, status } = spawnSync("bash", ["-u", "-c", script, pathOf("bash"), ...words], { encoding: "utf8" });
+  const { stdout, stderr, status } = spawnSync("bash", ["-u", "-c", script, pathOf("bash"), ...words], {
+    encoding: "utf8",
+  });
   expect([status, stderr]).toEqual([0, ""]);
   return stdout.split("\n").filter((line) => line !== "");
 }
@@ -34,13 +36,19 @@ describe("bash", () => {
   test.each([
     [["posthorn", "tr"], ["trigger"]],
     [["posthorn", "webhooks", "p"], ["pause"]],
-    [["posthorn", "deliveries", "--state", "d"], ["delivered", "dead_letter"]],
+    [
+      ["posthorn", "deliveries", "--state", "d"],
+      ["delivered", "dead_letter"],
+    ],
     [["posthorn", "deliveries", "--state", "=", "he"], ["held"]],
     [["posthorn", "deliveries", "--sta"], ["--state"]],
     [["posthorn", "webhooks", "logs", "My webhook", "--status", "f"], ["failed"]],
     [["posthorn", "events", "--type", "x", "--li"], ["--limit"]],
     [["posthorn", "trigger", "invoice.paid", "--wait", "--js"], ["--json"]],
-    [["posthorn", "completion", ""], ["bash", "zsh", "fish"]],
+    [
+      ["posthorn", "completion", ""],
+      ["bash", "zsh", "fish"],
+    ],
     // Files: the shell's own completion takes over where nothing of ours is offered.
     [["posthorn", "apply", ""], []],
     [["posthorn", "trigger", "--file", "e"], []],
@@ -88,5 +96,9 @@ describe("the other shells", () => {
 
 test("a shell that is not known is a mistake of usage", async () => {
   const ended = await posthorn(["completion", "tcsh"]);
-  expect([ended.code, ended.out, ended.err]).toEqual([2, "", expect.stringContaining("Allowed choices are bash, zsh, fish")]);
+  expect([ended.code, ended.out, ended.err]).toEqual([
+    2,
+    "",
+    expect.stringContaining("Allowed choices are bash, zsh, fish"),
+  ]);
 });

@@ -24,8 +24,18 @@ beforeAll(async () => {
   env = { POSTHORN_URL: node.node.url, POSTHORN_API_KEY: TEST_API_KEY };
   const url = receiver.origin;
   await client.webhooks.create({ name: "CRM Sync", url, events: ["invoice.paid"], retryPolicy: { maxRetries: 0 } });
-  await client.webhooks.create({ name: "Patient", url, events: ["invoice.sent"], retryPolicy: { maxRetries: 3, retryDelay: 3_600 } });
-  await client.events.publishBatch(Array.from({ length: COUNT }, (_, at) => ({ event: "invoice.paid", data: { object: { invoiceNumber: `INV-${at}` } } })));
+  await client.webhooks.create({
+    name: "Patient",
+    url,
+    events: ["invoice.sent"],
+    retryPolicy: { maxRetries: 3, retryDelay: 3_600 },
+  });
+  await client.events.publishBatch(
+    Array.from({ length: COUNT }, (_, at) => ({
+      event: "invoice.paid",
+      data: { object: { invoiceNumber: `INV-${at}` } },
+    })),
+  );
   await client.events.publishBatch(Array.from({ length: 25 }, () => ({ event: "invoice.sent", data: { object: {} } })));
   await receiver.received(COUNT + 25);
   await until("all of them recorded", async () => {
@@ -46,10 +56,17 @@ describe("300 deliveries that failed", () => {
   test("are one line that says why, and what to do", async () => {
     const ended = await run("dead-letters");
     expect(ended.code).toBe(0);
-    expect(ended.out).toMatch(/^COUNT +LAST TRY +WEBHOOK +REASON.*\n +300 +rejected 500 +CRM Sync +attempts_exhausted .*\n$/);
+    expect(ended.out).toMatch(
+      /^COUNT +LAST TRY +WEBHOOK +REASON.*\n +300 +rejected 500 +CRM Sync +attempts_exhausted .*\n$/,
+    );
     expect(ended.err).toContain('All again:   posthorn retry --dead-letters-of "CRM Sync"');
     const [group] = (await run("dead-letters", "--webhook", "CRM Sync", "--json")).json();
-    expect(group).toMatchObject({ count: COUNT, lastTry: "rejected 500", reason: "attempts_exhausted", webhook: "CRM Sync" });
+    expect(group).toMatchObject({
+      count: COUNT,
+      lastTry: "rejected 500",
+      reason: "attempts_exhausted",
+      webhook: "CRM Sync",
+    });
     const one = await run("deliveries", group.newestId);
     expect(one.out).toMatch(/Answer +500\nBody +database is locked\n/);
   });
@@ -84,14 +101,19 @@ describe("300 deliveries that failed", () => {
 
   test("are tried again when the receiver is well, all with one command each", async () => {
     isFailing = false;
-    expect((await run("retry", "--waiting-of", "Patient", "--dry-run")).out).toBe("25 deliveries would be tried now.\n");
+    expect((await run("retry", "--waiting-of", "Patient", "--dry-run")).out).toBe(
+      "25 deliveries would be tried now.\n",
+    );
     const waiting = await run("retry", "--waiting-of", "Patient");
     expect([waiting.code, waiting.out, waiting.err]).toEqual([0, "", "25 of 25 done.\n"]);
     const dead = await run("retry", "--dead-letters-of", "CRM Sync");
     expect([dead.code, dead.out]).toEqual([0, `${COUNT} deliveries are tried now.\n`]);
     expect(dead.err).toBe('How they get on: posthorn tail --deliveries --webhook "CRM Sync"\n');
     await receiver.received(2 * (COUNT + 25));
-    await until("all of them delivered", async () => (await client.deliveries.list({ state: "delivered", limit: 200 }).take(1_000)).length === COUNT + 25);
+    await until(
+      "all of them delivered",
+      async () => (await client.deliveries.list({ state: "delivered", limit: 200 }).take(1_000)).length === COUNT + 25,
+    );
     expect((await run("dead-letters")).err).toBe("No dead letters.\n");
     expect((await run("retry", "--dead-letters-of", "CRM Sync")).err).toBe("There are no dead letters to try again.\n");
     expect((await run("retry", "--waiting-of", "Patient", "--json")).json()).toEqual([]);
@@ -116,13 +138,19 @@ describe("webhooks create", () => {
   test("makes one with what was said, and shows a secret that the server made", async () => {
     const args = ["webhooks", "create", "--to", receiver.origin, "--events", "payment.*,user.login", "--name", "Large"];
     const made = await run(...args, "--filter", "object.amount > 1000", "--max-retries", "2", "--timeout", "5s");
-    expect([made.code, made.out]).toEqual([0, expect.stringMatching(/^Webhook +webhook_\w+\nEvents +payment\.\* user\.login\nURL .*\nSecret +whsec_/)]);
+    expect([made.code, made.out]).toEqual([
+      0,
+      expect.stringMatching(/^Webhook +webhook_\w+\nEvents +payment\.\* user\.login\nURL .*\nSecret +whsec_/),
+    ]);
     const [webhook] = await client.webhooks.list({ name: "Large" }).take(1);
     expect(webhook).toMatchObject({ filters: ["object.amount > 1000"], retryPolicy: { maxRetries: 2 }, timeout: 5 });
-    const given = await posthorn(["webhooks", "create", "--to", receiver.origin, "--events", "*", "--secret-file", "-"], {
-      env,
-      input: "a-secret-of-mine-1234\n",
-    });
+    const given = await posthorn(
+      ["webhooks", "create", "--to", receiver.origin, "--events", "*", "--secret-file", "-"],
+      {
+        env,
+        input: "a-secret-of-mine-1234\n",
+      },
+    );
     expect(given.code).toBe(0);
     expect(given.out + given.err).not.toContain("a-secret-of-mine");
   });

@@ -1,6 +1,6 @@
 // posthorn tail and posthorn listen as child processes, against a real node: everything once, also over a server that
 // goes away, and a clean end.
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { checkWebhook, Posthorn } from "@posthorn/client";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { startTestNode, TEST_API_KEY, type TestNode } from "../../../server/test/support/node.ts";
@@ -38,7 +38,7 @@ describe("tail", () => {
   test("shows events from now on, of the type asked for, each once", async () => {
     await publish("invoice.paid", "BEFORE");
     const running = start(["tail", "--type", "invoice.paid", "--json"], env);
-    // It says nothing as JSON before the first event: published until one is seen, which is then the first.
+    // As JSON it says nothing before the first event: published until one is seen, which is then the first.
     const ids: string[] = [];
     while (running.out.length === 0) ids.push(await publish("invoice.paid", "FIRST"));
     const from = ids.indexOf((await running.jsonLines(1))[0].id);
@@ -64,7 +64,6 @@ describe("tail", () => {
     isFailing = true;
     const running = start(["tail", "--deliveries", "--webhook", "straight"], env);
     await running.line(/Waiting for deliveries/);
-    // Whatever is made before its first look is watched as under way; later ones are new. Both are told.
     const id = await publish("invoice.viewed", "INV-TRY");
     expect(await running.line(new RegExp(`failed.*${id}`))).toMatch(/ {2}failed +#1 +invoice\.viewed +again \d\d:/);
     isFailing = false;
@@ -77,8 +76,7 @@ describe("tail", () => {
 
   test("goes on when the server was away, and says so", async () => {
     // A door of our own before the server, which can be closed.
-    const sockets = new Set<import("node:net").Socket>();
-    const { connect } = await import("node:net");
+    const sockets = new Set<Socket>();
     const { port } = new URL(node.node.url);
     const door = createServer((socket) => {
       const inside = connect(Number(port), "127.0.0.1");
@@ -92,7 +90,7 @@ describe("tail", () => {
     await open(0);
     const at = (door.address() as { port: number }).port;
     const running = start(["tail", "--type", "invoice.overdue"], { ...env, POSTHORN_URL: `http://127.0.0.1:${at}` });
-    while (running.out.length === 0) await publish("invoice.overdue", "UNTIL-SEEN");
+    await running.line(/Waiting for events/);
     const closed = new Promise((resolve) => door.close(resolve));
     for (const socket of sockets) socket.destroy();
     await closed;
@@ -118,7 +116,12 @@ describe("tail", () => {
 describe("listen", () => {
   test("brings each delivery of a paused webhook to a local URL once, with a signature that is valid", async () => {
     const local = await startReceiver();
-    await client.webhooks.create({ name: "far away", url: "https://example.com/in", events: ["customer.*"], secret: SECRET });
+    await client.webhooks.create({
+      name: "far away",
+      url: "https://example.com/in",
+      events: ["customer.*"],
+      secret: SECRET,
+    });
     await client.webhooks.pause((await client.webhooks.list({ name: "far away" }).take(1))[0]?.id ?? "");
     const before = await client.events.publish({ event: "customer.created", data: { object: { id: "c0" } } });
     const args = ["listen", "--webhook", "far away", "--forward-to", `${local.origin}/hook`];
@@ -147,18 +150,26 @@ describe("listen", () => {
     const args = ["listen", "--webhook", "straight", "--forward-to", local.origin];
     const running = start([...args, "--type", "invoice.sent"], env);
     await running.line(/^Deliveries of straight go to/);
-    while (running.out.length === 0) await publish("invoice.sent", "INV-TEAPOT");
-    expect(running.out[0]).toMatch(/^\d\d:\d\d:\d\d {2}418 +\d+ ms {2}invoice\.sent +evt_\w+ dlv_\w+$/);
+    expect(await running.line(new RegExp(await publish("invoice.sent", "INV-TEAPOT")))).toMatch(
+      /^\d\d:\d\d:\d\d {2}418 +\d+ ms {2}invoice\.sent +evt_\w+ dlv_\w+$/,
+    );
     await local.close();
     const unheard = await publish("invoice.sent", "INV-UNHEARD");
     await running.line(new RegExp(`–.*${unheard}`));
     await running.line(/^ {2}(ECONNREFUSED|ECONNRESET|CONNECTION_FAILED|UND_ERR_SOCKET): http:\S+ did not answer\.$/);
     expect(await running.end()).toBe(0);
-    await until("its own delivery", async () => (await client.deliveries.list({ eventId: unheard }).take(1))[0]?.state === "delivered");
+    await until(
+      "its own delivery",
+      async () => (await client.deliveries.list({ eventId: unheard }).take(1))[0]?.state === "delivered",
+    );
   });
 
   test.each([
-    [["--webhook", "straight", "--forward-to", "localhost:3000"], 2, "expected a URL such as http://localhost:3000/hook"],
+    [
+      ["--webhook", "straight", "--forward-to", "localhost:3000"],
+      2,
+      "expected a URL such as http://localhost:3000/hook",
+    ],
     [["--webhook", "nobody", "--forward-to", "http://localhost:1"], 1, "NOT_FOUND"],
     [["--forward-to", "http://localhost:1"], 2, "required option '--webhook"],
   ])("%j is refused", async (args, code, words) => {

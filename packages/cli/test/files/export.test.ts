@@ -74,6 +74,8 @@ const auth = fc.oneof(
   fc.record({ type: fc.constant("apiKey"), header: fc.constantFrom("X-API-Key", "X-K"), value: fc.constant(MASK) }),
   fc.record({ type: fc.constant("bearer"), token: fc.constant(MASK) }),
   fc.record({ type: fc.constant("basic"), username: text, password: fc.constant(MASK) }),
+  // An API key in the place of the user name: there it is masked.
+  fc.record({ type: fc.constant("basic"), username: fc.constant(MASK), password: fc.constant("") }),
   fc.record({ type: fc.constant("oauth2"), accessToken: fc.constant(MASK) }),
 );
 const printable = {
@@ -207,11 +209,11 @@ describe("forms and their YAML", () => {
 /** A webhook of a file as the API would show it: defaults filled in, secrets masked. */
 function asShown(webhook: ShownWebhook): ShownWebhook {
   const { auth: given = { type: "none" }, rateLimit, retryPolicy, transform } = webhook as Record<string, never>;
+  const entries = Object.entries(given as Record<string, string>);
+  const isKeyAsUser = entries.some(([member, value]) => member === "password" && value === "");
+  const secrets = ["value", "token", "accessToken", isKeyAsUser ? "username" : "password"];
   const masked = Object.fromEntries(
-    Object.entries(given as Record<string, string>).map(([member, value]) => [
-      member,
-      ["value", "token", "password", "accessToken"].includes(member) ? MASK : value,
-    ]),
+    entries.map(([member, value]) => [member, secrets.includes(member) ? MASK : value]),
   );
   return {
     method: "POST",

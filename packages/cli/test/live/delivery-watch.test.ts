@@ -57,6 +57,9 @@ test("a delivery is told when it was tried, not when it was made, and once for e
   put("two", 59_000, { state: "delivered", attemptCount: 1 });
   expect(await look(true)).toEqual(["two delivered 1"]);
   pass(61_000);
+  // Due, and not tried yet: nothing to tell.
+  expect(await look()).toEqual([]);
+  pass(31_000);
   put("one", 10, { state: "dead_letter", attemptCount: 2, nextAttemptAt: null });
   expect(await look()).toEqual(["one dead_letter 2"]);
   pass(600_000);

@@ -11,15 +11,23 @@ async function run(looks: Look[]): Promise<{ given: number[]; notes: string[]; f
   const notes: string[] = [];
   const far: boolean[] = [];
   const given: number[] = [];
+  let begunCount = 0;
   const look = (isFar: boolean): Promise<number[]> => {
     far.push(isFar);
     const next = looks.shift();
     if (looks.length === 0) queueMicrotask(() => controller.abort());
     return next?.() ?? Promise.resolve([]);
   };
-  for await (const item of stream({ look, signal: controller.signal, note: (line) => notes.push(line), everyMs: 1 })) {
+  for await (const item of stream({
+    look,
+    signal: controller.signal,
+    note: (line) => notes.push(line),
+    begun: () => (begunCount += 1),
+    everyMs: 1,
+  })) {
     given.push(item);
   }
+  expect(begunCount).toBe(1);
   return { given, notes, far };
 }
 

@@ -19,6 +19,7 @@ export type WebhookAuth =
   | { readonly type: "none" }
   | { readonly type: "apiKey"; readonly header: string; readonly value: string }
   | { readonly type: "bearer"; readonly token: string }
+  /** With an empty password the user name is an API key, and masked in its place. */
   | { readonly type: "basic"; readonly username: string; readonly password: string }
   | { readonly type: "oauth2"; readonly accessToken: string };
 

@@ -179,7 +179,7 @@ function notEmpty(seen: string): BackupError {
   );
 }
 
-/** A day's table with its indexes; measured between 4 (dead_letter) and 7 (event with large payloads). */
+/** A day's table with its indexes; counted between 4 (dead_letter) and 7 (event with large payloads). */
 const LOCKS_PER_DAY = 6;
 
 async function refuseTooManyLocks(client: pg.Client, header: BackupHeader): Promise<void> {

@@ -80,7 +80,7 @@ export async function migrate(
   patience: LockPatience = PATIENCE,
 ): Promise<{ applied: string[] }> {
   const files = await readMigrationFiles(migrationsDir);
-  return withClient(connection, (client) => applyMissing(client, files));
+  return withClient(connection, (client) => applyMissing(client, files, patience));
 }
 
 /**
@@ -92,12 +92,14 @@ export async function migrateWith(
   client: pg.Client,
   options: { readonly migrationsDir?: string; readonly upTo?: string } = {},
 ): Promise<{ applied: string[] }> {
-  return applyMissing(client, await readMigrationFiles(options.migrationsDir ?? MIGRATIONS_DIR), options.upTo);
+  const files = await readMigrationFiles(options.migrationsDir ?? MIGRATIONS_DIR);
+  return applyMissing(client, files, PATIENCE, options.upTo);
 }
 
 async function applyMissing(
   client: pg.Client,
   files: readonly MigrationFile[],
+  patience: LockPatience,
   upTo?: string,
 ): Promise<{ applied: string[] }> {
   refuseOldServer(await readServerVersion(client));

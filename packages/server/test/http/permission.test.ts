@@ -107,7 +107,9 @@ test("what both modes share is changed by live keys only", () => {
     "PATCH /companies/{id}",
     "PATCH /event-types/{name}",
     "PATCH /tenants/current",
+    "PATCH /tenants/{id}",
     "POST /companies",
     "POST /event-types",
+    "POST /tenants",
   ]);
 });

@@ -195,8 +195,8 @@ describe("a key hands on where it may be used", () => {
     for (const allowedIps of [["0.0.0.0/0"], ["127.0.0.1", "198.51.100.7"], ["203.0.112.0/23"], ["::/0"]]) {
       expect(refusalOf(await create(bound, { ...body, allowedIps })), String(allowedIps)).toEqual(beyond);
     }
-    for (const change_ of [{ allowedIps: null }, { allowedIps: ["0.0.0.0/0"] }]) {
-      expect(refusalOf(await change(bound, narrower.id, change_))).toEqual(beyond);
+    for (const wish of [{ allowedIps: null }, { allowedIps: ["0.0.0.0/0"] }]) {
+      expect(refusalOf(await change(bound, narrower.id, wish))).toEqual(beyond);
     }
     const free = (await create(await face.addKey(tenant), { ...body, scopes: ["write:events"] })).body.data;
     expect(refusalOf(await change(bound, free.id, { scopes: ["admin"] }))).toEqual(beyond);

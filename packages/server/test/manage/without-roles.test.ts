@@ -26,6 +26,12 @@ beforeAll(async () => {
   database = await createPooledDatabase({ withRoles: false });
   tenantUuid = await insertTenant(database.admin);
   other = await insertTenant(database.admin);
+  // The keys that act below, without being of any use themselves.
+  await database.admin.query(
+    `insert into api_key (tenant_id, id, created_at, revoked_at, config_version, livemode, key_hash, name,
+       last_characters, scopes)
+     select id, id, now(), now(), 1, true, sha256(id::text::bytea), 'actor', 'xxxx', '{admin}' from tenant`,
+  );
 });
 afterAll(() => database.close());
 
