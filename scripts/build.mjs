@@ -1,12 +1,16 @@
 // Compiles the packages that tsconfig.json refers to and makes the documents a site, when a source has changed since the
 // last time.
-// Run as a program (npm run build) it always asks the compiler.
+// Run as a program (npm run build) it always asks the compiler; with --if-stale, as the tests do, only when needed, and
+// one after the other.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { StartProblem } from "./install.mjs";
+import { lockFolder } from "./lock.mjs";
+
+const LOOK_AGAIN_MS = 200;
 
 const stampOf = (root) => join(root, "node_modules", ".posthorn-build");
 
@@ -78,9 +82,27 @@ function readText(path) {
   }
 }
 
+/** Builds what is stale, once, however many processes ask at the same time. */
+function buildIfStale(root) {
+  while (needsBuild(root)) {
+    const lock = lockFolder(root, "building");
+    if (lock.holder !== undefined) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_AGAIN_MS);
+      continue;
+    }
+    try {
+      if (needsBuild(root)) build(root);
+    } finally {
+      lock.release();
+    }
+  }
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const root = dirname(dirname(fileURLToPath(import.meta.url)));
   try {
-    build(dirname(dirname(fileURLToPath(import.meta.url))));
+    if (process.argv[2] === "--if-stale") buildIfStale(root);
+    else build(root);
   } catch (error) {
     if (!(error instanceof StartProblem)) throw error;
     console.error(error.message);

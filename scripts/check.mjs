@@ -32,8 +32,11 @@ const STEPS = [
   },
   {
     name: "docs",
-    commands: [[join(root, "scripts", "docs-pages.mjs"), "--check"]],
-    advice: "Run `npm run build && node scripts/docs-pages.mjs --write`.",
+    commands: [
+      [join(root, "scripts", "docs-pages.mjs"), "--check"],
+      [join(root, "scripts", "docs-site.mjs"), "--check"],
+    ],
+    advice: "Run `npm run build && node scripts/docs-pages.mjs --write`; correct the links named above by hand.",
   },
   {
     name: "event-map",

@@ -55,7 +55,7 @@ function addressOf(child, ended, signal) {
     const give = (reason) => {
       clearTimeout(timer);
       signal.removeEventListener("abort", aborted);
-      reject(reason);
+      reject(reason instanceof Error ? reason : new Error(String(reason)));
     };
     const aborted = () => give(signal.reason);
     const timer = setTimeout(() => give(new Error(`Posthorn did not start in time:\n${output}`)), START_LIMIT_MS);

@@ -212,8 +212,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     renderLarge: (data, job) => offload.run<RenderedElsewhere>("render", data, job),
   });
   const openSecret: OpenSecret = (webhook, secret) => openSecretOf(vault, webhook, secret);
-  const sealLarge = (body: Buffer, parts: readonly SealPart[]): Promise<Seal> =>
-    offload.run<Seal>("seal", body, parts);
+  const sealLarge = (body: Buffer, parts: readonly SealPart[]): Promise<Seal> => offload.run<Seal>("seal", body, parts);
   const dispatch = new Dispatch({
     bodies,
     rates,
@@ -363,7 +362,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       },
     }),
     eventTypes: { catalogue, api: pools.api },
-    registeredTypes: new RegisteredTypes({ ...changes, api: pools.api, isPublished: (name) => catalogue.types.has(name) }),
+    registeredTypes: new RegisteredTypes({
+      ...changes,
+      api: pools.api,
+      isPublished: (name) => catalogue.types.has(name),
+    }),
     apiKeys: new ApiKeys({ ...changes, api: pools.api, random }),
     companies: new Companies({ ...changes, api: pools.api }),
     tenants: new Tenants({

@@ -15,9 +15,12 @@ export interface Ended {
   readonly json: () => any;
 }
 
-/** Compiles what has changed; after `npm test` has done it, this takes a moment. */
+/** Compiles what has changed; after `npm test` has done it, this takes a moment. Test files may ask at the same time. */
 export function ensureBuilt(): void {
-  const result = spawnSync(process.execPath, [`${ROOT}scripts/build.mjs`], { cwd: ROOT, encoding: "utf8" });
+  const result = spawnSync(process.execPath, [`${ROOT}scripts/build.mjs`, "--if-stale"], {
+    cwd: ROOT,
+    encoding: "utf8",
+  });
   if (result.status !== 0) throw new Error(result.stderr);
 }
 

@@ -122,12 +122,7 @@ function judgeConditions(
   return canPass;
 }
 
-function judgeTemplate(
-  parts: readonly TemplatePart[],
-  example: ExampleEvent,
-  findings: Findings,
-  work: Work,
-): void {
+function judgeTemplate(parts: readonly TemplatePart[], example: ExampleEvent, findings: Findings, work: Work): void {
   for (const { field, reads, program, inText } of parts) {
     if (!work.spendJudgement(reads)) return;
     const absence = firstAbsence(reads.paths, example);

@@ -357,9 +357,7 @@ function secretsOfRows(rows: readonly SecretRow[]): WebhookSecrets {
     signingNext: ofPurpose("signing_next"),
     signingPrevious: ofPurpose("signing_previous"),
     auth: ofPurpose("auth"),
-    headers: new Map(
-      rows.filter((row) => row.purpose === "header").map((row) => [row.name ?? "", endingSecret(row)]),
-    ),
+    headers: new Map(rows.filter((row) => row.purpose === "header").map((row) => [row.name ?? "", endingSecret(row)])),
   };
 }
 

@@ -9,14 +9,7 @@ import { decodeCursor } from "../cursor.ts";
 import { cursorFailure, PAGE_PARAMETERS, pageOf, pageStart } from "../paging.ts";
 import type { Principal } from "../principal.ts";
 import { type Call, type OrdinaryRoute, route } from "../route-entry.ts";
-import {
-  changedWebhook,
-  createdWebhook,
-  deletedWebhook,
-  listedWebhook,
-  webhookRecord,
-  webhookVersion,
-} from "../schemas/webhook.ts";
+import { changedWebhook, createdWebhook, deletedWebhook, webhookRecord, webhookVersion } from "../schemas/webhook.ts";
 
 const listQuery = z.strictObject({
   ...PAGE_PARAMETERS,
@@ -67,7 +60,7 @@ export function webhookRoutes(webhooks: WebhooksFace): OrdinaryRoute[] {
       summary: "List webhooks, newest first.",
       tag: "Webhooks",
       query: listQuery,
-      answer: { status: 200, data: listedWebhook, isList: true },
+      answer: { status: 200, data: webhookRecord, isList: true },
       handle: (call) => list(webhooks, call),
     }),
     route({

@@ -53,11 +53,9 @@ const filter = z.object({
       z.object({
         source: z.string(),
         result,
-        reads: z
-          .array(z.object({ path: z.string(), json: z.string().nullable() }))
-          .meta({
-            description: "What the clause found: the beginning of each value as JSON, null where there is none.",
-          }),
+        reads: z.array(z.object({ path: z.string(), json: z.string().nullable() })).meta({
+          description: "What the clause found: the beginning of each value as JSON, null where there is none.",
+        }),
       }),
     )
     .meta({ description: "The parts between `&&`." }),

@@ -95,9 +95,6 @@ export const webhookRecord = z
   .object({ ...webhook, statistics })
   .meta({ id: "Webhook", description: "A webhook with its figures." });
 
-/** In lists. */
-export const listedWebhook = webhookRecord;
-
 const secretOnce = {
   secret: z.string().meta({ description: "The signing secret. It is shown this once." }),
   standardWebhooksSecret: z.string().meta({ description: "The same, as libraries for Standard Webhooks take it." }),
