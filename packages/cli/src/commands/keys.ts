@@ -36,7 +36,9 @@ interface CreateOptions extends ServerOptions {
 }
 
 export function registerKeys(program: Command): void {
-  const keys = program.command("keys");
+  const keys = program
+    .command("keys")
+    .addHelpText("after", "\nExample:\n  posthorn keys create --name Shop --scope write:events --expires 90d\n");
 
   withServer(keys.command("list", { isDefault: true }))
     .description("List the tenant's keys, newest first.")

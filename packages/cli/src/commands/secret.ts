@@ -12,7 +12,9 @@ interface RotateOptions extends ServerOptions {
 }
 
 export function registerSecret(program: Command): void {
-  const secret = program.command("secret");
+  const secret = program
+    .command("secret")
+    .addHelpText("after", '\nExample:\n  posthorn secret rotate "CRM Customer Synchronization"\n');
 
   withServer(secret.command("rotate"))
     .description("Bring a new secret beside the old one, which stays in force for the overlap.")
