@@ -85,6 +85,19 @@ export interface CaptureOptions {
   readonly failpoint?: (name: "before_commit" | "after_commit") => void;
 }
 
+/** An event's bytes in the body that it came in; end exclusive. */
+interface Frame {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Who is told: one of the two, once. */
+export interface Ending {
+  readonly resolve: (outcome: CaptureOutcome) => void;
+  /** A fault of ours, or a configuration that could not be read. */
+  readonly reject: (error: unknown) => void;
+}
+
 interface Pending {
   row: EventRow;
   readonly incoming: IncomingEvent;
@@ -125,22 +138,51 @@ export class Capture {
     await Promise.all([this.#small.drained(), this.#large.drained()]);
   }
 
-  /**
-   * Captures one scanned event.
-   * @param body the raw bytes that the offsets in `scanned` point into; `start` and `end` frame this event for its hash
-   * @param idempotencyKey as sent and checked, or null
-   */
-  async capture(
+  /** As `take`, with a promise. */
+  capture(
     sender: Sender,
     body: Buffer,
-    frame: { readonly start: number; readonly end: number },
+    frame: Frame,
     scanned: ScannedEvent,
     idempotencyKey: string | null,
   ): Promise<CaptureOutcome> {
+    return new Promise((resolve, reject) => {
+      this.take(sender, body, frame, scanned, idempotencyKey, { resolve, reject });
+    });
+  }
+
+  /**
+   * Captures one scanned event, and tells `ending` when it is stored or refused: no promise for each item of a batch.
+   * @param body the raw bytes that the offsets in `scanned` point into; `frame` is this event's part, for its hash
+   * @param idempotencyKey as sent and checked, or null
+   */
+  take(
+    sender: Sender,
+    body: Buffer,
+    frame: Frame,
+    scanned: ScannedEvent,
+    idempotencyKey: string | null,
+    ending: Ending,
+  ): void {
     const problem = checkMembers(scanned);
-    if (problem !== null) return problem;
+    if (problem !== null) {
+      ending.resolve(problem);
+      return;
+    }
+    const incoming = this.#incoming(sender, body, scanned);
+    const decision = this.#options.route(incoming);
+    if (!(decision instanceof Promise)) {
+      this.#enqueue(incoming, body, frame, scanned, idempotencyKey, decision, ending);
+      return;
+    }
+    decision
+      .then((routed) => this.#enqueue(incoming, body, frame, scanned, idempotencyKey, routed, ending))
+      .catch(ending.reject);
+  }
+
+  #incoming(sender: Sender, body: Buffer, scanned: ScannedEvent): IncomingEvent {
     const idBytes = this.#options.ids.next();
-    const incoming: IncomingEvent = {
+    return {
       sender,
       idBytes,
       publicId: scanned.id ?? formatId("event", idBytes),
@@ -152,21 +194,30 @@ export class Capture {
       context: contextOf(sender, body, scanned),
       hasLongNumber: scanned.hasLongNumber,
     };
-    const decision = this.#options.route(incoming);
-    const routed = decision instanceof Promise ? await decision : decision;
-    if (routed.kind === "unknown_type") return unknownType(scanned.event, routed.nearest);
-    const keys = keysOf(scanned.id, idempotencyKey, body, frame);
-    return new Promise((resolve) => {
-      const pending: Pending = {
-        row: rowOf(incoming, scanned, routed, keys),
-        incoming,
-        routed,
-        giveUpAtMs: this.#options.clock.monotonicMs() + WAIT_FOR_DATABASE_MS,
-        resolve,
-      };
-      const isLarge = incoming.data.byteLength > LARGE_BYTES || routed.fanOut !== null;
-      (isLarge ? this.#large : this.#small).add(pending);
-    });
+  }
+
+  #enqueue(
+    incoming: IncomingEvent,
+    body: Buffer,
+    frame: Frame,
+    scanned: ScannedEvent,
+    idempotencyKey: string | null,
+    routed: Routed,
+    ending: Ending,
+  ): void {
+    if (routed.kind === "unknown_type") {
+      ending.resolve(unknownType(scanned.event, routed.nearest));
+      return;
+    }
+    const pending: Pending = {
+      row: rowOf(incoming, scanned, routed, keysOf(scanned.id, idempotencyKey, body, frame)),
+      incoming,
+      routed,
+      giveUpAtMs: this.#options.clock.monotonicMs() + WAIT_FOR_DATABASE_MS,
+      resolve: ending.resolve,
+    };
+    const isLarge = incoming.data.byteLength > LARGE_BYTES || routed.fanOut !== null;
+    (isLarge ? this.#large : this.#small).add(pending);
   }
 
   // --- storing -----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import {
   type EventAnswer,
 } from "../../capture/outcomes.ts";
 import { type ScanRefusal } from "../../capture/scan/refusals.ts";
-import { type ScannedBatch, scanBatch, scanNdjson } from "../../capture/scan/scan-batch.ts";
+import { type BatchItem, type ScannedBatch, scanBatch, scanNdjson } from "../../capture/scan/scan-batch.ts";
 import { scanEvent, type ScannedEvent } from "../../capture/scan/scan-event.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { type Failure, failure, failureBody, successBody } from "../answer.ts";
@@ -102,6 +102,39 @@ export function publishHandlers(options: PublishOptions) {
   ): ScannedBatch | ScanRefusal | Promise<ScannedBatch | ScanRefusal> =>
     body.length > LARGE_BYTES ? options.scanLargeBatch(body, isNdjson) : isNdjson ? scanNdjson(body) : scanBatch(body);
 
+  /** All items of a batch, each with its outcome in its place. One promise for all of them. */
+  const captureAll = (
+    principal: Principal,
+    body: Buffer,
+    items: readonly BatchItem[],
+    idempotencyKey: string | null,
+  ): Promise<ItemOutcome[]> =>
+    new Promise((resolve, reject) => {
+      const outcomes = new Array<ItemOutcome>(items.length);
+      let openCount = items.length;
+      const settle = (index: number, outcome: ItemOutcome): void => {
+        outcomes[index] = outcome;
+        openCount -= 1;
+        if (openCount === 0) resolve(outcomes);
+      };
+      const take = (item: BatchItem, index: number, scanned: ScannedEvent | ScanRefusal): void => {
+        if (scanned.kind === "refused") {
+          settle(index, { failure: failureOfScan(scanned) });
+          return;
+        }
+        const key = idempotencyKey === null ? null : `${idempotencyKey}#${index}`;
+        capture.take(principal, body, item, scanned, key, {
+          resolve: (outcome) => settle(index, itemOutcomeOf(outcome)),
+          reject,
+        });
+      };
+      for (const [index, item] of items.entries()) {
+        const scanning = scan(body, item.start, item.end);
+        if (scanning instanceof Promise) scanning.then((scanned) => take(item, index, scanned)).catch(reject);
+        else take(item, index, scanning);
+      }
+    });
+
   return {
     admit(limitBytes: number) {
       return (principal: Principal, contentLength: number, reply: FastifyReply): Failure | null => {
@@ -154,16 +187,7 @@ export function publishHandlers(options: PublishOptions) {
       const header = request.headers["idempotency-key"];
       const keyRefusal = checkIdempotencyKey(header);
       if (keyRefusal !== null) return answerFailure(reply, failureOfOutcome(keyRefusal));
-      const outcomes = await Promise.all(
-        batch.items.map(async (item, index): Promise<ItemOutcome> => {
-          const scanned = await scan(body, item.start, item.end);
-          if (scanned.kind === "refused") return { failure: failureOfScan(scanned) };
-          const key = typeof header === "string" ? `${header}#${index}` : null;
-          const outcome = await capture.capture(principal, body, item, scanned, key);
-          if (outcome.outcome === "accepted" || outcome.outcome === "replayed") return outcome;
-          return { failure: failureOfOutcome(outcome), unavailable: outcome.outcome === "unavailable" };
-        }),
-      );
+      const outcomes = await captureAll(principal, body, batch.items, typeof header === "string" ? header : null);
       const first = outcomes[0];
       if (
         first !== undefined &&
@@ -182,6 +206,11 @@ export function publishHandlers(options: PublishOptions) {
 type ItemOutcome =
   | Exclude<CaptureOutcome, CaptureRefusal>
   | { readonly failure: Failure; readonly unavailable?: boolean };
+
+function itemOutcomeOf(outcome: CaptureOutcome): ItemOutcome {
+  if (outcome.outcome === "accepted" || outcome.outcome === "replayed") return outcome;
+  return { failure: failureOfOutcome(outcome), unavailable: outcome.outcome === "unavailable" };
+}
 
 // Every text in here is an id, a checked event type or an ISO time: nothing that JSON would have to escape.
 function answerJson(answer: EventAnswer): string {
