@@ -117,15 +117,22 @@ function textOf(withKeys: boolean, withFanOut: boolean): string {
   const parts = [FENCE, INCOMING, withKeys ? ACCEPTED_WITH_KEYS : ACCEPTED_ALL, STORED];
   // The numbering of parameters is fixed: keys 27 to 34, fan-out 35 to 38; a fan-out therefore always carries keys.
   if (withFanOut) parts.push(FANNED);
-  return `with ${parts.join(",\n")}\nselect id from stored`;
+  // Without keys the fence decides alone, for all rows: a count says as much as their ids, and is one row to read.
+  const answer = withKeys ? "id" : "count(*)::int4 as stored_count";
+  return `with ${parts.join(",\n")}\nselect ${answer} from stored`;
 }
 
 const PLAIN = { name: "capture", text: textOf(false, false) };
 const WITH_KEYS = { name: "capture_with_keys", text: textOf(true, false) };
 const WITH_FAN_OUT = { name: "capture_with_fan_out", text: textOf(true, true) };
 
+/** Which events of a batch were stored: all, or those with these ids, as PostgreSQL writes them. */
+export type Stored = "all" | ReadonlySet<string>;
+
+const NONE: Stored = new Set();
+
 /**
- * Captures a batch. The ids that come back are those that were stored; none at all for a node that was declared dead.
+ * Captures a batch: one row or nothing for each event; nothing at all for a node that was declared dead.
  * An event with a fan-out must be alone in its batch.
  * @param nowMs estimated database time: when the deliveries fall due and the keys begin to count
  */
@@ -134,11 +141,16 @@ export async function captureEvents(
   node: NodeIdentity,
   nowMs: number,
   rows: readonly EventRow[],
-): Promise<{ id: string }[]> {
-  const packed = packBytes(rows.flatMap((row) => [row.data, row.context]));
-  const deliveries = rows.flatMap((row) =>
-    row.deliveries.map((delivery) => ({ ...delivery, eventBytes: row.idBytes })),
-  );
+): Promise<Stored> {
+  const payloads = packPayloads(rows);
+  const deliveries: DeliveryRow[] = [];
+  const eventOfDelivery: Uint8Array[] = [];
+  for (const row of rows) {
+    for (const delivery of row.deliveries) {
+      deliveries.push(delivery);
+      eventOfDelivery.push(row.idBytes);
+    }
+  }
   const values: unknown[] = [
     node.idBytes,
     node.incarnation,
@@ -154,14 +166,14 @@ export async function captureEvents(
     textArray(rows.map((row) => row.senderId)),
     textArray(rows.map((row) => row.sentTimestamp)),
     textArray(rows.map((row) => row.reference)),
-    int4Array(rows.map((_, index) => packed.starts[index * 2] as number)),
-    int4Array(rows.map((_, index) => packed.lengths[index * 2] as number)),
-    int4Array(rows.map((_, index) => packed.starts[index * 2 + 1] as number)),
-    int4Array(rows.map((_, index) => packed.lengths[index * 2 + 1] as number)),
+    int4Array(payloads.dataStarts),
+    int4Array(payloads.dataLengths),
+    int4Array(payloads.contextStarts),
+    int4Array(payloads.contextLengths),
     int4Array(rows.map((row) => row.keys.length)),
-    packed.bytes,
+    payloads.bytes,
     uuidArray(deliveries.map((delivery) => delivery.idBytes)),
-    uuidArray(deliveries.map((delivery) => delivery.eventBytes)),
+    uuidArray(eventOfDelivery),
     uuidArray(deliveries.map((delivery) => delivery.webhookBytes)),
     int4Array(deliveries.map((delivery) => delivery.webhookVersion)),
     int2Array(deliveries.map((delivery) => delivery.lane)),
@@ -179,8 +191,37 @@ export async function captureEvents(
     );
   }
   const statement = fanOut !== null ? WITH_FAN_OUT : withKeys ? WITH_KEYS : PLAIN;
-  const result = await db.query<{ id: string }>({ ...statement, values });
-  return result.rows;
+  if (statement === PLAIN) {
+    const counted = await db.query<{ stored_count: number }>({ ...statement, values });
+    return counted.rows[0]?.stored_count === rows.length ? "all" : NONE;
+  }
+  const stored = await db.query<{ id: string }>({ ...statement, values });
+  return stored.rows.length === rows.length ? "all" : new Set(stored.rows.map((row) => row.id));
+}
+
+/**
+ * All payloads as one parameter, with the place of each: starts from 1; a context that is not there has length -1. One
+ * pass and no object for each row (with the loops of binary-arrays.ts: 5.4 to 1.5 µs an event, 100 with a delivery each).
+ */
+function packPayloads(rows: readonly EventRow[]) {
+  const parts: Uint8Array[] = [];
+  const dataStarts: number[] = [];
+  const dataLengths: number[] = [];
+  const contextStarts: number[] = [];
+  const contextLengths: number[] = [];
+  let at = 1;
+  for (const { data, context } of rows) {
+    parts.push(data);
+    dataStarts.push(at);
+    dataLengths.push(data.byteLength);
+    at += data.byteLength;
+    contextStarts.push(at);
+    contextLengths.push(context === null ? -1 : context.byteLength);
+    if (context === null) continue;
+    parts.push(context);
+    at += context.byteLength;
+  }
+  return { bytes: Buffer.concat(parts, at - 1), dataStarts, dataLengths, contextStarts, contextLengths };
 }
 
 function addKeys(values: unknown[], rows: readonly EventRow[]): void {

@@ -25,6 +25,7 @@ import {
   type FanOutRow,
   type FirstAnswer,
   type KeyRow,
+  type Stored,
   selectFirstAnswers,
 } from "./capture.sql.ts";
 import { type CaptureOutcome, checkMembers, refusal, unknownType } from "./outcomes.ts";
@@ -232,7 +233,7 @@ export class Capture {
   /** One try. Returns what has to be tried again. */
   async #store(items: Pending[]): Promise<Pending[]> {
     const { db, clock, identity, failpoint } = this.#options;
-    let stored: { id: string }[];
+    let stored: Stored;
     try {
       failpoint?.("before_commit");
       stored = await captureEvents(
@@ -245,11 +246,10 @@ export class Capture {
     } catch (error) {
       return this.#afterFailure(items, error);
     }
-    const ids = stored.length === items.length ? null : new Set(stored.map((row) => row.id));
     const duplicates: Pending[] = [];
     const again: Pending[] = [];
     for (const item of items) {
-      if (ids === null || ids.has(uuidText(item.row.idBytes))) accept(item);
+      if (stored === "all" || stored.has(uuidText(item.row.idBytes))) accept(item);
       else (item.row.keys.length > 0 ? duplicates : again).push(item);
     }
     // Nothing but the fence stops an event without a key.

@@ -1,6 +1,7 @@
 // PostgreSQL's binary array format, so that one statement can carry thousands of rows as a handful of parameters.
 // A Buffer parameter travels in binary; `$1::uuid[]` names its type. Measured (50 rows, 12 columns): 4 times less
-// client CPU than text arrays. Must stay free of table knowledge.
+// client CPU than text arrays. Must stay free of table knowledge, and keep a loop of its own for each type: a shared loop
+// that is handed a function to write a value with is not inlined.
 
 const OID = { bool: 16, int8: 20, int2: 21, int4: 23, text: 25, timestamptz: 1184, uuid: 2950 } as const;
 /** Milliseconds from 1970 to PostgreSQL's epoch, 2000-01-01. */
@@ -36,32 +37,71 @@ export function uuidArray(values: readonly Uint8Array[]): Buffer {
 
 /** int2[]; null stays null. */
 export function int2Array(values: readonly (number | null)[]): Buffer {
-  return fixedArray(OID.int2, 2, values, (buffer, value, at) => buffer.writeInt16BE(value, at));
+  const buffer = fixedArray(OID.int2, 2, values);
+  let at = HEADER_BYTES;
+  for (const value of values) {
+    buffer.writeInt32BE(value === null ? -1 : 2, at);
+    at += 4;
+    if (value === null) continue;
+    buffer.writeInt16BE(value, at);
+    at += 2;
+  }
+  return buffer;
 }
 
 /** int4[]; null stays null. */
 export function int4Array(values: readonly (number | null)[]): Buffer {
-  return fixedArray(OID.int4, 4, values, (buffer, value, at) => buffer.writeInt32BE(value, at));
+  const buffer = fixedArray(OID.int4, 4, values);
+  let at = HEADER_BYTES;
+  for (const value of values) {
+    buffer.writeInt32BE(value === null ? -1 : 4, at);
+    at += 4;
+    if (value === null) continue;
+    buffer.writeInt32BE(value, at);
+    at += 4;
+  }
+  return buffer;
 }
 
 /** int8[] of safe integers. */
 export function int8Array(values: readonly (number | null)[]): Buffer {
-  return fixedArray(OID.int8, 8, values, writeInt64);
+  const buffer = fixedArray(OID.int8, 8, values);
+  let at = HEADER_BYTES;
+  for (const value of values) {
+    buffer.writeInt32BE(value === null ? -1 : 8, at);
+    at += 4;
+    if (value === null) continue;
+    writeInt64(buffer, value, at);
+    at += 8;
+  }
+  return buffer;
 }
 
 /** timestamptz[] of milliseconds since 1970 (Infinity is PostgreSQL's infinity); null stays null. */
 export function timestamptzArray(values: readonly (number | null)[]): Buffer {
-  return fixedArray(OID.timestamptz, 8, values, (buffer, value, at) => {
+  const buffer = fixedArray(OID.timestamptz, 8, values);
+  let at = HEADER_BYTES;
+  for (const value of values) {
+    buffer.writeInt32BE(value === null ? -1 : 8, at);
+    at += 4;
+    if (value === null) continue;
     if (value === Number.POSITIVE_INFINITY) buffer.writeBigInt64BE(0x7fffffffffffffffn, at);
     else writeInt64(buffer, Math.round((value - POSTGRES_EPOCH_MS) * 1000), at);
-  });
+    at += 8;
+  }
+  return buffer;
 }
 
 /** bool[]. */
 export function boolArray(values: readonly boolean[]): Buffer {
-  return fixedArray(OID.bool, 1, values, (buffer, value, at) => {
-    buffer[at] = value ? 1 : 0;
-  });
+  const buffer = fixedArray(OID.bool, 1, values);
+  let at = HEADER_BYTES;
+  for (const value of values) {
+    buffer.writeInt32BE(1, at);
+    buffer[at + 4] = value ? 1 : 0;
+    at += 5;
+  }
+  return buffer;
 }
 
 /** text[]; null stays null. Text must not hold U+0000, which PostgreSQL's text cannot. */
@@ -108,28 +148,11 @@ export function packBytes(values: readonly (Uint8Array | null)[]): {
   return { bytes: Buffer.concat(present, at - 1), starts, lengths };
 }
 
-function fixedArray<Value extends number | boolean>(
-  oid: number,
-  width: number,
-  values: readonly (Value | null)[],
-  write: (buffer: Buffer, value: Value, at: number) => void,
-): Buffer {
+/** The header of an array of fixed width, and room for its values; a null takes its length word and no more. */
+function fixedArray(oid: number, width: number, values: readonly unknown[]): Buffer {
   let nullCount = 0;
   for (const value of values) if (value === null) nullCount += 1;
-  const byteLength = values.length * (4 + width) - nullCount * width;
-  const buffer = header(oid, values.length, byteLength, nullCount > 0);
-  let at = HEADER_BYTES;
-  for (const value of values) {
-    if (value === null) {
-      buffer.writeInt32BE(-1, at);
-      at += 4;
-      continue;
-    }
-    buffer.writeInt32BE(width, at);
-    write(buffer, value, at + 4);
-    at += 4 + width;
-  }
-  return buffer;
+  return header(oid, values.length, values.length * (4 + width) - nullCount * width, nullCount > 0);
 }
 
 function writeInt64(buffer: Buffer, value: number, at: number): void {
