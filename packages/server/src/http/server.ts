@@ -18,6 +18,7 @@ import {
 } from "./answer.ts";
 import { COMMON_HEADERS, JSON_TYPE } from "./answer-now.ts";
 import type { Authenticator } from "./authenticate.ts";
+import { limitClosing } from "./close-connections.ts";
 import { failureOfThrown } from "./failures-thrown.ts";
 import { registerRoutes } from "./register-routes.ts";
 import type { Route } from "./route-entry.ts";
@@ -84,6 +85,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     return answering.send(request, reply, failure("NOT_FOUND", `There is nothing at ${path}. The API begins at /v1.`));
   });
   logRequests(app, options.log);
+  limitClosing(app);
   registerRoutes(app, options, answering);
   return app;
 }
