@@ -391,6 +391,7 @@ create table node (
   alive boolean not null,
   version text not null,
   host text not null,
+  leaving boolean not null default false,
   constraint node_pkey PRIMARY KEY (id)
 ) with (fillfactor=50);
 

@@ -8,12 +8,14 @@ import { readPathText } from "./capture/scan/read-path.ts";
 import type { ScanRefusal } from "./capture/scan/refusals.ts";
 import type { ScannedBatch } from "./capture/scan/scan-batch.ts";
 import type { ScannedEvent } from "./capture/scan/scan-event.ts";
+import { shifted } from "./capture/scan/shifted.ts";
 import { defaultCatalogueFolder } from "./catalogue/folder.ts";
 import { loadCatalogue } from "./catalogue/load.ts";
 import { resourceNamesOf } from "./catalogue/resource-names.ts";
 import { Deliveries } from "./deliver/deliveries.ts";
 import { Dispatch } from "./deliver/dispatch.ts";
 import type { LeaseTimings } from "./deliver/lease.ts";
+import { createSignals } from "./deliver/node-signals.ts";
 import { OneRequests } from "./deliver/one-request.ts";
 import { Ownership } from "./deliver/ownership.ts";
 import { DeliveryMemory, type MemoryLimits } from "./deliver/queue.ts";
@@ -63,7 +65,7 @@ import { createOutboundClient } from "./security/outbound/client.ts";
 import type { ResolveName } from "./security/outbound/resolver.ts";
 import { SecretError } from "./security/ciphertext.ts";
 import { createVault } from "./security/vault.ts";
-import { Configuration, type StoredSecret, type Webhook } from "./storage/configuration.ts";
+import { Configuration } from "./storage/configuration.ts";
 import { type ConnectionConfig, openPools } from "./storage/pools.ts";
 
 /** Named moments at which crash tests end the process; inert in production. */
@@ -155,10 +157,21 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     onDatabaseTime: (databaseMs, sentMs, receivedMs) => clock.observe(databaseMs, sentMs, receivedMs),
   });
 
+  const signals = createSignals(options.soleNode, {
+    connection: options.connection,
+    log,
+    onHandedOver: (lanes) => {
+      ownership.handedOver(lanes);
+      if (lanes === undefined) fanOuts.wake();
+    },
+    onLanesToMove: () => ownership.lookNow(),
+  });
+
   // --- deliver and record --------------------------------------------------------------------------------------
   const memory = new DeliveryMemory(options.memory);
   const ownership: Ownership = new Ownership({
     db: pools.control,
+    handoffDb: pools.engine,
     clock,
     log,
     version: options.version,
@@ -176,6 +189,14 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       });
     },
     onCancelled: (notices) => deliveries.cancelled(notices),
+    onDraining: (lanes) => deliveries.lanesDraining(lanes),
+    drainedOf: (lanes) => deliveries.drainedOf(lanes),
+    loads: () => deliveries.loads(),
+    onReleased: (lanes) => {
+      deliveries.lanesReleased(lanes);
+      rates.forgetLanes(lanes);
+    },
+    onLanesToMove: () => signals.lanesToMove(),
     onLost: () => {
       dispatch.interrupt();
       deliveries.lanesLost();
@@ -190,6 +211,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     log,
     memory,
     ownsLane: (lane) => ownership.owns(lane),
+    onHandedOff: (lane) => signals.handedOff(lane),
     findWebhook: (tenantId, webhookId) => configuration.webhook(tenantId, webhookId),
     timestampOfEvent: timestampOfId,
   });
@@ -211,7 +233,14 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     namesOf,
     renderLarge: (data, job) => offload.run<RenderedElsewhere>("render", data, job),
   });
-  const openSecret: OpenSecret = (webhook, secret) => openSecretOf(vault, webhook, secret);
+  const openSecret: OpenSecret = (webhook, secret) =>
+    vault.decryptSecret({
+      tenantUuid: webhook.tenantUuid,
+      table: "secret",
+      column: "ciphertext",
+      rowId: secret.id,
+      ciphertext: secret.ciphertext,
+    });
   const sealLarge = (body: Buffer, parts: readonly SealPart[]): Promise<Seal> => offload.run<Seal>("seal", body, parts);
   const dispatch = new Dispatch({
     bodies,
@@ -256,6 +285,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     identity,
     ownsLane: (lane) => ownership.owns(lane),
     lanes: () => ownership.lanes,
+    holdLanes: (lanes) => deliveries.holdLanes(lanes),
     onWritten: (webhooks, inDoubt) => deliveries.wakeByIds(webhooks, inDoubt),
     ...(failpoint === undefined ? {} : { failpoint }),
   });
@@ -276,7 +306,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
         abandon: (unknown) => deliveries.abandon(reservation, unknown),
       };
     },
-    onFanOutStored: () => fanOuts.wake(),
+    // The list may stand in another node's lane.
+    onFanOutStored: () => {
+      fanOuts.wake();
+      signals.handedOffSomewhere();
+    },
   });
   const capture = new Capture({
     db: pools.capture,
@@ -294,9 +328,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   let open = false;
   const documentationUrl = (code: ErrorCode): string => `/docs/errors#${code}`;
   const admission = new AdmissionControl(() => clock.monotonicMs());
+  // Retried and replayed rows are written as hand-offs, whoever owns their lanes: all look at once.
+  const wake = () => {
+    ownership.handedOver();
+    signals.handedOffSomewhere();
+  };
   const newId = () => ids.next();
-  // Retried and replayed rows are written as hand-offs; this node looks at once, another one at its next beat.
-  const wake = () => void ownership.beatNow().catch(logFailure("looking for handed over deliveries"));
   const changes = { clock, newId, onConfigurationChanged: () => configuration.refresh() };
   const keyUsage = new KeyUsage({ engine: pools.engine, clock });
   const warningsOf = createWarnings(catalogue);
@@ -416,6 +453,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const stopOnce = async (): Promise<void> => {
     open = false;
     oneRequests.stop();
+    await ownership.leave();
     await http.close();
     await capture.drained();
     deliveries.stop();
@@ -427,6 +465,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await recorder.drained();
     await fanOuts.stop();
     await ownership.stop();
+    await signals.stop();
     configuration.stop();
     await upkeep.stop();
     await keyUsage.flush().catch(logFailure("writing down when keys were last used"));
@@ -437,6 +476,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await upkeep.runOnce("partitions");
     await configuration.start();
     deliveries.start();
+    signals.start();
     await ownership.start();
     upkeep.start();
     await http.listen({ host: options.host, port: options.port });
@@ -456,30 +496,4 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       return stopping;
     },
   };
-}
-
-async function openSecretOf(
-  vault: ReturnType<typeof createVault>,
-  webhook: Webhook,
-  { id, ciphertext }: StoredSecret,
-): Promise<string> {
-  return vault.decryptSecret({
-    tenantUuid: webhook.tenantUuid,
-    table: "secret",
-    column: "ciphertext",
-    rowId: id,
-    ciphertext,
-  });
-}
-
-/** Offsets of a slice, moved to where the slice lies in its body. */
-function shifted(scanned: ScannedEvent | ScanRefusal, by: number): ScannedEvent | ScanRefusal {
-  if (by === 0) return scanned;
-  if (scanned.kind === "refused") {
-    const details = scanned.details.map((detail) => ({ ...detail, position: detail.position + by }));
-    return { ...scanned, position: scanned.position + by, details };
-  }
-  const context =
-    scanned.contextStart < 0 ? {} : { contextStart: scanned.contextStart + by, contextEnd: scanned.contextEnd + by };
-  return { ...scanned, dataStart: scanned.dataStart + by, dataEnd: scanned.dataEnd + by, ...context };
 }

@@ -170,7 +170,8 @@ export async function upsertNode(
     text: `
 insert into node (id, incarnation, started_at, beat_at, process_id, alive, version, host)
 values ($1, $2, to_timestamp($3::float8 / 1000), clock_timestamp(), $4, true, $5, $6)
-on conflict (id) do update set incarnation = excluded.incarnation, alive = true, beat = 0, beat_at = clock_timestamp()`,
+on conflict (id) do update
+  set incarnation = excluded.incarnation, alive = true, leaving = false, beat = 0, beat_at = clock_timestamp()`,
     values: [node.uuid, node.incarnation, node.startedAtMs, node.processId, node.version, node.host],
   });
 }
@@ -190,13 +191,15 @@ export interface OtherNode {
   id: string;
   incarnation: number;
   beat: number;
+  /** Told to stop: it finishes what it began and takes no lanes. */
+  leaving: boolean;
 }
 
 /** All other nodes that count as alive. */
 export async function selectOtherNodes(db: Executor, node: NodeIdentity): Promise<OtherNode[]> {
   const result = await db.query<OtherNode>({
     name: "select_other_nodes",
-    text: "select id, incarnation, beat from node where alive and id <> $1::uuid",
+    text: "select id, incarnation, beat, leaving from node where alive and id <> $1::uuid",
     values: [node.uuid],
   });
   return result.rows;
@@ -225,18 +228,51 @@ select marked.id from marked, (select count(*) from freed) freed_count`,
   return result.rows.length > 0;
 }
 
-/** Takes free lanes. Fenced: a dead node takes nothing. */
-export async function acquireFreeLanes(db: Executor, node: NodeIdentity): Promise<number[]> {
+/** Tells the others that this node takes no lanes any more. */
+export async function markLeaving(db: Executor, node: NodeIdentity): Promise<void> {
+  await db.query({
+    name: "mark_leaving",
+    text: "update node set leaving = true where id = $1::uuid and incarnation = $2 and alive",
+    values: [node.uuid, node.incarnation],
+  });
+}
+
+/** Who owns which lanes. */
+export async function selectLaneOwners(db: Executor): Promise<{ node_id: string | null; lanes: number[] }[]> {
+  const result = await db.query<{ node_id: string | null; lanes: number[] }>({
+    name: "select_lane_owners",
+    text: "select node_id, array_agg(id) as lanes from lane group by node_id",
+  });
+  return result.rows;
+}
+
+/** Takes those of these lanes that are still free. Fenced: a dead node takes nothing. */
+export async function acquireLanes(db: Executor, node: NodeIdentity, lanes: readonly number[]): Promise<number[]> {
   const result = await db.query<{ id: number }>({
-    name: "acquire_free_lanes",
+    name: "acquire_lanes",
     text: `
 with ${FENCE}
 update lane set node_id = $1::uuid, epoch = epoch + 1
-where node_id is null and exists (select from fence)
+where id = any ($3::int2[]) and node_id is null and exists (select from fence)
 returning id`,
-    values: [node.idBytes, node.incarnation],
+    values: [node.idBytes, node.incarnation, int2Array(lanes)],
   });
   return result.rows.map((row) => row.id);
+}
+
+/**
+ * Gives drained lanes back, while the node lives on. Fenced: a dead node has none to give. Nothing of theirs may be on
+ * its way to the database: the next owner reads them once, as they are after this.
+ */
+export async function releaseLanes(db: Executor, node: NodeIdentity, lanes: readonly number[]): Promise<void> {
+  await db.query({
+    name: "release_lanes",
+    text: `
+with ${FENCE}
+update lane set node_id = null, epoch = epoch + 1
+where id = any ($3::int2[]) and node_id = $1::uuid and exists (select from fence)`,
+    values: [node.idBytes, node.incarnation, int2Array(lanes)],
+  });
 }
 
 /**

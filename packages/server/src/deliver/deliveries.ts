@@ -16,24 +16,23 @@ import {
   selectWebhooksWithDeliveries,
 } from "./deliver.sql.ts";
 import type { Dispatch } from "./dispatch.ts";
-import { type DeliverableEvent, type DeliveryMemory, type Entry, WebhookQueue } from "./queue.ts";
+import { bytesOfUuid, eventOfRow } from "./due-event.ts";
+import { LaneHolds } from "./lane-holds.ts";
+import { type DeliverableEvent, type DeliveryMemory, type Reservation, unreachable, WebhookQueue } from "./queue.ts";
 
 export interface DeliveriesOptions {
   readonly db: Executor;
   readonly clock: Clock;
   readonly log: Log;
   readonly memory: DeliveryMemory;
+  /** True while deliveries of this lane may be taken into memory and started here: owned, and not about to be given away. */
   readonly ownsLane: (lane: number) => boolean;
+  /** Deliveries were written that the owner of this lane, another node, should look for. */
+  readonly onHandedOff: (lane: number) => void;
   readonly findWebhook: (tenantId: Id<"tenant">, webhookId: Id<"webhook">) => Promise<Webhook | null>;
   /** The time written in an event's id, as receivers see it when the sender gave none. */
   readonly timestampOfEvent: (eventIdBytes: Uint8Array) => string;
 }
-
-/** Where a fresh delivery goes: into memory now, left in the table for this node, or left for another node. */
-export type Reservation =
-  | { readonly place: "memory"; readonly entry: Entry }
-  | { readonly place: "table"; readonly webhook: Webhook }
-  | { readonly place: "other_node" };
 
 /** Queues read in one statement, and rows asked for each. */
 const QUEUES_PER_READ = 64;
@@ -61,6 +60,7 @@ export class Deliveries {
   #stopped = false;
   /** Cancelled while the table was being read: the read may have seen them before. By delivery, as PostgreSQL writes it. */
   readonly #cancelledMeanwhile = new Set<string>();
+  readonly #holds = new LaneHolds();
   /** Raised when the lanes are lost: what was read under an older generation is not added. */
   #generation = 0;
 
@@ -82,7 +82,9 @@ export class Deliveries {
 
   /** Decides, before the commit, where a delivery goes. */
   reserve(webhook: Webhook, idBytes: Uint8Array, event: DeliverableEvent): Reservation {
-    if (!this.#options.ownsLane(webhook.lane)) return { place: "other_node" };
+    const { lane } = webhook;
+    if (!this.#options.ownsLane(lane)) return { place: "other_node", lane };
+    this.#holds.hold(lane);
     const queue = this.#queueOf(webhook);
     const isPaused = queue.webhook.status === "paused";
     if (isPaused || queue.spilled || queue.refilling || this.#options.memory.roomFor(queue) === 0) {
@@ -104,6 +106,13 @@ export class Deliveries {
     switch (reservation.place) {
       case "memory": {
         const { entry } = reservation;
+        const { lane } = entry.queue.webhook;
+        this.#holds.settle(lane);
+        if (!this.#options.ownsLane(lane)) {
+          // About to be given away: it stays in the table, where the next owner finds it.
+          this.#options.memory.remove(entry);
+          return;
+        }
         if (!entry.queue.entries.has(entry)) {
           // The lanes were lost in between. Their owner, perhaps this node again, reads it from the table.
           this.wake(entry.queue.webhook);
@@ -115,6 +124,7 @@ export class Deliveries {
       }
       case "table": {
         const { webhook } = reservation;
+        this.#holds.settle(webhook.lane);
         const queue = this.#queues.get(webhook.id);
         // Gone in between: the webhook may have changed too, so it is looked up again.
         if (queue === undefined) this.#wakeAsItIsNow(webhook);
@@ -124,11 +134,10 @@ export class Deliveries {
         return;
       }
       case "other_node":
+        this.#options.onHandedOff(reservation.lane);
         return;
-      default: {
-        const unreachable: never = reservation;
-        throw new Error(`unknown reservation ${JSON.stringify(unreachable)}`);
-      }
+      default:
+        unreachable(reservation);
     }
   }
 
@@ -137,13 +146,32 @@ export class Deliveries {
    * @param unknown true when it may have been after all: then the table is asked, now and for some seconds more
    */
   abandon(reservation: Reservation, unknown: boolean): void {
-    if (reservation.place !== "memory") {
-      if (unknown && reservation.place === "table") this.#doubt(this.#queueOf(reservation.webhook));
-      return;
+    switch (reservation.place) {
+      case "memory": {
+        const { queue } = reservation.entry;
+        this.#holds.settle(queue.webhook.lane);
+        this.#options.memory.remove(reservation.entry);
+        if (unknown) this.#doubt(queue);
+        return;
+      }
+      case "table":
+        this.#holds.settle(reservation.webhook.lane);
+        if (unknown) this.#doubt(this.#queueOf(reservation.webhook));
+        return;
+      case "other_node":
+        if (unknown) this.#options.onHandedOff(reservation.lane);
+        return;
+      default:
+        unreachable(reservation);
     }
-    const { queue } = reservation.entry;
-    this.#options.memory.remove(reservation.entry);
-    if (unknown) this.#doubt(queue);
+  }
+
+  /**
+   * Somebody else than capture is about to write rows of lanes that this node owns: none of them is given away before
+   * the returned function is called.
+   */
+  holdLanes(lanes: readonly number[]): () => void {
+    return this.#holds.holdAll(lanes);
   }
 
   /** A dying backend may commit a little later than we look. */
@@ -170,7 +198,10 @@ export class Deliveries {
 
   /** Rows of this webhook were written or made due by someone else than capture. */
   wake(webhook: Webhook, inDoubt = false): void {
-    if (!this.#options.ownsLane(webhook.lane)) return;
+    if (!this.#options.ownsLane(webhook.lane)) {
+      this.#options.onHandedOff(webhook.lane);
+      return;
+    }
     const queue = this.#queueOf(webhook);
     if (inDoubt) this.#doubt(queue);
     else this.#spill(queue);
@@ -225,6 +256,48 @@ export class Deliveries {
   lanesAcquired(lanes: readonly number[]): void {
     for (const lane of lanes) this.#lanesToRead.add(lane);
     this.#wakeAt(0);
+  }
+
+  /** These lanes are about to be given away: what has not started stays in the table, nothing more is taken. */
+  lanesDraining(lanes: readonly number[]): void {
+    for (const queue of this.#queuesOf(lanes)) {
+      for (let entry = queue.takeReady(); entry !== undefined; entry = queue.takeReady()) {
+        this.#options.memory.remove(entry);
+      }
+    }
+  }
+
+  /**
+   * Those of these lanes of which nothing is under way here: no request, no result to be recorded, no read, no row
+   * that may be committed later.
+   */
+  drainedOf(lanes: readonly number[]): number[] {
+    const nowMs = this.#options.clock.nowMs();
+    const busy = new Set<number>();
+    for (const queue of this.#queuesOf(lanes)) {
+      if (queue.entries.size > 0 || queue.refilling || nowMs < queue.doubtUntilMs) busy.add(queue.webhook.lane);
+    }
+    return lanes.filter((lane) => !busy.has(lane) && this.#holds.isFree(lane));
+  }
+
+  /** How much of each lane is in memory. */
+  loads(): Int32Array {
+    const loads = new Int32Array(LANE_COUNT);
+    for (const { webhook, entries } of this.#queues.values()) {
+      loads[webhook.lane] = (loads[webhook.lane] as number) + entries.size;
+    }
+    return loads;
+  }
+
+  /** These lanes are somebody else's now. They were drained. */
+  lanesReleased(lanes: readonly number[]): void {
+    for (const queue of this.#queuesOf(lanes)) this.#queues.delete(queue.webhook.id);
+    for (const lane of lanes) this.#lanesToRead.delete(lane);
+  }
+
+  #queuesOf(lanes: readonly number[]): WebhookQueue[] {
+    const wanted = new Set(lanes);
+    return [...this.#queues.values()].filter((queue) => wanted.has(queue.webhook.lane));
   }
 
   /** The lanes are gone: what is in memory belongs to somebody else now. Results under way find the fence. */
@@ -318,6 +391,7 @@ export class Deliveries {
 
   #needsRead(queue: WebhookQueue, nowMs: number): boolean {
     if (!queue.spilled && queue.nextDueAtMs > nowMs) return false;
+    if (!this.#options.ownsLane(queue.webhook.lane)) return false;
     if (queue.webhook.status === "paused") return false;
     // Read in gulps: not for every single place that becomes free while thousands wait.
     const room = this.#options.memory.roomFor(queue);
@@ -397,9 +471,11 @@ export class Deliveries {
       counts.set(row.webhook_id, (counts.get(row.webhook_id) ?? 0) + 1);
       const queue = byUuid.get(row.webhook_id);
       if (queue === undefined || this.#cancelledMeanwhile.has(row.id)) continue;
+      // About to be given away since the read began.
+      if (!this.#options.ownsLane(queue.webhook.lane)) continue;
       let event = events.get(row.event_id);
       if (event === undefined) {
-        event = this.#eventOf(row);
+        event = eventOfRow(row, this.#options.timestampOfEvent);
         events.set(row.event_id, event);
       }
       const entry = this.#options.memory.add(queue, {
@@ -419,24 +495,4 @@ export class Deliveries {
       if ((counts.get(queue.webhook.uuid) ?? 0) >= (requests[index] as RefillRequest).limit) queue.spilled = true;
     });
   }
-
-  #eventOf(row: DueRow): DeliverableEvent {
-    const idBytes = bytesOfUuid(row.event_id);
-    return {
-      idBytes,
-      publicId: row.sender_id ?? idFromUuid("event", row.event_id),
-      type: row.type ?? "",
-      timestamp: row.sent_timestamp ?? this.#options.timestampOfEvent(idBytes),
-      livemode: row.livemode,
-      retentionClass: row.retention_class,
-      data: row.data ?? NO_BYTES,
-      context: row.context,
-    };
-  }
-}
-
-const NO_BYTES = Buffer.alloc(0);
-
-function bytesOfUuid(uuid: string): Uint8Array {
-  return Buffer.from(uuid.replaceAll("-", ""), "hex");
 }

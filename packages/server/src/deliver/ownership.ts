@@ -1,4 +1,4 @@
-// Which lanes this node owns, and until when it may send: beat, incarnation, takeover, release.
+// Which lanes this node owns, and until when it may send: beat, incarnation, takeover, its share of the lanes.
 // Must never let a request start after the lease has run out, whatever the database or the wall clock does.
 import { randomFillSync } from "node:crypto";
 import { hostname } from "node:os";
@@ -7,22 +7,31 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { NodeIdentity } from "../storage/fence.ts";
 import type { Executor } from "../storage/pools.ts";
+import { LANE_COUNT } from "../lib/lane.ts";
 import {
-  acquireFreeLanes,
+  acquireLanes,
   declareDead,
   deleteCancelNotices,
   type HandedOver,
+  markLeaving,
+  type OtherNode,
   raiseBeat,
+  releaseLanes,
   releaseNode,
+  selectLaneOwners,
   selectOtherNodes,
   takeHandoffs,
   upsertNode,
 } from "./deliver.sql.ts";
+import { LaneDrains, type LaneOwners, lanesToTake, missingOf, surplusOf } from "./lane-share.ts";
 import { DEFAULT_LEASE, type LeaseTimings, SilenceWatch } from "./lease.ts";
 import type { Tenure } from "./rate.ts";
 
 export interface OwnershipOptions {
+  /** Beat and lanes: nothing may keep these waiting. */
   readonly db: Executor;
+  /** Taking what was handed over, which may be much. */
+  readonly handoffDb: Executor;
   readonly clock: Clock;
   readonly log: Log;
   readonly version: string;
@@ -37,21 +46,47 @@ export interface OwnershipOptions {
   readonly onHandoff: (webhooks: readonly { tenant_id: string; webhook_id: string }[]) => void;
   /** Deliveries of our lanes were cancelled: they must not start any more. */
   readonly onCancelled: (notices: readonly HandedOver[]) => void;
+  /** These lanes are about to be given away: nothing of them may start. */
+  readonly onDraining: (lanes: readonly number[]) => void;
+  /** Those of these draining lanes of which nothing is under way any more. */
+  readonly drainedOf: (lanes: readonly number[]) => readonly number[];
+  /** How much of each lane is under way. */
+  readonly loads: () => ArrayLike<number>;
+  /** These lanes are free, or somebody else's, now. */
+  readonly onReleased: (lanes: readonly number[]) => void;
+  /** There are lanes to be taken or given: a node joined, leaves, or gave some back. The others should look. */
+  readonly onLanesToMove: () => void;
   /** This incarnation was declared dead, or its lease ran out: forget everything that was owned, stop every request. */
   readonly onLost: () => void;
 }
+
+/** While lanes move, the node looks this often: whether they are drained, whether there are some to take. */
+const MOVE_LOOK_MS = 50;
+const MISSING_LOOK_MS = 250;
+/** What others left is looked for this often when nobody said that there is something. */
+const HANDOFF_LOOK_MS = 1_000;
 
 export class Ownership {
   readonly #options: OwnershipOptions;
   readonly #lease: LeaseTimings;
   readonly #watch: SilenceWatch;
   readonly #lanes = new Map<number, Tenure>();
+  readonly #drains = new LaneDrains();
   #identity: NodeIdentity;
   #beatSentAtMs = Number.NEGATIVE_INFINITY;
   #registered = false;
   #timer: NodeJS.Timeout | undefined;
   #leaseTimer: NodeJS.Timeout | undefined;
+  #shareTimer: NodeJS.Timeout | undefined;
+  #handoffTimer: NodeJS.Timeout | undefined;
+  /** Beats, takes and releases go one after the other. */
   #running: Promise<void> = Promise.resolve();
+  #isLookAsked = false;
+  /** So do looks for what was handed over, beside them. */
+  #takingHandoffs: Promise<void> = Promise.resolve();
+  #isHandoffAsked = false;
+  #others: readonly OtherNode[] = [];
+  #leaving = false;
   #stopped = true;
 
   constructor(options: OwnershipOptions) {
@@ -71,12 +106,14 @@ export class Ownership {
     return this.#lanes.size;
   }
 
+  /** Those that it works for; not those that it is about to give away. */
   get lanes(): readonly number[] {
-    return [...this.#lanes.keys()];
+    return [...this.#lanes.keys()].filter((lane) => !this.#drains.has(lane));
   }
 
+  /** True while deliveries of this lane may start here. */
   owns(lane: number): boolean {
-    return this.#lanes.has(lane);
+    return this.#lanes.has(lane) && !this.#drains.has(lane);
   }
 
   /** Since when this node owns a lane; nobody else has sent anything of it since then. */
@@ -93,37 +130,92 @@ export class Ownership {
     this.#stopped = false;
     await this.#beat();
     this.#schedule();
+    this.#scheduleHandoffs();
+  }
+
+  /**
+   * The node is about to stop: it takes no lanes any more, and gives each of its own away as soon as what runs of it has
+   * ended. The beat goes on until `stop`.
+   */
+  async leave(): Promise<void> {
+    if (this.#stopped || this.#leaving) return;
+    this.#leaving = true;
+    // With nobody else there the lanes are given back together at the end.
+    if (this.#options.soleNode) return;
+    await this.#enqueue(async () => {
+      if (!this.#registered) return;
+      await markLeaving(this.#options.db, this.#identity);
+      await this.#share();
+      this.#options.onLanesToMove();
+    }).catch((error: unknown) => this.#options.log.warn({ err: error }, "the lanes are given back at the end"));
   }
 
   /** Stops beating and gives the lanes back; the caller has finished its requests. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#leaseTimer);
+    for (const timer of [this.#timer, this.#leaseTimer, this.#shareTimer, this.#handoffTimer]) clearTimeout(timer);
     await this.#running.catch(() => undefined);
+    await this.#takingHandoffs;
     if (!this.#registered) return;
     this.#registered = false;
-    this.#lanes.clear();
-    await releaseNode(this.#options.db, this.#identity).catch((error: unknown) =>
-      this.#options.log.warn({ err: error }, "lanes not released; another node takes them after the silence"),
+    this.#forgetLanes();
+    await releaseNode(this.#options.db, this.#identity).then(
+      () => this.#options.onLanesToMove(),
+      (error: unknown) =>
+        this.#options.log.warn({ err: error }, "lanes not released; another node takes them after the silence"),
     );
   }
 
   /** One beat now, after the one under way. */
   beatNow(): Promise<void> {
-    this.#running = this.#running.catch(() => undefined).then(() => this.#beat());
+    return this.#enqueue(() => this.#beat());
+  }
+
+  /** There may be lanes to take or to give. Any number of calls makes one look. */
+  lookNow(): void {
+    if (this.#isLookAsked || this.#stopped) return;
+    this.#isLookAsked = true;
+    this.#enqueue(() => {
+      this.#isLookAsked = false;
+      return this.#registered && !this.#stopped ? this.#look() : Promise.resolve();
+    }).catch((error: unknown) => this.#options.log.warn({ err: error }, "looking for lanes failed"));
+  }
+
+  /** Somebody left deliveries for the owner of these lanes; undefined when it is not known which. */
+  handedOver(lanes?: readonly number[]): void {
+    if (this.#isHandoffAsked || this.#stopped) return;
+    if (lanes !== undefined && !lanes.some((lane) => this.owns(lane))) return;
+    this.#isHandoffAsked = true;
+    this.#takingHandoffs = this.#takingHandoffs.then(() => {
+      this.#isHandoffAsked = false;
+      return this.#takeHandoffs();
+    });
+  }
+
+  #enqueue(work: () => Promise<void>): Promise<void> {
+    this.#running = this.#running.catch(() => undefined).then(work);
     return this.#running;
   }
 
   #schedule(): void {
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
-      this.#running = this.beatNow()
+      this.beatNow()
         .catch((error: unknown) => this.#options.log.warn({ err: error }, "beat failed"))
         .finally(() => this.#schedule());
     }, this.#lease.beatIntervalMs);
     this.#timer.unref();
+  }
+
+  /** The safety net under the wake-ups; index delivery_handoff is empty at rest. */
+  #scheduleHandoffs(): void {
+    if (this.#stopped || this.#options.soleNode) return;
+    this.#handoffTimer = setTimeout(() => {
+      this.handedOver();
+      this.#scheduleHandoffs();
+    }, HANDOFF_LOOK_MS);
+    this.#handoffTimer.unref();
   }
 
   async #beat(): Promise<void> {
@@ -136,26 +228,154 @@ export class Ownership {
       await this.#register();
     }
     this.#extendLease(sentAtMs);
-    await this.#takeOverSilentNodes();
-    const acquired = await acquireFreeLanes(db, this.#identity);
-    const tenure = { monotonicMs: clock.monotonicMs(), atMs: clock.nowMs() };
-    for (const lane of acquired) this.#lanes.set(lane, tenure);
-    if (acquired.length > 0) this.#options.onAcquired(acquired);
+    await this.#look();
     if (this.#lanes.size > 0) {
       this.#options.onBeat();
-      const handed = await takeHandoffs(db, this.#identity, this.lanes).catch((error: unknown) => {
+      this.handedOver();
+    }
+  }
+
+  async #look(): Promise<void> {
+    await this.#takeOverSilentNodes();
+    await this.#share();
+  }
+
+  // --- the share of the lanes --------------------------------------------------------------------------------------
+
+  async #share(): Promise<void> {
+    const { db, clock, soleNode } = this.#options;
+    const me = this.#identity.uuid;
+    let owners = await this.#readOwners();
+    if (owners === null) return;
+    const staying = this.#others.filter((node) => !node.leaving && !soleNode).map((node) => node.id);
+    const nodes = this.#leaving ? staying : [...staying, me];
+    // With nobody to give them to, a leaving node keeps its lanes to the end.
+    if (nodes.length === 0) return;
+    const wanted = lanesToTake(me, nodes, owners);
+    if (wanted.length > 0) {
+      const acquired = await acquireLanes(db, this.#identity, wanted);
+      this.#gain(acquired);
+      const gained = new Set(acquired);
+      owners = owners.map((owner, lane) => (gained.has(lane) ? me : owner));
+    }
+    this.#drain(surplusOf(me, nodes, owners), clock.monotonicMs());
+    await this.#releaseDrained();
+    clearTimeout(this.#shareTimer);
+    if (this.#drains.lanes.length > 0) this.#lookIn(MOVE_LOOK_MS, () => this.#moveOn());
+    else if (missingOf(me, nodes, owners) > 0) this.#lookIn(MISSING_LOOK_MS, () => this.#look());
+  }
+
+  /** Also sets right what a lost answer left in doubt: the rows say who owns what. */
+  async #readOwners(): Promise<LaneOwners | null> {
+    const owners: (string | null)[] = Array.from({ length: LANE_COUNT }, () => null);
+    for (const { node_id: owner, lanes } of await selectLaneOwners(this.#options.db)) {
+      for (const lane of lanes) owners[lane] = owner;
+    }
+    const me = this.#identity.uuid;
+    this.#gain(owners.flatMap((owner, lane) => (owner === me && !this.#lanes.has(lane) ? [lane] : [])));
+    const gone = [...this.#lanes.keys()].filter((lane) => owners[lane] !== me);
+    if (gone.some((lane) => !this.#drains.has(lane))) {
+      // Nobody takes a lane from a node that is alive.
+      this.#options.log.warn({ node: this.#identity.id }, "this node lost its lanes; it joins again");
+      this.#lose();
+      this.beatNow().catch((error: unknown) => this.#options.log.warn({ err: error }, "joining again failed"));
+      return null;
+    }
+    this.#released(gone);
+    return owners;
+  }
+
+  #gain(lanes: readonly number[]): void {
+    if (lanes.length === 0) return;
+    const { clock, log, onAcquired } = this.#options;
+    const tenure = { monotonicMs: clock.monotonicMs(), atMs: clock.nowMs() };
+    for (const lane of lanes) this.#lanes.set(lane, tenure);
+    log.debug({ node: this.#identity.id, taken: lanes.length, lanes: this.#lanes.size }, "lanes taken");
+    onAcquired(lanes);
+  }
+
+  /** Has as many lanes drain as are to be given away. */
+  #drain(surplus: number, nowMs: number): void {
+    const { loads, onAcquired, onDraining } = this.#options;
+    if (surplus === 0 && this.#drains.lanes.length === 0) return;
+    // Whoever leaves waits for everything; otherwise a lane that is too busy goes on and is asked for again later.
+    const kept = this.#leaving ? [] : this.#drains.expire(nowMs);
+    const loadOfLane = loads();
+    const change = this.#drains.adjust(surplus, [...this.#lanes.keys()], (lane) => loadOfLane[lane] ?? 0, nowMs);
+    kept.push(...change.kept);
+    // What came for them meanwhile is in the table.
+    if (kept.length > 0) onAcquired(kept);
+    if (change.begun.length > 0) onDraining(change.begun);
+  }
+
+  async #releaseDrained(): Promise<void> {
+    const { db, drainedOf, onLanesToMove, log } = this.#options;
+    const drained = drainedOf(this.#drains.lanes);
+    if (drained.length === 0) return;
+    // A look under way may still unmark rows of these lanes; the next owner has to find what it unmarks.
+    await this.#takingHandoffs;
+    await releaseLanes(db, this.#identity, drained);
+    this.#released(drained);
+    log.debug({ node: this.#identity.id, given: drained.length, lanes: this.#lanes.size }, "lanes given away");
+    onLanesToMove();
+  }
+
+  #released(lanes: readonly number[]): void {
+    if (lanes.length === 0) return;
+    for (const lane of lanes) this.#lanes.delete(lane);
+    this.#drains.released(lanes);
+    this.#options.onReleased(lanes);
+  }
+
+  /** Gives away what has drained; asks the database for nothing before something has, or patience is at its end. */
+  async #moveOn(): Promise<void> {
+    const { clock } = this.#options;
+    if (!this.#leaving) {
+      const kept = this.#drains.expire(clock.monotonicMs());
+      if (kept.length > 0) this.#options.onAcquired(kept);
+    }
+    await this.#releaseDrained();
+    if (this.#drains.lanes.length > 0) this.#lookIn(MOVE_LOOK_MS, () => this.#moveOn());
+  }
+
+  #lookIn(waitMs: number, look: () => Promise<void>): void {
+    if (this.#stopped) return;
+    clearTimeout(this.#shareTimer);
+    this.#shareTimer = setTimeout(() => {
+      this.#enqueue(() => (this.#registered && !this.#stopped ? look() : Promise.resolve())).catch((error: unknown) =>
+        this.#options.log.warn({ err: error }, "moving lanes failed; the next beat goes on"),
+      );
+    }, waitMs);
+    this.#shareTimer.unref();
+  }
+
+  #forgetLanes(): void {
+    this.#lanes.clear();
+    this.#drains.clear();
+  }
+
+  async #takeHandoffs(): Promise<void> {
+    const { handoffDb: db, log, onAcquired, onCancelled, onHandoff } = this.#options;
+    const lanes = this.lanes;
+    if (!this.#registered || lanes.length === 0) return;
+    try {
+      const handed = await takeHandoffs(db, this.#identity, lanes).catch((error: unknown) => {
         // It may be committed all the same, and then nothing else says which rows were meant.
-        this.#options.onAcquired(this.lanes);
+        onAcquired(lanes);
         throw error;
       });
       const notices = handed.filter((each) => each.cancelled_id !== null);
-      if (notices.length < handed.length) this.#options.onHandoff(handed.filter((each) => each.cancelled_id === null));
+      if (notices.length < handed.length) onHandoff(handed.filter((each) => each.cancelled_id === null));
       if (notices.length > 0) {
-        this.#options.onCancelled(notices);
+        onCancelled(notices);
         await deleteCancelNotices(db, notices);
       }
+    } catch (error) {
+      log.warn({ err: error }, "looking for handed over deliveries failed; it is tried again");
     }
   }
+
+  // --- the lease ---------------------------------------------------------------------------------------------------
 
   #extendLease(sentAtMs: number): void {
     this.#beatSentAtMs = sentAtMs;
@@ -170,7 +390,7 @@ export class Ownership {
           "the lease ran out; deliveries stop until the database answers",
         );
         this.#options.onLost();
-        this.#lanes.clear();
+        this.#forgetLanes();
         this.#registered = false;
       },
       Math.max(0, remainingMs),
@@ -194,21 +414,26 @@ export class Ownership {
       host: hostname(),
     });
     this.#registered = true;
+    if (this.#leaving) await markLeaving(db, this.#identity);
+    this.#options.onLanesToMove();
   }
 
   #lose(): void {
     this.#registered = false;
-    this.#lanes.clear();
+    this.#forgetLanes();
     this.#options.onLost();
   }
 
   async #takeOverSilentNodes(): Promise<void> {
     const { db, clock, log, soleNode } = this.#options;
     const others = await selectOtherNodes(db, this.#identity);
+    this.#others = others;
     const silent = soleNode ? others : this.#watch.observe(others, clock.monotonicMs());
     for (const node of silent) {
-      if (await declareDead(db, node))
+      if (await declareDead(db, node)) {
+        this.#others = this.#others.filter(({ id }) => id !== node.id);
         log.warn({ node: node.id }, "a silent node was declared dead; its lanes are free");
+      }
     }
   }
 }

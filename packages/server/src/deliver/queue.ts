@@ -32,6 +32,16 @@ export interface Entry {
   readonly byteLength: number;
 }
 
+/** Where a fresh delivery goes: into memory now, left in the table for this node, or left for another node. */
+export type Reservation =
+  | { readonly place: "memory"; readonly entry: Entry }
+  | { readonly place: "table"; readonly webhook: Webhook }
+  | { readonly place: "other_node"; readonly lane: number };
+
+export function unreachable(reservation: never): never {
+  throw new Error(`unknown reservation ${JSON.stringify(reservation)}`);
+}
+
 export interface MemoryLimits {
   readonly maxEntries: number;
   readonly maxBytes: number;

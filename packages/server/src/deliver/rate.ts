@@ -35,6 +35,7 @@ const CLOCK_DOUBT_MS = 1_000;
 const SWEEP_AT_COUNT = 1_000;
 
 interface Gate {
+  readonly lane: number;
   readonly setting: RateLimitSetting;
   readonly gcra: Gcra;
 }
@@ -67,6 +68,12 @@ export class Rates {
     this.#gates.clear();
   }
 
+  /** These lanes were given away: what the next owner sends is not known here, should they come back. */
+  forgetLanes(lanes: readonly number[]): void {
+    const gone = new Set(lanes);
+    for (const [id, gate] of this.#gates) if (gone.has(gate.lane)) this.#gates.delete(id);
+  }
+
   #gateOf(webhook: Webhook, setting: RateLimitSetting, nowMs: number): Gate {
     const present = this.#gates.get(webhook.id);
     if (present !== undefined && isSame(present.setting, setting)) return present;
@@ -75,7 +82,7 @@ export class Rates {
     // Another limit: what went under the old one is not weighed, so nothing is left of the new one but its pace.
     const usedUpAtMs = present === undefined ? this.#usedUpAtMs(webhook, nowMs) : nowMs;
     if (usedUpAtMs !== null) gcra.empty(usedUpAtMs);
-    const gate = { setting, gcra };
+    const gate = { lane: webhook.lane, setting, gcra };
     this.#gates.set(webhook.id, gate);
     return gate;
   }

@@ -20,6 +20,8 @@ export interface FanOutOptions {
   readonly identity: () => NodeIdentity;
   readonly ownsLane: (lane: number) => boolean;
   readonly lanes: () => readonly number[];
+  /** Rows of these lanes, which this node owns, are about to be written: none is given away before the end is called. */
+  readonly holdLanes: (lanes: readonly number[]) => () => void;
   /** Deliveries of these webhooks were written. */
   readonly onWritten: (
     webhooks: readonly { tenant_id: string; webhook_id: string }[],
@@ -74,7 +76,7 @@ export class FanOuts {
   }
 
   async #expand(head: FanOutHead): Promise<void> {
-    const { db, clock, ids, identity, ownsLane, onWritten, failpoint } = this.#options;
+    const { db, clock, ids, identity, ownsLane, holdLanes, onWritten, failpoint } = this.#options;
     const list = await selectFanOut(db, head.tenant_id, head.id);
     if (list === null) return;
     const eventMs = millisecondsOfId("event", idFromUuid("event", list.id));
@@ -82,6 +84,8 @@ export class FanOuts {
       const to = Math.min(from + CHUNK, list.webhook_ids.length);
       const webhookUuids = list.webhook_ids.slice(from, to);
       const webhooks = webhookUuids.map((webhook_id) => ({ tenant_id: list.tenant_id, webhook_id }));
+      const ownLanes = list.webhook_lanes.slice(from, to).filter((lane) => ownsLane(lane));
+      const letGo = holdLanes(ownLanes);
       const written = await expandChunk(db, identity(), clock.nowMs(), {
         tenantUuid: list.tenant_id,
         eventUuid: list.id,
@@ -97,10 +101,12 @@ export class FanOuts {
             handoff: !ownsLane(lane),
           };
         }),
-      }).catch(async (error: unknown) => {
-        await onWritten(webhooks, true);
-        throw error;
-      });
+      })
+        .catch(async (error: unknown) => {
+          await onWritten(webhooks, true);
+          throw error;
+        })
+        .finally(letGo);
       // Nothing written: another expander is at it, or this node was declared dead.
       if (written === 0) return;
       await onWritten(webhooks, false);

@@ -32,6 +32,8 @@ export interface ChildNode {
   crashAt(point: Failpoint, countdown?: number): void;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
+  /** SIGTERM; resolves with its exit code when it is gone. */
+  stop(): Promise<number | null>;
   /** SIGSTOP. */
   pause(): void;
   /** SIGCONT. */
@@ -85,6 +87,10 @@ export async function startChildNode(options: ChildNodeOptions): Promise<ChildNo
     kill: async () => {
       signal("SIGKILL");
       await gone;
+    },
+    stop: async () => {
+      signal("SIGTERM");
+      return (await gone).code;
     },
     pause: () => signal("SIGSTOP"),
     proceed: () => signal("SIGCONT"),

@@ -44,4 +44,5 @@ const node = await startNode({
     if (armed.countdown <= 0) process.kill(process.pid, "SIGKILL");
   },
 });
+process.once("SIGTERM", () => void node.stop().then(() => process.exit(0)));
 process.stdout.write(`${JSON.stringify({ ready: { id: node.id, url: node.url } })}\n`);
