@@ -12,6 +12,8 @@ export interface LeaseTimings {
   readonly beatIntervalMs: number;
   readonly leaseMs: number;
   readonly silenceMs: number;
+  /** What other nodes left is looked for this often when nobody said that there is something; 1 s unless given. */
+  readonly handoffLookMs?: number;
 }
 
 export const DEFAULT_LEASE: LeaseTimings = {

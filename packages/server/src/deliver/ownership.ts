@@ -214,7 +214,7 @@ export class Ownership {
     this.#handoffTimer = setTimeout(() => {
       this.handedOver();
       this.#scheduleHandoffs();
-    }, HANDOFF_LOOK_MS);
+    }, this.#lease.handoffLookMs ?? HANDOFF_LOOK_MS);
     this.#handoffTimer.unref();
   }
 

@@ -10,7 +10,7 @@ import { until } from "../support/until.ts";
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 /** A node that beats so seldom cannot be what another one waits for; what it must not miss comes as a signal. */
-const SLOW = { beatIntervalMs: 120_000, leaseMs: 300_000, silenceMs: 400_000 };
+const SLOW = { beatIntervalMs: 120_000, leaseMs: 300_000, silenceMs: 400_000, handoffLookMs: 120_000 };
 
 let database: TestDatabase;
 let scene: Scene;

@@ -138,3 +138,18 @@ describe("a gate", () => {
     expect(rates.gateCount).toBeLessThanOrEqual(1_000);
   });
 });
+
+test("a lane that was given away and came back begins like any other: what its owner in between sent is not known", () => {
+  const setting: RateLimitSetting = { limit: 10, per: "minute", burst: 5 };
+  const webhook = webhookWith({ configuration: { rateLimit: setting } });
+  const clock = { ms: 0 };
+  let tenure = OLD;
+  const rates = new Rates({ monotonicMs: () => clock.ms, tenureOf: () => tenure });
+  expect(rates.take(webhook, setting)).toBe(0);
+  rates.forgetLanes([webhook.lane + 1]);
+  expect(rates.gateCount).toBe(1);
+  rates.forgetLanes([webhook.lane]);
+  clock.ms = 120_000;
+  tenure = { monotonicMs: clock.ms, atMs: clock.ms };
+  expect(rates.take(webhook, setting)).toBeGreaterThan(0);
+});
