@@ -6,6 +6,7 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readSettings } from "../../../server/src/lib/settings.ts";
 import { serve } from "../../../server/src/serve.ts";
+import { dataDirectoryOfFirstRelease } from "../../../server/test/backup/support.ts";
 import { createTestDatabase, type TestConnection, type TestDatabase } from "../../../server/test/support/database.ts";
 import { callApi, TEST_API_KEY } from "../../../server/test/support/node.ts";
 import { type Receiver, startReceiver } from "../../../server/test/support/receivers/receiver.ts";
@@ -92,6 +93,37 @@ describe("a whole move", () => {
     const refused = await posthorn(["restore", at("b.backup"), "--data-dir", at("again"), "--json"]);
     expect(refused.code).toBe(1);
     expect(JSON.parse(refused.err)).toMatchObject({ error: { code: "RESTORE_TARGET_NOT_EMPTY" } });
+  }, 120_000);
+
+  test("the data directory of the first release: backed up as it is, restored, brought up to date and served", async () => {
+    const hearer = await startReceiver();
+    try {
+      await mkdir(at("first"), { mode: 0o711 });
+      const left = await dataDirectoryOfFirstRelease(at("first"), `${hearer.origin}/hear`);
+      const written = await posthorn(["backup", "--data-dir", at("first"), "-o", at("first.backup")]);
+      expect(written, written.err).toMatchObject({ code: 0 });
+      await mkdir(at("moved"), { mode: 0o711 });
+      await copyFile(at("first/master.key"), at("moved/master.key"));
+      const restored = await posthorn(["restore", at("first.backup"), "--data-dir", at("moved"), "--json"]);
+      expect(restored, restored.err).toMatchObject({ code: 0 });
+      expect(restored.json()).toMatchObject({ rowCounts: { event: left.eventCount } });
+      expect(restored.json().migratedForward[0]).toBe("0002_access");
+      const moved = await served({ "data-dir": at("moved") });
+      try {
+        expect(await hearer.received(left.pendingCount)).toHaveLength(left.pendingCount);
+      } finally {
+        await moved.stop();
+      }
+      // And without the way round: the present program on the old directory itself.
+      const old = await served({ "data-dir": at("first") });
+      try {
+        expect(await hearer.received(left.pendingCount * 2)).toHaveLength(left.pendingCount * 2);
+      } finally {
+        await old.stop();
+      }
+    } finally {
+      await hearer.close();
+    }
   }, 120_000);
 
   test("without the master key nothing is restored, and none is made", async () => {

@@ -1,13 +1,14 @@
 // Databases for the tests of this folder: empty ones in both modes of access, one as the first release left it, and a
 // comparison of all rows of all tables.
 import { randomBytes, randomFillSync } from "node:crypto";
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { IdGenerator, uuidFromBytes } from "@posthorn/contract";
 import pg from "pg";
+import { pino } from "pino";
 import { type BackupOptions, backUp } from "../../src/backup/backup.ts";
 import { tablesInFile } from "../../src/backup/tables.ts";
 import { laneOf } from "../../src/lib/lane.ts";
@@ -16,6 +17,7 @@ import { ensureDays, ensurePartitions } from "../../src/maintain/partitions.ts";
 import { hashApiKey } from "../../src/security/api-keys.ts";
 import { type MasterKey, openMasterKey } from "../../src/security/master-key.ts";
 import { createVault } from "../../src/security/vault.ts";
+import { startEmbeddedPostgres } from "../../src/storage/embedded/start.ts";
 import { migrate } from "../../src/storage/migrate.ts";
 import { type ConnectionConfig, openPools } from "../../src/storage/pools.ts";
 import { listColumns } from "../../src/storage/schema-dump.sql.ts";
@@ -80,6 +82,25 @@ export interface FirstRelease {
   /** Pending at once: three deliveries and a fan-out. */
   readonly pendingCount: number;
   readonly eventCount: number;
+}
+
+/** The data directory of an embedded database as the first release left it: stopped, its master key beside it. */
+export async function dataDirectoryOfFirstRelease(dataDir: string, url: string): Promise<FirstRelease> {
+  const masterKey = newMasterKey();
+  await writeFile(join(dataDir, "master.key"), `${masterKey.text}\n`, { mode: 0o600 });
+  const server = await startEmbeddedPostgres({ dataDir, log: pino({ level: "silent" }) });
+  const admin = new pg.Client(server.connection);
+  await admin.connect();
+  const close = async () => {
+    await admin.end();
+    await server.stop();
+  };
+  try {
+    await migrateToFirst(server.connection);
+    return await fillAsFirstRelease({ connection: server.connection, admin, close }, masterKey, url);
+  } finally {
+    await close();
+  }
 }
 
 /**
