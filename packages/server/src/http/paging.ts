@@ -29,6 +29,12 @@ export const TIME_PARAMETER = z
   .transform((text) => Date.parse(text as string))
   .meta({ format: "date-time", description: "ISO 8601 with an offset." });
 
+export const REFERENCE_PARAMETER = z
+  .string()
+  .min(1)
+  .max(200)
+  .meta({ description: "The business number inside the payload.", examples: ["INV-00871"] });
+
 export type PageStart =
   | { readonly ok: true; readonly beforeUuid: string; readonly limit: number }
   | { readonly ok: false; readonly failure: Failure };

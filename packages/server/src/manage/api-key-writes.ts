@@ -4,7 +4,7 @@ import { idFromUuid } from "@posthorn/contract";
 import { hashApiKey, lastCharactersOf } from "../security/api-keys.ts";
 import { auditedMembers } from "./api-key-view.ts";
 import { type ApiKeyRow, insertApiKey, updateApiKey } from "./api-keys.sql.ts";
-import { type Change, madeMembers } from "./change.ts";
+import { type Attribution, type Change, entryBy, madeMembers } from "./change.ts";
 
 /** What can be said about a key when it is made, beside its mode; `null` is the same as leaving a field out. */
 export interface ApiKeyFields {
@@ -18,14 +18,6 @@ export interface ApiKeyFields {
 }
 
 export type ApiKeyChange = { readonly [Field in keyof ApiKeyFields]?: ApiKeyFields[Field] | undefined };
-
-/** Who acts, for the trail of a tenant. */
-export interface KeyWriter {
-  readonly tenantUuid: string;
-  /** `key_…`, `node_…` or `operator`. */
-  readonly keyId: string;
-  readonly requestId: string | null;
-}
 
 /** @param text of the key: its last characters are kept */
 export function newKeyRow(
@@ -54,7 +46,7 @@ export function newKeyRow(
 }
 
 /** The row of a new key and its audit entry; only the hash of its text is stored. */
-export async function storeNewKey(change: Change, writer: KeyWriter, row: ApiKeyRow, text: string): Promise<void> {
+export async function storeNewKey(change: Change, writer: Attribution, row: ApiKeyRow, text: string): Promise<void> {
   const { tenantUuid } = writer;
   await insertApiKey(change.db, {
     tenantUuid,
@@ -72,15 +64,9 @@ export async function storeNewKey(change: Change, writer: KeyWriter, row: ApiKey
     expiresAtMs: row.expires_at?.getTime() ?? null,
     captureLimitPerSecond: row.capture_limit_per_second,
   });
-  await change.audit({
-    tenantUuid,
-    actor: writer.keyId,
-    action: "api_key.created",
-    objectType: "api_key",
-    objectId: idFromUuid("apiKey", row.id),
-    requestId: writer.requestId,
-    change: madeMembers(auditedMembers(row)),
-  });
+  await change.audit(
+    entryBy(writer, "api_key.created", "api_key", idFromUuid("apiKey", row.id), madeMembers(auditedMembers(row))),
+  );
 }
 
 /** The row after a change: fields given replace those stored, `null` restores the default. */
@@ -100,7 +86,7 @@ export function changedKeyRow(before: ApiKeyRow, fields: ApiKeyChange): ApiKeyRo
 /** What can change of a key, and the audit entry. */
 export async function storeChangedKey(
   change: Change,
-  writer: KeyWriter,
+  writer: Attribution,
   row: ApiKeyRow,
   action: string,
   members: Readonly<Record<string, unknown>>,
@@ -118,15 +104,7 @@ export async function storeChangedKey(
     captureLimitPerSecond: row.capture_limit_per_second,
     revokedAt: row.revoked_at,
   });
-  await change.audit({
-    tenantUuid,
-    actor: writer.keyId,
-    action,
-    objectType: "api_key",
-    objectId: idFromUuid("apiKey", row.id),
-    requestId: writer.requestId,
-    change: members,
-  });
+  await change.audit(entryBy(writer, action, "api_key", idFromUuid("apiKey", row.id), members));
 }
 
 function dateOf(ms: number | null | undefined): Date | null {

@@ -27,6 +27,26 @@ export interface Change {
 
 export type NewAuditEntry = Omit<AuditEntry, "entryUuid" | "atMs">;
 
+/** Who acts, for the trail of a tenant. */
+export interface Attribution {
+  readonly tenantUuid: string;
+  /** `key_…`, `node_…` or `operator`. */
+  readonly keyId: string;
+  readonly requestId: string | null;
+}
+
+/** An entry of the trail; `members` are those that changed, old and new. */
+export function entryBy(
+  who: Attribution,
+  action: string,
+  objectType: AuditEntry["objectType"],
+  objectId: string,
+  members: Readonly<Record<string, unknown>>,
+): NewAuditEntry {
+  const { tenantUuid, keyId, requestId } = who;
+  return { tenantUuid, actor: keyId, action, objectType, objectId, requestId, change: members };
+}
+
 /** Thrown by a change to roll everything back, the version too, and to hand an outcome out. */
 class Undone extends Error {
   readonly outcome: unknown;

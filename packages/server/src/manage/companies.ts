@@ -5,7 +5,7 @@ import type pg from "pg";
 import { asTenant } from "../storage/pools.ts";
 import type { Actor } from "./actor.ts";
 import { selectKeysOfCompany } from "./api-keys.sql.ts";
-import { type Change, changeConfiguration, type ChangeOptions, madeMembers, undo } from "./change.ts";
+import { type Change, changeConfiguration, entryBy, type ChangeOptions, madeMembers, undo } from "./change.ts";
 import {
   type CompanyRow,
   deleteCompany,
@@ -55,7 +55,7 @@ export class Companies {
       const { db, configVersion, atMs } = change;
       if ((await selectCompany(db, actor.tenantUuid, companyId)) !== null) undo<CompanyWritten>({ kind: "exists" });
       await insertCompany(db, { tenantUuid: actor.tenantUuid, id: companyId, name, atMs, configVersion });
-      await audit(change, actor, "company.created", companyId, madeMembers({ name }));
+      await change.audit(entryBy(actor, "company.created", "company", companyId, madeMembers({ name })));
       return { kind: "written", company: companyView({ id: companyId, name, created_at: new Date(atMs) }) };
     });
   }
@@ -69,7 +69,9 @@ export class Companies {
         return undo<CompanyWritten>({ kind: "written", company: companyView(before) });
       }
       await updateCompany(change.db, actor.tenantUuid, companyId, name, change.configVersion);
-      await audit(change, actor, "company.updated", companyId, { name: { from: before.name, to: name } });
+      await change.audit(
+        entryBy(actor, "company.updated", "company", companyId, { name: { from: before.name, to: name } }),
+      );
       return { kind: "written", company: companyView({ ...before, name }) };
     });
   }
@@ -84,7 +86,9 @@ export class Companies {
       const keyIds = keys.map((uuid) => idFromUuid("apiKey", uuid));
       if (keyIds.length > 0) undo<CompanyRemoved>({ kind: "in_use", keyIds });
       await deleteCompany(db, actor.tenantUuid, companyId);
-      await audit(change, actor, "company.deleted", companyId, { name: { from: before.name, to: null } });
+      await change.audit(
+        entryBy(actor, "company.deleted", "company", companyId, { name: { from: before.name, to: null } }),
+      );
       return { kind: "removed" };
     });
   }
@@ -111,22 +115,4 @@ export class Companies {
 
 export function companyView(row: CompanyRow): CompanyView {
   return { id: row.id, name: row.name, createdAt: row.created_at.toISOString() };
-}
-
-async function audit(
-  change: Change,
-  actor: Actor,
-  action: string,
-  companyId: string,
-  members: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  await change.audit({
-    tenantUuid: actor.tenantUuid,
-    actor: actor.keyId,
-    action,
-    objectType: "company",
-    objectId: companyId,
-    requestId: actor.requestId,
-    change: members,
-  });
 }

@@ -5,7 +5,15 @@ import { type ErrorDetail, idFromUuid } from "@posthorn/contract";
 import type pg from "pg";
 import { asTenant } from "../storage/pools.ts";
 import type { Actor } from "./actor.ts";
-import { type Change, changeConfiguration, changedMembers, type ChangeOptions, madeMembers, undo } from "./change.ts";
+import {
+  type Change,
+  changeConfiguration,
+  entryBy,
+  changedMembers,
+  type ChangeOptions,
+  madeMembers,
+  undo,
+} from "./change.ts";
 import {
   countRegisteredTypes,
   deleteRegisteredType,
@@ -125,7 +133,11 @@ export class RegisteredTypes {
       if (webhookIds.length > 0) undo<TypeRemoved>({ kind: "in_use", webhookIds });
       await deleteRegisteredType(db, actor.tenantUuid, name);
       await touchTenant(db, actor.tenantUuid, change.configVersion);
-      await audit(change, actor, "event_type.removed", name, { description: { from: before.description, to: null } });
+      await change.audit(
+        entryBy(actor, "event_type.removed", "event_type", name, {
+          description: { from: before.description, to: null },
+        }),
+      );
       return { kind: "removed" };
     });
   }
@@ -139,7 +151,7 @@ export class RegisteredTypes {
   ): Promise<void> {
     await upsertRegisteredType(change.db, actor.tenantUuid, type, change.configVersion);
     await touchTenant(change.db, actor.tenantUuid, change.configVersion);
-    await audit(change, actor, action, type.name, members);
+    await change.audit(entryBy(actor, action, "event_type", type.name, members));
   }
 
   #change<Outcome>(actor: Actor, work: (change: Change) => Promise<Outcome>): Promise<Outcome> {
@@ -174,22 +186,4 @@ function membersOf(type: RegisteredTypeRow): Record<string, unknown> {
     referencePath: type.reference_path,
     exampleSha256: type.example === null ? null : hash("sha256", JSON.stringify(type.example), "hex"),
   };
-}
-
-async function audit(
-  change: Change,
-  actor: Actor,
-  action: string,
-  name: string,
-  members: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  await change.audit({
-    tenantUuid: actor.tenantUuid,
-    actor: actor.keyId,
-    action,
-    objectType: "event_type",
-    objectId: name,
-    requestId: actor.requestId,
-    change: members,
-  });
 }

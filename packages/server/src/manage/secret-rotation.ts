@@ -3,7 +3,7 @@
 import { type ErrorDetail, idFromUuid } from "@posthorn/contract";
 import { MASK } from "../lib/masking.ts";
 import type { Actor } from "./actor.ts";
-import { type Change, undo } from "./change.ts";
+import { type Change, entryBy, undo } from "./change.ts";
 import { matchesEtag } from "./webhook-change.ts";
 import { secretProblem } from "./webhook-secret.ts";
 import { type PreparedSecrets, type SecretWrites, type SigningState, signingState } from "./webhook-secrets.ts";
@@ -172,13 +172,7 @@ async function audit(
   after: WebhookRow,
   members: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  await change.audit({
-    tenantUuid: actor.tenantUuid,
-    actor: actor.keyId,
-    action,
-    objectType: "webhook",
-    objectId: idFromUuid("webhook", before.id),
-    requestId: actor.requestId,
-    change: { ...members, configVersion: { from: before.config_version, to: after.config_version } },
-  });
+  const configVersion = { from: before.config_version, to: after.config_version };
+  const id = idFromUuid("webhook", before.id);
+  await change.audit(entryBy(actor, action, "webhook", id, { ...members, configVersion }));
 }

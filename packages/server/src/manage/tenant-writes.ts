@@ -4,7 +4,7 @@ import { idFromUuid } from "@posthorn/contract";
 import type { Vault } from "../security/vault.ts";
 import { type ApiKeyView, apiKeyView } from "./api-key-view.ts";
 import { newKeyRow, storeNewKey } from "./api-key-writes.ts";
-import { type Change, madeMembers } from "./change.ts";
+import { type Change, entryBy, madeMembers } from "./change.ts";
 import { insertCompany } from "./companies.sql.ts";
 import { insertTenant, type TenantRow } from "./tenants.sql.ts";
 
@@ -48,24 +48,14 @@ export async function storeNewTenant(
   await insertTenant(db, { ...parts, uuid: tenantUuid, atMs, configVersion });
   await vault.createTenantKey(db, tenantUuid);
   await insertCompany(db, { ...parts.company, tenantUuid, atMs, configVersion });
-  const common = { tenantUuid, actor: maker.actor, requestId: maker.requestId };
-  await change.audit({
-    ...common,
-    action: "tenant.created",
-    objectType: "tenant",
-    objectId: idFromUuid("tenant", tenantUuid),
-    change: madeMembers(tenantMembers(tenant)),
-  });
-  await change.audit({
-    ...common,
-    action: "company.created",
-    objectType: "company",
-    objectId: parts.company.id,
-    change: madeMembers({ name: parts.company.name }),
-  });
+  const who = { tenantUuid, keyId: maker.actor, requestId: maker.requestId };
+  await change.audit(
+    entryBy(who, "tenant.created", "tenant", idFromUuid("tenant", tenantUuid), madeMembers(tenantMembers(tenant))),
+    entryBy(who, "company.created", "company", parts.company.id, madeMembers({ name: parts.company.name })),
+  );
   const { key } = parts;
   const row = newKeyRow(change, key.text, { name: key.name, scopes: key.scopes }, key.livemode, null);
-  await storeNewKey(change, { tenantUuid, keyId: maker.actor, requestId: maker.requestId }, row, key.text);
+  await storeNewKey(change, who, row, key.text);
   return { tenant, key: apiKeyView(row, atMs) };
 }
 

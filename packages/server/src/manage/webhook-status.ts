@@ -4,7 +4,7 @@ import { idFromUuid } from "@posthorn/contract";
 import type pg from "pg";
 import { asTenant } from "../storage/pools.ts";
 import type { Actor } from "./actor.ts";
-import { type ChangeOptions, changeConfiguration, undo } from "./change.ts";
+import { type ChangeOptions, changeConfiguration, entryBy, undo } from "./change.ts";
 import { matchesEtag } from "./webhook-change.ts";
 import { type WebhookView, webhookEtag, webhookView } from "./webhook-view.ts";
 import { updateStatus } from "./webhook-status.sql.ts";
@@ -62,18 +62,12 @@ export class WebhookStatuses {
         const { tenantUuid } = actor;
         const at = after.updated_at.toISOString();
         await updateStatus(change.db, { tenantUuid, uuid: webhookUuid, status, configVersion, at });
-        await change.audit({
-          tenantUuid,
-          actor: actor.keyId,
-          action: ACTIONS[status],
-          objectType: "webhook",
-          objectId: idFromUuid("webhook", webhookUuid),
-          requestId: actor.requestId,
-          change: {
-            status: { from: before.status, to: status },
-            configVersion: { from: before.config_version, to: configVersion },
-          },
-        });
+        const members = {
+          status: { from: before.status, to: status },
+          configVersion: { from: before.config_version, to: configVersion },
+        };
+        const id = idFromUuid("webhook", webhookUuid);
+        await change.audit(entryBy(actor, ACTIONS[status], "webhook", id, members));
         return changed(after);
       },
     );

@@ -5,7 +5,7 @@ import { laneOf } from "../lib/lane.ts";
 import { MASK } from "../lib/masking.ts";
 import type { Actor } from "./actor.ts";
 import { revokeReadKeys } from "./api-keys.sql.ts";
-import type { Change, NewAuditEntry } from "./change.ts";
+import { type Change, entryBy, type NewAuditEntry } from "./change.ts";
 import { changesBetween, shownMember, statusAfter } from "./webhook-change.ts";
 import { applyFields } from "./webhook-configuration.ts";
 import type { WebhookChange, WebhookCreation } from "./webhook-fields.ts";
@@ -120,14 +120,6 @@ export class WebhookChanges {
   }
 
   #audit(action: string, row: WebhookRow, change: Readonly<Record<string, unknown>>): void {
-    this.#entries.push({
-      tenantUuid: this.#actor.tenantUuid,
-      actor: this.#actor.keyId,
-      action,
-      objectType: "webhook",
-      objectId: idFromUuid("webhook", row.id),
-      requestId: this.#actor.requestId,
-      change,
-    });
+    this.#entries.push(entryBy(this.#actor, action, "webhook", idFromUuid("webhook", row.id), change));
   }
 }

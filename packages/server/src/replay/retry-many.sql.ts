@@ -2,7 +2,7 @@
 // same. Not prepared by name: the bounds prune partitions at planning time, which needs the values.
 import type { IdSpan } from "../lib/id-bounds.ts";
 import type { Executor } from "../storage/pools.ts";
-import { tallyOfDeadLetters } from "../storage/tally.sql.ts";
+import { revivalOf } from "./retry.sql.ts";
 
 export interface DeadLetterFilter {
   readonly webhookUuid: string | null;
@@ -112,21 +112,10 @@ export async function reviveDeadLetters(
   dueAt: string,
 ): Promise<number> {
   const { rowCount } = await db.query({
-    text: `with removed as (
-        delete from dead_letter
-        where tenant_id = $1 and retention_class = any ($2::int2[]) and webhook_id = any ($3::uuid[])
-          and id = any ($4::uuid[])
-        returning tenant_id, id, event_id, webhook_id, seq, dead_at, webhook_version, retention_class, lane,
-          attempt_count, replayed, ordering_key
-      ),
-      tallied as (
-        ${tallyOfDeadLetters("removed", "taken_back")}
-      )
-      insert into delivery (tenant_id, id, event_id, webhook_id, seq, due_at, webhook_version, retention_class, lane,
-        attempt_count, policy_attempt_base, handoff, replayed, next_trigger, ordering_key)
-      select tenant_id, id, event_id, webhook_id, seq, $5::timestamptz, webhook_version, retention_class, lane,
-        attempt_count, attempt_count, true, replayed, 'manual', ordering_key
-      from removed`,
+    text: revivalOf(
+      "retention_class = any ($2::int2[]) and webhook_id = any ($3::uuid[]) and id = any ($4::uuid[])",
+      "$5",
+    ),
     values: [
       tenantUuid,
       [...new Set(keys.map((key) => key.retention_class))],

@@ -3,6 +3,28 @@ import { attemptsFrom } from "../lib/id-bounds.ts";
 import type { Executor } from "../storage/pools.ts";
 import { tallyOfDeadLetters } from "../storage/tally.sql.ts";
 
+/**
+ * Dead letters of tenant `$1` become the pending deliveries that they were; their webhooks' figures take them back.
+ * @param condition which of them
+ * @param dueAt the parameter that says when they are due
+ */
+export function revivalOf(condition: string, dueAt: string): string {
+  return `with removed as (
+        delete from dead_letter
+        where tenant_id = $1 and ${condition}
+        returning tenant_id, id, event_id, webhook_id, seq, dead_at, webhook_version, retention_class, lane,
+          attempt_count, replayed, ordering_key
+      ),
+      tallied as (
+        ${tallyOfDeadLetters("removed", "taken_back")}
+      )
+      insert into delivery (tenant_id, id, event_id, webhook_id, seq, due_at, webhook_version, retention_class, lane,
+        attempt_count, policy_attempt_base, handoff, replayed, next_trigger, ordering_key)
+      select tenant_id, id, event_id, webhook_id, seq, ${dueAt}::timestamptz, webhook_version, retention_class, lane,
+        attempt_count, attempt_count, true, replayed, 'manual', ordering_key
+      from removed`;
+}
+
 export interface WebhookOfDelivery {
   webhook_id: string;
   status: string;
@@ -66,20 +88,7 @@ export async function reviveDeadLetter(
 ): Promise<boolean> {
   const { rowCount } = await db.query({
     name: "revive_dead_letter",
-    text: `with removed as (
-        delete from dead_letter
-        where tenant_id = $1 and id = $2
-        returning tenant_id, id, event_id, webhook_id, seq, dead_at, webhook_version, retention_class, lane,
-          attempt_count, replayed, ordering_key
-      ),
-      tallied as (
-        ${tallyOfDeadLetters("removed", "taken_back")}
-      )
-      insert into delivery (tenant_id, id, event_id, webhook_id, seq, due_at, webhook_version, retention_class, lane,
-        attempt_count, policy_attempt_base, handoff, replayed, next_trigger, ordering_key)
-      select tenant_id, id, event_id, webhook_id, seq, $3::timestamptz, webhook_version, retention_class, lane,
-        attempt_count, attempt_count, true, replayed, 'manual', ordering_key
-      from removed`,
+    text: revivalOf("id = $2", "$3"),
     values: [tenantUuid, deliveryUuid, dueAt],
   });
   return rowCount === 1;

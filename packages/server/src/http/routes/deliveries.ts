@@ -3,7 +3,7 @@ import { parseId, uuidFromBytes } from "@posthorn/contract";
 import { z } from "zod";
 import type { Retries } from "../../replay/retry.ts";
 import { type Answer, failure, fieldFailure, success } from "../answer.ts";
-import { PAGE_PARAMETERS, pageOf, pageStart, TIME_PARAMETER } from "../paging.ts";
+import { PAGE_PARAMETERS, pageOf, pageStart, REFERENCE_PARAMETER, TIME_PARAMETER } from "../paging.ts";
 import { ASKED_STATES, DELIVERY_STATES } from "../read/deliveries.sql.ts";
 import type { Records } from "../read/records.ts";
 import { listedDeliveryView } from "../read/views.ts";
@@ -21,12 +21,7 @@ const listQuery = z.strictObject({
   webhookId: z.string().max(200).optional(),
   eventId: z.string().max(200).optional(),
   type: TYPE_PARAMETER.optional(),
-  reference: z
-    .string()
-    .min(1)
-    .max(200)
-    .optional()
-    .meta({ description: "The business number inside the payload.", examples: ["INV-00871"] }),
+  reference: REFERENCE_PARAMETER.optional(),
   from: TIME_PARAMETER.optional(),
   to: TIME_PARAMETER.optional(),
 });

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Replays } from "../../replay/replay.ts";
 import { type Answer, failure, fieldFailure, success } from "../answer.ts";
-import { PAGE_PARAMETERS, pageOf, pageStart, TIME_PARAMETER } from "../paging.ts";
+import { PAGE_PARAMETERS, pageOf, pageStart, REFERENCE_PARAMETER, TIME_PARAMETER } from "../paging.ts";
 import type { Records } from "../read/records.ts";
 import { deliveryView, eventHeadView, publicEventId } from "../read/views.ts";
 import { type Call, type OrdinaryRoute, route } from "../route-entry.ts";
@@ -13,12 +13,7 @@ import { actorOf } from "./webhooks.ts";
 const listQuery = z.strictObject({
   ...PAGE_PARAMETERS,
   type: TYPE_PARAMETER.optional(),
-  reference: z
-    .string()
-    .min(1)
-    .max(200)
-    .optional()
-    .meta({ description: "The business number inside the payload.", examples: ["INV-00871"] }),
+  reference: REFERENCE_PARAMETER.optional(),
   from: TIME_PARAMETER.optional(),
   to: TIME_PARAMETER.optional(),
 });
