@@ -1,4 +1,5 @@
 // For each entry of the table of routes: what to send so that it succeeds. A route without a scenario fails the test.
+import { until } from "../../support/until.ts";
 import type { Request, World } from "./world.ts";
 
 export type Scenario = (world: World) => Request | readonly Request[] | Promise<Request | readonly Request[]>;
@@ -45,7 +46,11 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     { path: `/deliveries/${world.deliveredId}/request` },
   ],
 
-  "GET /dead-letters": () => ({ path: "/dead-letters" }),
+  // Other scenarios retry the dead letter: it is pending for a moment, and dead again after its attempt.
+  "GET /dead-letters": async (world) => {
+    await until("a dead letter", async () => (await world.data("GET", "/dead-letters")).length > 0);
+    return { path: "/dead-letters" };
+  },
   "POST /dead-letters/retry": () => [
     { path: "/dead-letters/retry", body: { dryRun: true } },
     { path: "/dead-letters/retry", body: { limit: 1 } },
