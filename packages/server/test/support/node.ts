@@ -2,7 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { pino } from "pino";
 import pg from "pg";
-import { type NodeOptions, type RunningNode, startNode } from "../../src/compose.ts";
+import { type RunningNode, startNode } from "../../src/compose.ts";
+import type { NodeOptions } from "../../src/compose/node-options.ts";
 import { prepareDatabase } from "../../src/prepare.ts";
 import { parseAllowTargets } from "../../src/security/addresses/allow-targets.ts";
 import { createTestDatabase, type TestDatabase } from "./database.ts";

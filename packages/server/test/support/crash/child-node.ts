@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { Failpoint } from "../../../src/compose.ts";
+import type { Failpoint } from "../../../src/compose/node-options.ts";
 import type { LeaseTimings } from "../../../src/deliver/lease.ts";
 
 /** What `tsc -b` makes of packages/server/src; `npm test` and `npm run chaos` build it first. */

@@ -1,0 +1,70 @@
+// Wires capture and route: what is stored for an event and for whom, and the fan-outs that are expanded later. Decides
+// no rule.
+import { Capture } from "../capture/capture.ts";
+import { readPathText } from "../capture/scan/read-path.ts";
+import { FanOuts } from "../route/fan-out.ts";
+import { Matcher } from "../route/match.ts";
+import { RouteStage } from "../route/route.ts";
+import type { DeliveryParts } from "./delivery.ts";
+import type { Ground } from "./ground.ts";
+
+export interface CapturingParts {
+  readonly capture: Capture;
+  readonly fanOuts: FanOuts;
+  readonly matcher: Matcher;
+}
+
+export function buildCapturing(ground: Ground, delivery: DeliveryParts): CapturingParts {
+  const { log, clock, ids, pools, catalogue, configuration, logFailure, onDatabaseTrouble } = ground;
+  const { failpoint } = ground.options;
+  const { ownership, deliveries, signals } = delivery;
+  const identity = () => ownership.identity;
+
+  const fanOuts = new FanOuts({
+    db: pools.engine,
+    clock,
+    log,
+    ids,
+    identity,
+    ownsLane: (lane) => ownership.owns(lane),
+    lanes: () => ownership.lanes,
+    holdLanes: (lanes) => deliveries.holdLanes(lanes),
+    onWritten: (webhooks, inDoubt) => deliveries.wakeByIds(webhooks, inDoubt),
+    ...(failpoint === undefined ? {} : { failpoint }),
+  });
+  const matcher = new Matcher(catalogue, (webhook, { code, message }) =>
+    log.warn({ webhook: webhook.id, version: webhook.version, code }, `a filter could not be decided: ${message}`),
+  );
+  const routeStage = new RouteStage({
+    catalogue,
+    configuration,
+    matcher,
+    readText: (data, path) => readPathText(data, 0, data.length, path),
+    newDeliveryId: (eventMs) => ids.next(eventMs),
+    reserve: (webhook, idBytes, event) => {
+      const reservation = deliveries.reserve(webhook, idBytes, event);
+      return {
+        handoff: reservation.place === "other_node",
+        activate: () => deliveries.activate(reservation),
+        abandon: (unknown) => deliveries.abandon(reservation, unknown),
+      };
+    },
+    // The list may stand in another node's lane.
+    onFanOutStored: () => {
+      fanOuts.wake();
+      signals.handedOffSomewhere();
+    },
+  });
+  const capture = new Capture({
+    db: pools.capture,
+    clock,
+    log,
+    ids,
+    identity,
+    route: (event) => routeStage.route(event),
+    onDatabaseTrouble,
+    onFenced: () => void ownership.beatNow().catch(logFailure("joining again")),
+    ...(failpoint === undefined ? {} : { failpoint }),
+  });
+  return { capture, fanOuts, matcher };
+}

@@ -1,0 +1,156 @@
+// Wires deliver and record: who owns which lanes, what is owed, sending it, writing down what came of it. Decides no
+// rule; what it must tell capture and route comes in as hooks.
+import { timestampOfId } from "../capture/capture.ts";
+import { resourceNamesOf } from "../catalogue/resource-names.ts";
+import { Deliveries } from "../deliver/deliveries.ts";
+import { Dispatch } from "../deliver/dispatch.ts";
+import { createSignals, type Signals } from "../deliver/node-signals.ts";
+import { OneRequests } from "../deliver/one-request.ts";
+import { Ownership } from "../deliver/ownership.ts";
+import { DeliveryMemory } from "../deliver/queue.ts";
+import { Rates } from "../deliver/rate.ts";
+import { Bodies, type RenderedElsewhere } from "../deliver/render.ts";
+import type { OpenSecret } from "../deliver/request.ts";
+import type { Seal, SealPart } from "../deliver/seal.ts";
+import { disableGone } from "../manage/disable-gone.ts";
+import { Recorder } from "../record/record.ts";
+import type { Ground } from "./ground.ts";
+
+export interface DeliveryParts {
+  readonly signals: Signals;
+  readonly ownership: Ownership;
+  readonly deliveries: Deliveries;
+  readonly dispatch: Dispatch;
+  readonly recorder: Recorder;
+  readonly oneRequests: OneRequests;
+  readonly bodies: Bodies;
+  /** How expressions may call the object of an event of this type. */
+  readonly namesOf: (eventType: string) => ReturnType<typeof resourceNamesOf>;
+}
+
+export interface DeliveryHooks {
+  /** There may be stored fan-outs to expand. */
+  readonly wakeFanOuts: () => void;
+}
+
+export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): DeliveryParts {
+  const { options, log, clock, ids, pools, catalogue, vault, offload, outbound, configuration } = ground;
+  const { logFailure, onDatabaseTrouble } = ground;
+  const { failpoint } = options;
+
+  const signals = createSignals(options.soleNode, {
+    connection: options.connection,
+    log,
+    onHandedOver: (lanes) => {
+      ownership.handedOver(lanes);
+      if (lanes === undefined) wakeFanOuts();
+    },
+    onLanesToMove: () => ownership.lookNow(),
+  });
+  const memory = new DeliveryMemory(options.memory);
+  const ownership: Ownership = new Ownership({
+    db: pools.control,
+    handoffDb: pools.engine,
+    clock,
+    log,
+    version: options.version,
+    soleNode: options.soleNode,
+    ...(options.lease === undefined ? {} : { lease: options.lease }),
+    onAcquired: (lanes) => {
+      deliveries.lanesAcquired(lanes);
+      wakeFanOuts();
+    },
+    onBeat: wakeFanOuts,
+    onHandoff: (rows) => {
+      deliveries.wakeByIds(rows).catch((error: unknown) => {
+        logFailure("handed over deliveries")(error);
+        deliveries.lanesAcquired(ownership.lanes);
+      });
+    },
+    onCancelled: (notices) => deliveries.cancelled(notices),
+    onDraining: (lanes) => deliveries.lanesDraining(lanes),
+    drainedOf: (lanes) => deliveries.drainedOf(lanes),
+    loads: () => deliveries.loads(),
+    onReleased: (lanes) => {
+      deliveries.lanesReleased(lanes);
+      rates.forgetLanes(lanes);
+    },
+    onLanesToMove: () => signals.lanesToMove(),
+    onLost: () => {
+      dispatch.interrupt();
+      deliveries.lanesLost();
+      rates.forgetAll();
+    },
+  });
+  const deliveries = new Deliveries({
+    db: pools.engine,
+    clock,
+    log,
+    memory,
+    ownsLane: (lane) => ownership.owns(lane),
+    onHandedOff: (lane) => signals.handedOff(lane),
+    findWebhook: (tenantId, webhookId) => configuration.webhook(tenantId, webhookId),
+    timestampOfEvent: timestampOfId,
+  });
+  const recorder = new Recorder({
+    db: pools.record,
+    log,
+    ids,
+    identity: () => ownership.identity,
+    leaseHeld: () => ownership.maySend(),
+    onDatabaseTrouble,
+    ...(failpoint === undefined ? {} : { failpoint }),
+  });
+  const rates = new Rates({
+    monotonicMs: () => clock.monotonicMs(),
+    tenureOf: (lane) => ownership.tenureOf(lane),
+  });
+  const namesOf = (eventType: string) => resourceNamesOf(catalogue, eventType);
+  const bodies = new Bodies({
+    namesOf,
+    renderLarge: (data, job) => offload.run<RenderedElsewhere>("render", data, job),
+  });
+  const openSecret: OpenSecret = (webhook, secret) =>
+    vault.decryptSecret({
+      tenantUuid: webhook.tenantUuid,
+      table: "secret",
+      column: "ciphertext",
+      rowId: secret.id,
+      ciphertext: secret.ciphertext,
+    });
+  const sealLarge = (body: Buffer, parts: readonly SealPart[]): Promise<Seal> => offload.run<Seal>("seal", body, parts);
+  const dispatch = new Dispatch({
+    bodies,
+    rates,
+    clock,
+    log,
+    memory,
+    sender: outbound,
+    openSecret,
+    sealLarge,
+    mayStart: () => ownership.maySend() && configuration.isFresh(),
+    record: ({ entry, attempt, verdict }) =>
+      recorder.record({
+        tenantBytes: entry.queue.webhook.tenantBytes,
+        deliveryBytes: entry.idBytes,
+        eventBytes: entry.event.idBytes,
+        webhookBytes: entry.queue.webhook.bytes,
+        retentionClass: entry.event.retentionClass,
+        replayed: entry.replayed,
+        verdict: verdict.kind,
+        reason: "reason" in verdict ? verdict.reason : null,
+        nextAttemptAtMs: verdict.kind === "retry" ? verdict.nextAttemptAtMs : null,
+        attempt,
+      }),
+    onEndpointGone: (webhook) => {
+      disableGone({ engine: pools.engine, clock, ids, nodeId: () => ownership.identity.id }, webhook)
+        .then((changed) => (changed ? configuration.refresh() : undefined))
+        .catch(logFailure("disabling a webhook whose endpoint is gone"));
+    },
+    onRoom: (queue) => deliveries.roomMade(queue),
+    ...(failpoint === undefined ? {} : { failpoint }),
+  });
+  deliveries.attach(dispatch);
+  const oneRequests = new OneRequests({ clock, bodies, sender: outbound, openSecret, sealLarge });
+  return { signals, ownership, deliveries, dispatch, recorder, oneRequests, bodies, namesOf };
+}

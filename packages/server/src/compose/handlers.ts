@@ -1,0 +1,145 @@
+// Wires what stands behind the routes: publishing, managing, reading, replaying. One entry for each handler of the table
+// of routes. Decides no rule.
+import { type ErrorCode, idFromUuid } from "@posthorn/contract";
+import { AdmissionControl } from "../capture/admission.ts";
+import { timestampOfId } from "../capture/capture.ts";
+import type { ScanRefusal } from "../capture/scan/refusals.ts";
+import type { ScannedBatch } from "../capture/scan/scan-batch.ts";
+import type { ScannedEvent } from "../capture/scan/scan-event.ts";
+import { shifted } from "../capture/scan/shifted.ts";
+import { retryTimes } from "../deliver/retry-policy.ts";
+import { DeliveryLogs } from "../http/read/delivery-logs.ts";
+import { Records } from "../http/read/records.ts";
+import type { RouteHandlers } from "../http/routes.ts";
+import { publishHandlers } from "../http/routes/publish.ts";
+import { ensurePartitions } from "../maintain/partitions.ts";
+import { ApiKeys } from "../manage/api-keys.ts";
+import { Applies } from "../manage/apply.ts";
+import { AuditTrail } from "../manage/audit.ts";
+import { Companies } from "../manage/companies.ts";
+import { RegisteredTypes } from "../manage/event-types.ts";
+import { SecretRotations } from "../manage/secret-rotation.ts";
+import { Tenants } from "../manage/tenants.ts";
+import { createWarnings } from "../manage/warnings.ts";
+import { WebhookStatuses } from "../manage/webhook-status.ts";
+import { Webhooks } from "../manage/webhooks.ts";
+import { Cancellations } from "../replay/cancel.ts";
+import { WebhookReplays } from "../replay/replay-webhook.ts";
+import { Replays } from "../replay/replay.ts";
+import { BulkRetries } from "../replay/retry-many.ts";
+import { Retries } from "../replay/retry.ts";
+import { SecretError } from "../security/ciphertext.ts";
+import { checkUrl } from "../security/outbound/check-url.ts";
+import type { CapturingParts } from "./capturing.ts";
+import type { DeliveryParts } from "./delivery.ts";
+import type { Ground } from "./ground.ts";
+
+export interface HandlerHooks {
+  readonly isOpen: () => boolean;
+  readonly documentationUrl: (code: ErrorCode) => string;
+}
+
+/** Everything that the table of routes needs. */
+export function buildHandlers(
+  ground: Ground,
+  delivery: DeliveryParts,
+  { capture, matcher }: CapturingParts,
+  { isOpen, documentationUrl }: HandlerHooks,
+): RouteHandlers {
+  const { options, clock, random, ids, pools, catalogue, vault, offload, configuration } = ground;
+  const { ownership, signals, bodies, namesOf } = delivery;
+  const newId = () => ids.next();
+  const onConfigurationChanged = () => configuration.refresh();
+  /** What every change needs. */
+  const changes = { api: pools.api, clock, newId, onConfigurationChanged };
+  // Retried and replayed rows are written as hand-offs, whoever owns their lanes: all look at once.
+  const wake = () => {
+    ownership.handedOver();
+    signals.handedOffSomewhere();
+  };
+  const replaying = { api: pools.api, clock, newId, wake };
+
+  const warningsOf = createWarnings(catalogue);
+  const webhooks = new Webhooks({
+    ...changes,
+    random,
+    rules: {
+      checkUrl: (url) => checkUrl(url, options.allowTargets),
+      catalogueNames: () => catalogue.types.keys(),
+      warningsOf,
+    },
+    encryptSecret: (secret) => vault.encryptSecret(pools.engine, secret),
+    decryptSecret: (secret) =>
+      vault.decryptSecret(secret).catch((error: unknown) => {
+        if (error instanceof SecretError) return null;
+        throw error;
+      }),
+  });
+  const records = new Records({ api: pools.api, clock, retryTimes });
+  return {
+    applies: new Applies({ api: pools.api, clock, webhooks, warningsOf }),
+    records,
+    previews: {
+      api: pools.api,
+      catalogue,
+      records,
+      webhooks,
+      bodies,
+      namesOf,
+      warningsOf,
+      newId,
+      timestampOfEvent: timestampOfId,
+      nowMs: () => clock.nowMs(),
+    },
+    deliveryLogs: new DeliveryLogs({ api: pools.api, clock }),
+    retries: new Retries(replaying),
+    bulkRetries: new BulkRetries(replaying),
+    webhookReplays: new WebhookReplays(replaying),
+    cancellations: new Cancellations(replaying),
+    oneRequests: {
+      api: pools.api,
+      catalogue,
+      requests: delivery.oneRequests,
+      // Asked for one by one, so there is time to look whether another node has changed it meanwhile.
+      findWebhook: async (tenantId, webhookUuid) => {
+        await configuration.refresh();
+        return configuration.webhook(tenantId, idFromUuid("webhook", webhookUuid));
+      },
+      newId,
+      timestampOfEvent: timestampOfId,
+    },
+    replays: new Replays({
+      ...replaying,
+      routeAgain: async (event) => {
+        const tenant = await configuration.tenant(idFromUuid("tenant", event.tenantUuid));
+        return matcher.match(tenant, event).map((webhook) => webhook.uuid);
+      },
+    }),
+    eventTypes: { catalogue, api: pools.api },
+    registeredTypes: new RegisteredTypes({ ...changes, isPublished: (name) => catalogue.types.has(name) }),
+    apiKeys: new ApiKeys({ ...changes, random }),
+    companies: new Companies(changes),
+    tenants: new Tenants({
+      ...changes,
+      engine: pools.engine,
+      random,
+      vault,
+      preparePartitions: async (days) => void (await ensurePartitions(pools.owner, clock.nowMs(), [days])),
+    }),
+    audit: new AuditTrail(pools.api),
+    publish: publishHandlers({
+      capture,
+      admission: new AdmissionControl(() => clock.monotonicMs()),
+      clock,
+      documentationUrl,
+      isOpen,
+      scanLarge: async (body, start, end) =>
+        shifted(await offload.run<ScannedEvent | ScanRefusal>("scanEvent", body.subarray(start, end)), start),
+      scanLargeBatch: (body, isNdjson) =>
+        offload.run<ScannedBatch | ScanRefusal>(isNdjson ? "scanNdjson" : "scanBatch", body),
+    }),
+    webhookStatuses: new WebhookStatuses(changes),
+    webhooks,
+    secretRotations: new SecretRotations({ webhooks }),
+  };
+}

@@ -1,0 +1,40 @@
+// What a node is given: its database, its keys, its face, and the clock, names and failpoints that tests replace. No
+// value here is read from the environment.
+import type { LeaseTimings } from "../deliver/lease.ts";
+import type { MemoryLimits } from "../deliver/queue.ts";
+import type { DatabaseClock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { AllowTargets } from "../security/addresses/allow-targets.ts";
+import type { MasterKey } from "../security/master-key.ts";
+import type { ResolveName } from "../security/outbound/resolver.ts";
+import type { ConnectionConfig } from "../storage/pools.ts";
+
+/** Named moments at which crash tests end the process; inert in production. */
+export type Failpoint =
+  | "before_commit"
+  | "after_commit"
+  | "before_send"
+  | "after_response"
+  | "before_record"
+  | "between_chunks";
+
+export interface NodeOptions {
+  readonly connection: ConnectionConfig;
+  readonly withRoles: boolean;
+  readonly masterKey: MasterKey;
+  readonly allowTargets: AllowTargets;
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** True when nobody else can be alive on this database: the embedded one, under its lock. */
+  readonly soleNode: boolean;
+  readonly version: string;
+  readonly log: Log;
+  readonly lease?: LeaseTimings;
+  readonly memory?: MemoryLimits;
+  readonly resolve?: ResolveName;
+  readonly furtherCas?: readonly string[];
+  readonly clock?: DatabaseClock;
+  readonly catalogueFolder?: string;
+  readonly failpoint?: (name: Failpoint) => void;
+}
