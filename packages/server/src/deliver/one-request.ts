@@ -6,7 +6,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { SendResult } from "../security/outbound/result.ts";
 import type { Webhook } from "../storage/configuration.ts";
 import { type Outcome, outcomeOf } from "./decide.ts";
-import type { Sender } from "./dispatch.ts";
+import type { Sender } from "./unit.ts";
 import { hideSecrets } from "./hide-secrets.ts";
 import type { DeliverableEvent } from "./queue.ts";
 import type { Bodies } from "./render.ts";

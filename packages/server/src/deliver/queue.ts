@@ -2,6 +2,7 @@
 // Bounded in count and bytes, with a share per webhook, so that one dead endpoint cannot fill the node. Must never
 // hold the same delivery twice, and never forget that the table holds more (`spilled`, `nextDueAtMs`).
 import type { Webhook } from "../storage/configuration.ts";
+import { ReadyEntries } from "./ready.ts";
 
 /** An event as deliveries need it; shared by all deliveries of the event. */
 export interface DeliverableEvent {
@@ -63,9 +64,8 @@ export class WebhookQueue {
   webhook: Webhook;
   /** Everything in memory, whatever its stage. */
   readonly entries = new Set<Entry>();
-  /** Waiting for a slot, in order of arrival; `readyAt` is the head. */
-  ready: Entry[] = [];
-  readyAt = 0;
+  /** Waiting for their turn. */
+  readonly ready = new ReadyEntries();
   inFlightCount = 0;
   byteLength = 0;
   /** The table may hold due deliveries that are not in memory. */
@@ -78,39 +78,12 @@ export class WebhookQueue {
   doubtUntilMs = 0;
   /** Waits for one of the node's slots. */
   waitingForSlot = false;
-  /** Waits until its rate lets the next one go: when, by the monotonic clock. */
-  rateTimer: NodeJS.Timeout | undefined;
-  rateTimerDueMs = Number.POSITIVE_INFINITY;
+  /** Waits until a gate lets the next one go (gates.ts): when, by the monotonic clock. */
+  gateTimer: NodeJS.Timeout | undefined;
+  gateTimerDueMs = Number.POSITIVE_INFINITY;
 
   constructor(webhook: Webhook) {
     this.webhook = webhook;
-  }
-
-  get readyCount(): number {
-    return this.ready.length - this.readyAt;
-  }
-
-  takeReady(): Entry | undefined {
-    const entry = this.ready[this.readyAt];
-    if (entry === undefined) return undefined;
-    this.readyAt += 1;
-    // Shift in bulk: one splice for a thousand takes keeps the array small without moving it each time.
-    if (this.readyAt === this.ready.length) {
-      this.ready = [];
-      this.readyAt = 0;
-    } else if (this.readyAt > 1_024) {
-      this.ready.splice(0, this.readyAt);
-      this.readyAt = 0;
-    }
-    return entry;
-  }
-
-  /** Takes an entry out of those that wait for a slot. False: it has left them, and is on its way. */
-  withdraw(entry: Entry): boolean {
-    const at = this.ready.indexOf(entry, this.readyAt);
-    if (at === -1) return false;
-    this.ready.splice(at, 1);
-    return true;
   }
 
   /** Nothing in memory and nothing known in the table: the queue can be forgotten. */

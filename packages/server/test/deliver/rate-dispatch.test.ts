@@ -2,10 +2,11 @@
 // function that Dispatch asks for; everything else is real.
 // Broken on purpose: without the timer nothing goes out after the first; asked before the slot, requests are lost count of.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type DeliveryReport, Dispatch, type DispatchOptions } from "../../src/deliver/dispatch.ts";
+import { Dispatch, type DispatchOptions } from "../../src/deliver/dispatch.ts";
 import { DeliveryMemory, WebhookQueue } from "../../src/deliver/queue.ts";
 import { Rates } from "../../src/deliver/rate.ts";
 import { Bodies } from "../../src/deliver/render.ts";
+import type { DeliveryReport } from "../../src/deliver/report.ts";
 import { DatabaseClock } from "../../src/lib/clock.ts";
 import { addReady, mostInAnyWindow, openPlainSecret, respondedWith, webhookWith } from "./support.ts";
 

@@ -70,9 +70,9 @@ export const MUTATIONS = {
       event = { ...event, data: Buffer.from(JSON.stringify(JSON.parse(Buffer.from(event.data).toString()))) };`,
   },
   followRedirects: {
-    file: "deliver/dispatch.js",
-    find: "const { sender, failpoint } = this.#options;",
-    replaceBy: `const { failpoint } = this.#options;
+    file: "deliver/unit.js",
+    find: "const { clock, sender, failpoint } = this.#options;",
+    replaceBy: `const { clock, failpoint } = this.#options;
       const sender = {
         send: async (request) => {
           const result = await this.#options.sender.send(request);

@@ -1,0 +1,124 @@
+// Fresh deliveries from capture: a place is reserved before their commit, and they may start after it. Must never add
+// to memory what a table read could bring a second time: nothing is added past a read under way.
+import type { Webhook } from "../storage/configuration.ts";
+import type { LaneHolds } from "./lane-holds.ts";
+import {
+  type DeliverableEvent,
+  type DeliveryMemory,
+  type Reservation,
+  unreachable,
+  type WebhookQueue,
+} from "./queue.ts";
+import type { Queues } from "./queues.ts";
+
+export interface IntakeOptions {
+  readonly memory: DeliveryMemory;
+  readonly queues: Queues;
+  readonly holds: LaneHolds;
+  /** True while deliveries of this lane may be taken into memory and started here. */
+  readonly ownsLane: (lane: number) => boolean;
+  /** Deliveries were written that the owner of this lane, another node, should look for. */
+  readonly onHandedOff: (lane: number) => void;
+  /** Something of this queue may start. */
+  readonly onReady: (queue: WebhookQueue) => void;
+  /** The table holds something of this queue. */
+  readonly onSpilled: (queue: WebhookQueue) => void;
+  /** The table may hold something of this queue, now or in a moment. */
+  readonly onDoubt: (queue: WebhookQueue) => void;
+  /** The table holds something of a webhook that has no queue any more, and may have changed. */
+  readonly onOrphaned: (webhook: Webhook) => void;
+}
+
+export class Intake {
+  readonly #options: IntakeOptions;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  /** Decides, before the commit, where a delivery goes. */
+  reserve(webhook: Webhook, idBytes: Uint8Array, event: DeliverableEvent): Reservation {
+    const { lane } = webhook;
+    if (!this.#options.ownsLane(lane)) return { place: "other_node", lane };
+    this.#options.holds.hold(lane);
+    const queue = this.#options.queues.of(webhook);
+    const isPaused = queue.webhook.status === "paused";
+    if (isPaused || queue.spilled || queue.refilling || this.#options.memory.roomFor(queue) === 0) {
+      return { place: "table", webhook };
+    }
+    const entry = this.#options.memory.add(queue, {
+      idBytes,
+      event,
+      attemptCount: 0,
+      policyAttemptBase: 0,
+      trigger: "initial",
+      replayed: false,
+    });
+    return { place: "memory", entry };
+  }
+
+  /** The delivery is committed: it may start. */
+  activate(reservation: Reservation): void {
+    switch (reservation.place) {
+      case "memory": {
+        const { entry } = reservation;
+        const { lane } = entry.queue.webhook;
+        this.#options.holds.settle(lane);
+        if (!this.#options.ownsLane(lane)) {
+          // About to be given away: it stays in the table, where the next owner finds it.
+          this.#options.memory.remove(entry);
+          return;
+        }
+        if (!entry.queue.entries.has(entry)) {
+          // The lanes were lost in between. Their owner, perhaps this node again, reads it from the table.
+          this.#options.onOrphaned(entry.queue.webhook);
+          return;
+        }
+        entry.queue.ready.push(entry);
+        this.#options.onReady(entry.queue);
+        return;
+      }
+      case "table": {
+        const { webhook } = reservation;
+        this.#options.holds.settle(webhook.lane);
+        const queue = this.#options.queues.get(webhook.id);
+        // Gone in between: the webhook may have changed too, so it is looked up again.
+        if (queue === undefined) this.#options.onOrphaned(webhook);
+        // A paused one is not read before it is resumed; until then a thousand events a second need not ask.
+        else if (queue.webhook.status === "paused") queue.spilled = true;
+        else this.#options.onSpilled(queue);
+        return;
+      }
+      case "other_node":
+        this.#options.onHandedOff(reservation.lane);
+        return;
+      default:
+        unreachable(reservation);
+    }
+  }
+
+  /**
+   * The delivery was not committed.
+   * @param unknown true when it may have been after all: then the table is asked, now and for some seconds more
+   */
+  abandon(reservation: Reservation, unknown: boolean): void {
+    switch (reservation.place) {
+      case "memory": {
+        const { queue } = reservation.entry;
+        this.#options.holds.settle(queue.webhook.lane);
+        this.#options.memory.remove(reservation.entry);
+        if (unknown) this.#options.onDoubt(queue);
+        return;
+      }
+      case "table":
+        this.#options.holds.settle(reservation.webhook.lane);
+        if (unknown) this.#options.onDoubt(this.#options.queues.of(reservation.webhook));
+        return;
+      case "other_node":
+        if (unknown) this.#options.onHandedOff(reservation.lane);
+        return;
+      default:
+        unreachable(reservation);
+    }
+  }
+}

@@ -1,0 +1,267 @@
+// Reads the deliveries of this node's lanes from the table: when one falls due, when there is room again, when somebody
+// said that there is something, and in any case every minute. Must leave out what is in memory, and must take no row of a
+// lane that was lost, is about to be given away, or was cancelled while the read was under way.
+import type { Clock } from "../lib/clock.ts";
+import { LANE_COUNT } from "../lib/lane.ts";
+import type { Log } from "../lib/log.ts";
+import type { Executor } from "../storage/pools.ts";
+import {
+  type DueRow,
+  type RefillRequest,
+  selectDue,
+  selectNextDue,
+  selectWebhooksWithDeliveries,
+} from "./deliver.sql.ts";
+import { bytesOfUuid, eventOfRow } from "./due-event.ts";
+import type { DeliverableEvent, DeliveryMemory, Entry, WebhookQueue } from "./queue.ts";
+import type { Queues } from "./queues.ts";
+
+export interface RefillOptions {
+  readonly db: Executor;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly memory: DeliveryMemory;
+  readonly queues: Queues;
+  readonly ownsLane: (lane: number) => boolean;
+  /** The time written in an event's id, as receivers see it when the sender gave none. */
+  readonly timestampOfEvent: (eventIdBytes: Uint8Array) => string;
+  /** These webhooks have rows in the table; each one becomes a queue to be read (`spill`). */
+  readonly onFound: (rows: readonly { tenant_id: string; webhook_id: string }[]) => Promise<void>;
+  /** Something of this queue may start. */
+  readonly onReady: (queue: WebhookQueue) => void;
+  /** The event of this delivery is not there any more. */
+  readonly onEventGone: (queue: WebhookQueue, entry: Entry) => void;
+}
+
+/** Queues read in one statement, and rows asked for each. */
+const QUEUES_PER_READ = 64;
+const ROWS_PER_QUEUE = 1_000;
+/** Everything owned is looked for again this often, whatever was forgotten or lost. */
+const FULL_READ_INTERVAL_MS = 60_000;
+/** After a failed read. */
+const READ_RETRY_MS = 250;
+/** How long a statement whose answer was lost can still be committed: the server's own timeout for it, and a second. */
+const DOUBT_MS = 6_000;
+/** Meanwhile the table is looked at this often. */
+const DOUBT_INTERVAL_MS = 1_000;
+/** setTimeout's limit; a longer wait wakes early and waits again. */
+const MAX_TIMER_MS = 60_000;
+
+export class Refill {
+  readonly #options: RefillOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #timerDueMs = Number.POSITIVE_INFINITY;
+  #reading = false;
+  #lastFullReadMs = Number.NEGATIVE_INFINITY;
+  readonly #lanesToRead = new Set<number>();
+  #stopped = false;
+  /** Cancelled while the table was being read: the read may have seen them before. By delivery, as PostgreSQL writes it. */
+  readonly #cancelledMeanwhile = new Set<string>();
+  /** Raised when the lanes are lost: what was read under an older generation is not added. */
+  #generation = 0;
+
+  constructor(options: RefillOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#wakeAt(0);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** The table may hold something of this queue that is due. */
+  spill(queue: WebhookQueue): void {
+    queue.spilled = true;
+    this.#wakeAt(0);
+  }
+
+  /** The same, now or in a moment: a dying backend may commit a little later than we look. */
+  doubt(queue: WebhookQueue): void {
+    queue.doubtUntilMs = this.#options.clock.nowMs() + DOUBT_MS;
+    this.spill(queue);
+  }
+
+  /** Something left this queue's memory: there may be room for more of the table. */
+  roomMade(queue: WebhookQueue): void {
+    if (queue.spilled) this.#wakeAt(0);
+    else this.#wakeAt(queue.nextDueAtMs);
+  }
+
+  /** These lanes are looked through as a whole. */
+  readLanes(lanes: readonly number[]): void {
+    for (const lane of lanes) this.#lanesToRead.add(lane);
+    this.#wakeAt(0);
+  }
+
+  readEverything(): void {
+    this.#lastFullReadMs = Number.NEGATIVE_INFINITY;
+    this.#wakeAt(0);
+  }
+
+  lanesReleased(lanes: readonly number[]): void {
+    for (const lane of lanes) this.#lanesToRead.delete(lane);
+  }
+
+  lanesLost(): void {
+    this.#generation += 1;
+    this.#lanesToRead.clear();
+  }
+
+  /** A delivery of this queue was cancelled: a read under way leaves it out. */
+  cancelled(queue: WebhookQueue, deliveryUuid: string): void {
+    if (queue.refilling) this.#cancelledMeanwhile.add(deliveryUuid);
+  }
+
+  /** Makes sure that a read happens at that time (milliseconds since 1970; 0 is at once). */
+  #wakeAt(dueMs: number): void {
+    if (this.#stopped || this.#reading || dueMs >= this.#timerDueMs) return;
+    clearTimeout(this.#timer);
+    this.#timerDueMs = dueMs;
+    const waitMs = Math.min(MAX_TIMER_MS, Math.max(0, dueMs - this.#options.clock.nowMs()));
+    this.#timer = setTimeout(() => void this.#read(), waitMs);
+    this.#timer.unref();
+  }
+
+  async #read(): Promise<void> {
+    this.#timerDueMs = Number.POSITIVE_INFINITY;
+    this.#reading = true;
+    let waitMs = 0;
+    try {
+      await this.#readLanes();
+      await this.#readQueues(this.#queuesToRead());
+    } catch (error) {
+      this.#options.log.warn({ err: error }, "reading deliveries failed; it is tried again");
+      waitMs = READ_RETRY_MS;
+    } finally {
+      this.#reading = false;
+      this.#wakeAt(Math.max(this.#nextReadMs(), waitMs === 0 ? 0 : this.#options.clock.nowMs() + waitMs));
+    }
+  }
+
+  async #readLanes(): Promise<void> {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs - this.#lastFullReadMs >= FULL_READ_INTERVAL_MS) {
+      for (let lane = 0; lane < LANE_COUNT; lane += 1) if (this.#options.ownsLane(lane)) this.#lanesToRead.add(lane);
+      this.#lastFullReadMs = nowMs;
+    }
+    if (this.#lanesToRead.size === 0) return;
+    const lanes = [...this.#lanesToRead];
+    const generation = this.#generation;
+    const rows = await selectWebhooksWithDeliveries(this.#options.db, lanes);
+    await this.#options.onFound(rows);
+    // Only now: a webhook that could not be looked up has to be found again.
+    if (generation !== this.#generation) return;
+    for (const lane of lanes) this.#lanesToRead.delete(lane);
+  }
+
+  #needsRead(queue: WebhookQueue, nowMs: number): boolean {
+    if (!queue.spilled && queue.nextDueAtMs > nowMs) return false;
+    if (!this.#options.ownsLane(queue.webhook.lane)) return false;
+    if (queue.webhook.status === "paused") return false;
+    // Read in gulps: not for every single place that becomes free while thousands wait.
+    const room = this.#options.memory.roomFor(queue);
+    return room >= ROWS_PER_QUEUE || room > queue.entries.size;
+  }
+
+  #queuesToRead(): WebhookQueue[] {
+    const nowMs = this.#options.clock.nowMs();
+    const chosen: WebhookQueue[] = [];
+    for (const queue of this.#options.queues.all()) {
+      if (!this.#needsRead(queue, nowMs)) continue;
+      chosen.push(queue);
+      if (chosen.length === QUEUES_PER_READ) break;
+    }
+    return chosen;
+  }
+
+  #nextReadMs(): number {
+    const nowMs = this.#options.clock.nowMs();
+    let nextMs = nowMs + FULL_READ_INTERVAL_MS;
+    const sinceFullReadMs = this.#options.clock.monotonicMs() - this.#lastFullReadMs;
+    if (this.#lanesToRead.size > 0 || sinceFullReadMs >= FULL_READ_INTERVAL_MS) return 0;
+    for (const queue of this.#options.queues.all()) {
+      if (this.#needsRead(queue, nowMs)) return 0;
+      if (queue.nextDueAtMs > nowMs && queue.nextDueAtMs < nextMs) nextMs = queue.nextDueAtMs;
+    }
+    return nextMs;
+  }
+
+  async #readQueues(queues: readonly WebhookQueue[]): Promise<void> {
+    if (queues.length === 0) return;
+    const { db, clock, memory } = this.#options;
+    const generation = this.#generation;
+    const nowMs = clock.nowMs();
+    const inMemory: Uint8Array[] = [];
+    const requests = queues.map((queue): RefillRequest => {
+      for (const entry of queue.entries) inMemory.push(entry.idBytes);
+      queue.refilling = true;
+      queue.spilled = false;
+      const isOff = queue.webhook.status !== "enabled";
+      return {
+        lane: queue.webhook.lane,
+        webhookBytes: queue.webhook.bytes,
+        dueBeforeMs: isOff ? Number.POSITIVE_INFINITY : nowMs,
+        limit: Math.min(ROWS_PER_QUEUE, memory.roomFor(queue)),
+      };
+    });
+    try {
+      const rows = await selectDue(db, requests, inMemory);
+      const nextDue = await selectNextDue(db, requests);
+      if (generation !== this.#generation) return;
+      this.#addRows(queues, requests, rows);
+      const nextByWebhook = new Map(nextDue.map((row) => [row.webhook_id, row.next_due_ms]));
+      for (const queue of queues) {
+        const nextDueAtMs = nextByWebhook.get(queue.webhook.uuid) ?? Number.POSITIVE_INFINITY;
+        const isInDoubt = nowMs < queue.doubtUntilMs;
+        queue.nextDueAtMs = isInDoubt ? Math.min(nextDueAtMs, nowMs + DOUBT_INTERVAL_MS) : nextDueAtMs;
+      }
+    } catch (error) {
+      for (const queue of queues) queue.spilled = true;
+      throw error;
+    } finally {
+      for (const queue of queues) queue.refilling = false;
+      this.#cancelledMeanwhile.clear();
+    }
+    for (const queue of queues) {
+      this.#options.onReady(queue);
+      if (queue.idle) this.#options.queues.forget(queue);
+    }
+  }
+
+  #addRows(queues: readonly WebhookQueue[], requests: readonly RefillRequest[], rows: readonly DueRow[]): void {
+    const byUuid = new Map(queues.map((queue) => [queue.webhook.uuid, queue]));
+    const counts = new Map<string, number>();
+    const events = new Map<string, DeliverableEvent>();
+    for (const row of rows) {
+      counts.set(row.webhook_id, (counts.get(row.webhook_id) ?? 0) + 1);
+      const queue = byUuid.get(row.webhook_id);
+      if (queue === undefined || this.#cancelledMeanwhile.has(row.id)) continue;
+      // About to be given away since the read began.
+      if (!this.#options.ownsLane(queue.webhook.lane)) continue;
+      let event = events.get(row.event_id);
+      if (event === undefined) {
+        event = eventOfRow(row, this.#options.timestampOfEvent);
+        events.set(row.event_id, event);
+      }
+      const entry = this.#options.memory.add(queue, {
+        idBytes: bytesOfUuid(row.id),
+        event,
+        attemptCount: row.attempt_count,
+        policyAttemptBase: row.policy_attempt_base,
+        trigger: row.next_trigger,
+        replayed: row.replayed,
+      });
+      // Only a hand in the database can take an event away from under its delivery: end it where it is seen.
+      if (row.type === null) this.#options.onEventGone(queue, entry);
+      else queue.ready.push(entry);
+    }
+    queues.forEach((queue, index) => {
+      // The limit was reached: the table holds more of it.
+      if ((counts.get(queue.webhook.uuid) ?? 0) >= (requests[index] as RefillRequest).limit) queue.spilled = true;
+    });
+  }
+}

@@ -1,0 +1,38 @@
+// What delivering leaves behind, as record takes it. Types only.
+import type { SendResult } from "../security/outbound/result.ts";
+import type { Outcome, Verdict } from "./decide.ts";
+import type { Entry } from "./queue.ts";
+import type { Body } from "./render.ts";
+
+/** A body that can go out. */
+export type SendableBody = Pick<Extract<Body, { kind: "body" }>, "bytes" | "warnings">;
+
+/** What one attempt leaves behind. */
+export interface AttemptReport {
+  readonly number: number;
+  readonly trigger: Entry["trigger"];
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  readonly webhookVersion: number;
+  readonly url: string;
+  readonly outcome: Outcome;
+  readonly outcomeCode: string | null;
+  readonly bodyLength: number;
+  readonly bodyHash: Uint8Array;
+  /** What the template found no value for; null without such. */
+  readonly warnings: SendableBody["warnings"];
+  readonly result: SendResult;
+}
+
+/** How a delivery goes on: after an attempt, or without one (withdrawn). */
+export interface DeliveryReport {
+  readonly entry: Entry;
+  readonly attempt: AttemptReport | null;
+  readonly verdict:
+    | Verdict
+    | { readonly kind: "cancelled"; readonly reason: "webhook_deleted" }
+    | { readonly kind: "held"; readonly reason: "transformation_failed" };
+}
+
+/** Declared here, written by record: resolves when the report is committed (or can never be: the lease is gone). */
+export type RecordDelivery = (report: DeliveryReport) => Promise<void>;
