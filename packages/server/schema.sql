@@ -21,6 +21,7 @@ create table api_key (
   scopes text[] not null,
   allowed_ips text[],
   of_operator_file boolean not null default false,
+  of_oauth_grant boolean not null default false,
   constraint api_key_pkey PRIMARY KEY (tenant_id, id),
   constraint api_key_capture_limit_per_second_check CHECK ((capture_limit_per_second > 0)),
   constraint api_key_key_hash_check CHECK ((octet_length(key_hash) = 32))
@@ -395,6 +396,66 @@ create table node (
   constraint node_pkey PRIMARY KEY (id)
 ) with (fillfactor=50);
 
+create table oauth_client (
+  tenant_id uuid not null,
+  id uuid not null,
+  created_at timestamp with time zone not null,
+  config_version bigint not null,
+  name text not null,
+  redirect_uris text[] not null,
+  scopes text[] not null,
+  constraint oauth_client_pkey PRIMARY KEY (tenant_id, id),
+  constraint oauth_client_redirect_uris_check CHECK ((cardinality(redirect_uris) > 0)),
+  constraint oauth_client_scopes_check CHECK ((cardinality(scopes) > 0))
+);
+alter table oauth_client enable row level security;
+alter table oauth_client force row level security;
+create policy engine on oauth_client as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy named on oauth_client as permissive for select to posthorn_api
+  using ((id = ( SELECT (NULLIF(current_setting('posthorn.oauth_client_id'::text, true), ''::text))::uuid AS "nullif")));
+create policy tenant on oauth_client as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table oauth_grant (
+  tenant_id uuid not null,
+  id uuid not null,
+  client_id uuid not null,
+  granted_by uuid not null,
+  created_at timestamp with time zone not null,
+  revoked_at timestamp with time zone,
+  code_expires_at timestamp with time zone not null,
+  code_used_at timestamp with time zone,
+  refresh_expires_at timestamp with time zone,
+  scopes text[] not null,
+  code_hash bytea not null,
+  code_challenge text not null,
+  redirect_uri text not null,
+  refresh_hash bytea,
+  used_refresh_hash bytea,
+  constraint oauth_grant_pkey PRIMARY KEY (tenant_id, id),
+  constraint oauth_grant_code_hash_check CHECK ((octet_length(code_hash) = 32)),
+  constraint oauth_grant_refresh_hash_check CHECK ((octet_length(refresh_hash) = 32)),
+  constraint oauth_grant_used_refresh_hash_check CHECK ((octet_length(used_refresh_hash) = 32))
+);
+CREATE INDEX oauth_grant_client ON oauth_grant USING btree (tenant_id, client_id);
+CREATE UNIQUE INDEX oauth_grant_code ON oauth_grant USING btree (code_hash);
+CREATE INDEX oauth_grant_granted_by ON oauth_grant USING btree (tenant_id, granted_by);
+CREATE UNIQUE INDEX oauth_grant_refresh ON oauth_grant USING btree (refresh_hash) WHERE (refresh_hash IS NOT NULL);
+CREATE INDEX oauth_grant_used_refresh ON oauth_grant USING btree (used_refresh_hash) WHERE (used_refresh_hash IS NOT NULL);
+alter table oauth_grant enable row level security;
+alter table oauth_grant force row level security;
+create policy engine on oauth_grant as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy holder on oauth_grant as permissive for select to posthorn_api
+  using (((code_hash = ( SELECT decode(NULLIF(current_setting('posthorn.key_hash'::text, true), ''::text), 'hex'::text) AS decode)) OR (refresh_hash = ( SELECT decode(NULLIF(current_setting('posthorn.key_hash'::text, true), ''::text), 'hex'::text) AS decode)) OR (used_refresh_hash = ( SELECT decode(NULLIF(current_setting('posthorn.key_hash'::text, true), ''::text), 'hex'::text) AS decode))));
+create policy tenant on oauth_grant as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
 create table rollup (
   tenant_id uuid not null,
   webhook_id uuid not null,
@@ -657,6 +718,10 @@ grant select on lane to posthorn_api;
 grant delete, insert, select, update on lane to posthorn_engine;
 grant select on node to posthorn_api;
 grant delete, insert, select, update on node to posthorn_engine;
+grant delete, insert, select, update on oauth_client to posthorn_api;
+grant delete, insert, select, update on oauth_client to posthorn_engine;
+grant delete, insert, select, update on oauth_grant to posthorn_api;
+grant delete, insert, select, update on oauth_grant to posthorn_engine;
 grant select on rollup to posthorn_api;
 grant delete, insert, select, update on rollup to posthorn_engine;
 grant insert, select on rollup_tail to posthorn_api;

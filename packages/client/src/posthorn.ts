@@ -1,7 +1,7 @@
 // The client: one object for each Posthorn and key. Keeps nothing but its options; must never show the key.
 import { type CallOptions, Transport } from "./http/transport.ts";
 import { checkOptions, type PosthornOptions } from "./options.ts";
-import { ApiKeys, Audit, Companies, ReadKeys, Tenants } from "./resources/access.ts";
+import { ApiKeys, Audit, Companies, OauthClients, OauthGrants, ReadKeys, Tenants } from "./resources/access.ts";
 import { DeadLetters, Deliveries } from "./resources/deliveries.ts";
 import { EventTypes } from "./resources/event-types.ts";
 import { Events } from "./resources/events.ts";
@@ -26,6 +26,8 @@ export class Posthorn {
   readonly tenants: Tenants;
   readonly companies: Companies;
   readonly apiKeys: ApiKeys;
+  readonly oauthClients: OauthClients;
+  readonly oauthGrants: OauthGrants;
   readonly audit: Audit;
   /** Where requests go. */
   readonly url: string;
@@ -46,6 +48,8 @@ export class Posthorn {
     this.tenants = new Tenants(transport);
     this.companies = new Companies(transport);
     this.apiKeys = new ApiKeys(transport);
+    this.oauthClients = new OauthClients(transport);
+    this.oauthGrants = new OauthGrants(transport);
     this.audit = new Audit(transport);
   }
 

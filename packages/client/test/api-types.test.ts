@@ -16,6 +16,8 @@ import type {
   EventTypeRecord,
   ListedDelivery,
   MintedApiKey,
+  OauthClient,
+  OauthGrant,
   NewWebhook,
   PlannedWebhook,
   Preview,
@@ -37,6 +39,7 @@ import type { z } from "zod";
 import type { cancelledDelivery, deliveryRequest, webhookTestResult } from "../../server/src/http/schemas/actions.ts";
 import type { apiKeyRecord, createdApiKey } from "../../server/src/http/schemas/api-key.ts";
 import type { appliedPlan } from "../../server/src/http/schemas/apply.ts";
+import type { oauthClientRecord, oauthGrantRecord } from "../../server/src/http/schemas/oauth.ts";
 import type { auditEntry } from "../../server/src/http/schemas/audit.ts";
 import type {
   attemptSchema,
@@ -130,6 +133,10 @@ describe("what the API shows is what the SDK says", () => {
     expectTypeOf<Shown<typeof apiKeyRecord>>().toExtend<ApiKey>();
     expectTypeOf<Difference<ApiKey, Shown<typeof apiKeyRecord>>>().toBeNever();
     expectTypeOf<Shown<typeof createdApiKey>>().toExtend<MintedApiKey>();
+    expectTypeOf<Shown<typeof oauthClientRecord>>().toExtend<OauthClient>();
+    expectTypeOf<Difference<OauthClient, Shown<typeof oauthClientRecord>>>().toBeNever();
+    expectTypeOf<Shown<typeof oauthGrantRecord>>().toExtend<OauthGrant>();
+    expectTypeOf<Difference<OauthGrant, Shown<typeof oauthGrantRecord>>>().toBeNever();
     expectTypeOf<Shown<typeof auditEntry>>().toExtend<AuditEntry>();
     expectTypeOf<Difference<AuditEntry, Shown<typeof auditEntry>>>().toBeNever();
   });

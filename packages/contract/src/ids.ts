@@ -15,6 +15,8 @@ export const ID_PREFIXES = {
   audit: "aud",
   node: "node",
   request: "req",
+  oauthClient: "client",
+  oauthGrant: "grant",
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

@@ -10,6 +10,7 @@ import type { NodeOptions } from "./compose/node-options.ts";
 import { Authenticator } from "./http/authenticate.ts";
 import { addDocsRoutes, docsFolder, readDocs } from "./http/docs.ts";
 import { addHealthRoutes } from "./http/health.ts";
+import { addOauthRoutes } from "./http/oauth/oauth-routes.ts";
 import { routeTable } from "./http/routes.ts";
 import { createHttpServer } from "./http/server.ts";
 import { createUpkeep } from "./maintain/upkeep.ts";
@@ -45,9 +46,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   let open = false;
   const documentationUrl = (code: ErrorCode): string => `/docs/errors#${code}`;
   const keyUsage = new KeyUsage({ engine: pools.engine, clock });
+  const authenticator = new Authenticator({ api: pools.api, clock, configuration, onUse: (key) => keyUsage.note(key) });
+  const handlers = buildHandlers(ground, delivery, capturing, { isOpen: () => open, documentationUrl });
   const http = createHttpServer({
-    routes: routeTable(buildHandlers(ground, delivery, capturing, { isOpen: () => open, documentationUrl })),
-    authenticator: new Authenticator({ api: pools.api, clock, configuration, onUse: (key) => keyUsage.note(key) }),
+    routes: routeTable(handlers),
+    authenticator,
     clock,
     newRequestId: () => formatId("request", ids.next()),
     log,
@@ -55,6 +58,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     version: options.version,
   });
   addHealthRoutes(http, () => ({ isOpen: open, isConnected: ownership.maySend() && configuration.isFresh() }));
+  addOauthRoutes(http, { clients: handlers.oauthClients, grants: handlers.oauthGrants, authenticator });
   addDocsRoutes(http, readDocs(docsFolder()));
   const upkeep = createUpkeep({ pools, clock, log, writeKeyUses: () => keyUsage.flush() });
 

@@ -10,6 +10,9 @@ import type {
   MintedApiKey,
   NewApiKey,
   NewCompany,
+  NewOauthClient,
+  OauthClient,
+  OauthGrant,
   CreatedTenant,
   NewReadKey,
   NewTenant,
@@ -119,6 +122,50 @@ export class ApiKeys {
   /** Ends a key at once and for good; it stays in the list. */
   async revoke(id: string, options?: CallOptions): Promise<ApiKey> {
     return (await change(this.#transport, "DELETE", pathOf`/api-keys/${id}`, undefined, options)).data as ApiKey;
+  }
+}
+
+/** Programs of third parties that may ask for access to the tenant (OAuth 2.0, Authorization Code with PKCE). */
+export class OauthClients {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  async create(client: NewOauthClient, options?: CallOptions): Promise<OauthClient> {
+    return (await change(this.#transport, "POST", "/oauth-clients", client, options)).data as OauthClient;
+  }
+
+  get(id: string, options?: CallOptions): Promise<OauthClient> {
+    return read(this.#transport, pathOf`/oauth-clients/${id}`, options);
+  }
+
+  list(query?: { readonly limit?: number }, options?: CallOptions): Listing<OauthClient> {
+    return list(this.#transport, "/oauth-clients", query, options);
+  }
+
+  /** Removes a program; its tokens end at once. */
+  async delete(id: string, options?: CallOptions): Promise<void> {
+    await change(this.#transport, "DELETE", pathOf`/oauth-clients/${id}`, undefined, options);
+  }
+}
+
+/** What programs were allowed to do. */
+export class OauthGrants {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  list(query?: { readonly clientId?: string; readonly limit?: number }, options?: CallOptions): Listing<OauthGrant> {
+    return list(this.#transport, "/oauth-grants", query, options);
+  }
+
+  /** Ends what a program was allowed to do; its tokens end at once. */
+  async revoke(id: string, options?: CallOptions): Promise<void> {
+    await change(this.#transport, "DELETE", pathOf`/oauth-grants/${id}`, undefined, options);
   }
 }
 

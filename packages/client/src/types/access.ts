@@ -91,6 +91,34 @@ export interface NewReadKey {
   readonly expiresAt?: Time | null;
 }
 
+/** A program that may ask for access; `id` is its `client_id`. */
+export interface OauthClient {
+  readonly id: string;
+  readonly name: string;
+  readonly redirectUris: readonly string[];
+  /** The most that it may ask for. */
+  readonly scopes: readonly string[];
+  readonly createdAt: string;
+}
+
+export type NewOauthClient = Pick<OauthClient, "name" | "redirectUris" | "scopes">;
+
+/** What somebody allowed a program to do. */
+export interface OauthGrant {
+  readonly id: string;
+  readonly clientId: string;
+  /** Null when the program was removed. */
+  readonly clientName: string | null;
+  /** The key with which it was allowed. */
+  readonly grantedBy: string;
+  readonly scopes: readonly string[];
+  readonly status: "active" | "expired" | "revoked";
+  readonly createdAt: string;
+  /** To the minute. */
+  readonly lastUsedAt: string | null;
+  readonly revokedAt: string | null;
+}
+
 export interface AuditEntry {
   readonly id: string;
   readonly at: string;

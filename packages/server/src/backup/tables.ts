@@ -20,6 +20,8 @@ export const TABLES: Readonly<Record<string, Treatment>> = {
   secret: copied,
   company: copied,
   api_key: copied,
+  oauth_client: copied,
+  oauth_grant: copied,
   event_type: copied,
   webhook: copied,
   webhook_version: copied,

@@ -17,6 +17,8 @@ import { ApiKeys } from "../manage/api-keys.ts";
 import { Applies } from "../manage/apply.ts";
 import { AuditTrail } from "../manage/audit.ts";
 import { Companies } from "../manage/companies.ts";
+import { OauthClients } from "../manage/oauth-clients.ts";
+import { OauthGrants } from "../manage/oauth-grants.ts";
 import { RegisteredTypes } from "../manage/event-types.ts";
 import { SecretRotations } from "../manage/secret-rotation.ts";
 import { Tenants } from "../manage/tenants.ts";
@@ -39,13 +41,19 @@ export interface HandlerHooks {
   readonly documentationUrl: (code: ErrorCode) => string;
 }
 
+/** What also answers beside the table of routes. */
+export interface OauthParts {
+  readonly oauthClients: OauthClients;
+  readonly oauthGrants: OauthGrants;
+}
+
 /** Everything that the table of routes needs. */
 export function buildHandlers(
   ground: Ground,
   delivery: DeliveryParts,
   { capture, matcher }: CapturingParts,
   { isOpen, documentationUrl }: HandlerHooks,
-): RouteHandlers {
+): RouteHandlers & OauthParts {
   const { options, clock, random, ids, pools, catalogue, vault, offload, configuration } = ground;
   const { ownership, signals, bodies, namesOf } = delivery;
   const newId = () => ids.next();
@@ -118,6 +126,8 @@ export function buildHandlers(
     eventTypes: { catalogue, api: pools.api },
     registeredTypes: new RegisteredTypes({ ...changes, isPublished: (name) => catalogue.types.has(name) }),
     apiKeys: new ApiKeys({ ...changes, random }),
+    oauthClients: new OauthClients(changes),
+    oauthGrants: new OauthGrants({ ...changes, random }),
     companies: new Companies(changes),
     tenants: new Tenants({
       ...changes,

@@ -14,7 +14,9 @@ export type CursorKind =
   | "api_key"
   | "company"
   | "tenant"
-  | "audit";
+  | "audit"
+  | "oauth_client"
+  | "oauth_grant";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** Above every id. */

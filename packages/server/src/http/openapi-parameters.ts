@@ -18,6 +18,8 @@ const IN_PATHS: Readonly<Record<string, PathParameter>> = {
   companies: { schema: z.string().meta({ examples: ["company_default"] }), description: "The id of the company." },
   "api-keys": { schema: idSchema("apiKey"), description: "The id of the key; not its text." },
   "read-keys": { schema: idSchema("apiKey"), description: "The id of the key; not its text." },
+  "oauth-clients": { schema: idSchema("oauthClient"), description: "The id of the program." },
+  "oauth-grants": { schema: idSchema("oauthGrant"), description: "The id of what a program was allowed to do." },
   "event-types": { schema: eventTypeName, description: "The name of the event type." },
 };
 

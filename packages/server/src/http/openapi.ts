@@ -137,7 +137,7 @@ function securityScheme(): JsonObject {
   return {
     type: "http",
     scheme: "bearer",
-    description: `An API key, such as \`blg_live_sk_…\`; keys of \`blg_test_sk_…\` see the sandbox. Scopes:\n\n${scopes.join("\n")}`,
+    description: `An API key, such as \`blg_live_sk_…\` (keys of \`blg_test_sk_…\` see the sandbox), or an access token, \`blg_oauth_at_…\`, which a program gets by OAuth 2.0 (\`/.well-known/oauth-authorization-server\`). Scopes:\n\n${scopes.join("\n")}`,
   };
 }
 

@@ -10,6 +10,7 @@ import { deliveryRoutes, type DeliveriesFace, type RetriesFace } from "./routes/
 import { type CancellationsFace, deliveryActionRoutes, type RequestViewFace } from "./routes/delivery-actions.ts";
 import { eventTypeRoutes, type EventTypesFace } from "./routes/event-types.ts";
 import { type EventsFace, eventRoutes, type ReplaysFace } from "./routes/events.ts";
+import { type OauthClientsFace, type OauthGrantsFace, oauthRoutes } from "./routes/oauth.ts";
 import { type PreviewFace, previewRoutes } from "./routes/preview.ts";
 import { secretRotationRoutes, type SecretRotationsFace } from "./routes/secret-rotation.ts";
 import { readKeyRoutes } from "./routes/read-keys.ts";
@@ -40,6 +41,8 @@ export interface RouteHandlers {
   readonly eventTypes: EventTypesFace;
   readonly registeredTypes: RegisteredTypesFace;
   readonly apiKeys: ApiKeysFace;
+  readonly oauthClients: OauthClientsFace;
+  readonly oauthGrants: OauthGrantsFace;
   readonly companies: CompaniesFace;
   readonly tenants: TenantsFace;
   readonly audit: AuditFace;
@@ -98,6 +101,7 @@ export function routeTable(handlers: RouteHandlers): readonly Route[] {
     ...registeredTypeRoutes(handlers.registeredTypes),
     ...apiKeyRoutes(handlers.apiKeys),
     ...readKeyRoutes(handlers.apiKeys),
+    ...oauthRoutes(handlers.oauthClients, handlers.oauthGrants),
     ...companyRoutes(handlers.companies),
     ...tenantRoutes(handlers.tenants),
     ...auditRoutes(handlers.audit),

@@ -42,6 +42,7 @@ export function newKeyRow(
     scopes: [...new Set(fields.scopes)],
     allowed_ips: fields.allowedIps ? [...fields.allowedIps] : null,
     of_operator_file: false,
+    of_oauth_grant: false,
   };
 }
 

@@ -17,10 +17,12 @@ export interface ApiKeyRow {
   scopes: string[];
   allowed_ips: string[] | null;
   of_operator_file: boolean;
+  /** An access token (OAuth). */
+  of_oauth_grant: boolean;
 }
 
 const COLUMNS = `id, created_at, expires_at, revoked_at, last_used_at, webhook_id, capture_limit_per_second, livemode,
-  name, last_characters, company_id, scopes, allowed_ips, of_operator_file`;
+  name, last_characters, company_id, scopes, allowed_ips, of_operator_file, of_oauth_grant`;
 
 /** One key, by primary key; a sandbox caller finds sandbox keys only. */
 export async function selectApiKey(
@@ -31,7 +33,8 @@ export async function selectApiKey(
 ): Promise<ApiKeyRow | null> {
   const { rows } = await db.query<ApiKeyRow>({
     name: "select_api_key",
-    text: `select ${COLUMNS} from api_key where tenant_id = $1 and id = $2 and not (livemode and $3)`,
+    text: `select ${COLUMNS} from api_key
+      where tenant_id = $1 and id = $2 and not (livemode and $3)`,
     values: [tenantUuid, keyUuid, onlySandbox],
   });
   return rows[0] ?? null;
@@ -47,7 +50,7 @@ export interface ApiKeyFilter {
   readonly nowMs: number;
 }
 
-/** A page of keys below an id, newest first, by primary key. */
+/** A page of keys below an id, newest first, by primary key; access tokens (OAuth) have a list of their own. */
 export async function selectApiKeys(
   db: Executor,
   tenantUuid: string,
@@ -57,7 +60,7 @@ export async function selectApiKeys(
   const { rows } = await db.query<ApiKeyRow>({
     name: "select_api_keys",
     text: `select ${COLUMNS} from api_key
-      where tenant_id = $1 and id < $2 and not (livemode and $3) and ($4::uuid is null or webhook_id = $4)
+      where tenant_id = $1 and id < $2 and not (livemode and $3) and not of_oauth_grant and ($4::uuid is null or webhook_id = $4)
         and ($5::text is null or $5 = case
           when revoked_at is not null then 'revoked'
           when expires_at <= to_timestamp($6::float8 / 1000) then 'expired'

@@ -25,6 +25,7 @@ import { type Change, changeConfiguration, changedMembers, type ChangeOptions, u
 import { selectCompany } from "./companies.sql.ts";
 import type { KeyActor } from "./key-actor.ts";
 import { beyondBounds, boundsOfActor, inheritingBounds, type OutOfBounds } from "./key-bounds.ts";
+import { endGrantsOfKey } from "./oauth-grants.ts";
 import { selectWebhook } from "./webhooks.sql.ts";
 
 export interface ApiKeysOptions extends ChangeOptions {
@@ -97,20 +98,22 @@ export class ApiKeys {
   }
 
   /**
-   * Ends a key at once and for good; the row stays. A revoked key stays as it was. Whatever the caller's key is bound
+   * Ends a key at once and for good, with what it allowed other programs to do; the row stays. A revoked key stays as it was. Whatever the caller's key is bound
    * to: a key that leaked is ended from where the administrator happens to be.
    */
   async revoke(actor: KeyActor, keyUuid: string): Promise<KeyChanged> {
-    return this.#changeKey(actor, keyUuid, "api_key.revoked", async (before, change) =>
-      before.revoked_at === null ? { ...before, revoked_at: new Date(change.atMs) } : before,
-    );
+    return this.#changeKey(actor, keyUuid, "api_key.revoked", async (before, change) => {
+      if (before.revoked_at !== null) return before;
+      await endGrantsOfKey(change, actor, keyUuid);
+      return { ...before, revoked_at: new Date(change.atMs) };
+    });
   }
 
   async get(actor: Actor, keyUuid: string): Promise<ApiKeyView | null> {
     const row = await asTenant(this.#options.api, actor.tenantUuid, (db) =>
       selectApiKey(db, actor.tenantUuid, keyUuid, !actor.livemode),
     );
-    return row === null ? null : apiKeyView(row, this.#options.clock.nowMs());
+    return row === null || row.of_oauth_grant ? null : apiKeyView(row, this.#options.clock.nowMs());
   }
 
   /** Keys below an id, newest first; null when a webhook is named that there is not. A sandbox key sees its like only. */
@@ -156,7 +159,8 @@ export class ApiKeys {
     const { tenantUuid } = actor;
     return this.#inTenant(actor, async (change): Promise<KeyChanged> => {
       const before = await selectApiKey(change.db, tenantUuid, keyUuid, !actor.livemode);
-      if (before === null) return undo<KeyChanged>({ kind: "absent" });
+      // An access token is changed and ended through its grant.
+      if (before === null || before.of_oauth_grant) return undo<KeyChanged>({ kind: "absent" });
       // Who could not have made a key may not weaken it either: an administrator does not rule the operator's keys.
       const missing = before.scopes.find((scope) => !actor.holds(scope));
       if (missing !== undefined) undo<KeyChanged>({ kind: "scope_missing", scope: missing });

@@ -13,7 +13,16 @@ export interface AuditEntry {
   readonly actor: string;
   /** `webhook.created`. */
   readonly action: string;
-  readonly objectType: "webhook" | "delivery" | "event" | "api_key" | "company" | "tenant" | "event_type";
+  readonly objectType:
+    | "webhook"
+    | "delivery"
+    | "event"
+    | "api_key"
+    | "company"
+    | "tenant"
+    | "event_type"
+    | "oauth_client"
+    | "oauth_grant";
   readonly objectId: string;
   /** Null outside of requests. */
   readonly requestId: string | null;

@@ -9,15 +9,15 @@ import type { Actor } from "./actor.ts";
 import { type ApiKeyRow, selectApiKey } from "./api-keys.sql.ts";
 
 /** Null: not bound. */
-export type KeyBounds = Pick<ApiKeyRow, "company_id" | "allowed_ips">;
+export type KeyBounds = Pick<ApiKeyRow, "company_id" | "allowed_ips" | "of_oauth_grant">;
 
 export type OutOfBounds = {
   readonly kind: "out_of_bounds";
-  readonly field: "companyId" | "allowedIps";
+  readonly field: "companyId" | "allowedIps" | "scopes";
   readonly message: string;
 };
 
-const UNBOUND: KeyBounds = { company_id: null, allowed_ips: null };
+const UNBOUND: KeyBounds = { company_id: null, allowed_ips: null, of_oauth_grant: false };
 
 /** The bounds of the key that acts, as they are in this transaction. */
 export async function boundsOfActor(db: Executor, actor: Actor): Promise<KeyBounds> {
@@ -37,7 +37,14 @@ export function inheritingBounds(row: ApiKeyRow, bounds: KeyBounds): ApiKeyRow {
 }
 
 /** Why a key as it would be reaches further than the key that acts; null when it does not. */
-export function beyondBounds(row: KeyBounds, bounds: KeyBounds): OutOfBounds | null {
+export function beyondBounds(
+  row: Pick<ApiKeyRow, "company_id" | "allowed_ips">,
+  bounds: KeyBounds,
+): OutOfBounds | null {
+  if (bounds.of_oauth_grant) {
+    const message = "This is an access token: a key that it made would outlive what was allowed. Use an API key.";
+    return { kind: "out_of_bounds", field: "scopes", message };
+  }
   if (bounds.company_id !== null && row.company_id !== bounds.company_id) {
     const message = `Your key is bound to the company ${bounds.company_id}: keys that it makes or changes are bound to it too.`;
     return { kind: "out_of_bounds", field: "companyId", message };

@@ -9,7 +9,14 @@ const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const RANDOM_LENGTH = 30;
 const CHECKSUM_LENGTH = 6;
 const LAST_CHARACTERS = 4;
-const MINTED = new RegExp(`^blg_(?:live|test)_sk_([0-9A-Za-z]{${RANDOM_LENGTH}})([0-9A-Za-z]{${CHECKSUM_LENGTH}})$`);
+const OAUTH_PREFIXES = {
+  accessToken: "blg_oauth_at_",
+  refreshToken: "blg_oauth_rt_",
+  code: "blg_oauth_code_",
+} as const;
+const MINTED = new RegExp(
+  `^blg_(?:(?:live|test)_sk|oauth_at)_([0-9A-Za-z]{${RANDOM_LENGTH}})([0-9A-Za-z]{${CHECKSUM_LENGTH}})$`,
+);
 /** What an operator may choose as the first key: long enough, and nothing that a header cannot carry. */
 const CHOSEN = /^[\x21-\x7e]{20,512}$/;
 
@@ -20,6 +27,15 @@ const CHOSEN = /^[\x21-\x7e]{20,512}$/;
 export function mintApiKey(livemode: boolean, random: (target: Uint8Array) => void): string {
   const secret = randomCharacters(RANDOM_LENGTH, random);
   return `${livemode ? PREFIXES.live : PREFIXES.test}${secret}${checksumOf(secret)}`;
+}
+
+/** What OAuth hands out, in the same form as keys; an access token is a key that ends by itself. */
+export type OauthTextKind = keyof typeof OAUTH_PREFIXES;
+
+/** Makes a new code or token. */
+export function mintOauthText(kind: OauthTextKind, random: (target: Uint8Array) => void): string {
+  const secret = randomCharacters(RANDOM_LENGTH, random);
+  return `${OAUTH_PREFIXES[kind]}${secret}${checksumOf(secret)}`;
 }
 
 /** The mode that a key works in: the prefix says so for test keys, everything else is live. */

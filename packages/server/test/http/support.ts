@@ -23,6 +23,8 @@ import { Applies } from "../../src/manage/apply.ts";
 import { ApiKeys } from "../../src/manage/api-keys.ts";
 import { AuditTrail } from "../../src/manage/audit.ts";
 import { Companies } from "../../src/manage/companies.ts";
+import { OauthClients } from "../../src/manage/oauth-clients.ts";
+import { OauthGrants } from "../../src/manage/oauth-grants.ts";
 import { RegisteredTypes } from "../../src/manage/event-types.ts";
 import { Tenants } from "../../src/manage/tenants.ts";
 import { WebhookStatuses } from "../../src/manage/webhook-status.ts";
@@ -205,6 +207,8 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
       eventTypes: { api: pools.api, catalogue: makeCatalogue([]) },
       registeredTypes: new RegisteredTypes({ ...changes, isPublished: (name) => CATALOGUE_NAMES.includes(name) }),
       apiKeys: new ApiKeys({ ...changes, random }),
+      oauthClients: new OauthClients(changes),
+      oauthGrants: new OauthGrants({ ...changes, random }),
       companies: new Companies(changes),
       tenants: new Tenants({
         ...changes,

@@ -2,7 +2,17 @@
 import { z } from "zod";
 import { idSchema, time } from "./common.ts";
 
-export const AUDITED_OBJECTS = ["webhook", "delivery", "event", "api_key", "company", "tenant", "event_type"] as const;
+export const AUDITED_OBJECTS = [
+  "webhook",
+  "delivery",
+  "event",
+  "api_key",
+  "company",
+  "tenant",
+  "event_type",
+  "oauth_client",
+  "oauth_grant",
+] as const;
 
 export const auditEntry = z
   .object({

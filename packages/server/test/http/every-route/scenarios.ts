@@ -188,5 +188,20 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "DELETE /webhooks/{id}/read-keys/{keyId}": async (world) => ({
     path: `/webhooks/${world.webhookId}/read-keys/${await world.newReadKey()}`,
   }),
+  "GET /oauth-clients": async (world) => {
+    await world.newOauthClient();
+    return { path: "/oauth-clients" };
+  },
+  "POST /oauth-clients": () => ({
+    path: "/oauth-clients",
+    body: { name: "BI", redirectUris: ["https://bi.example.com/callback"], scopes: ["read:events"] },
+  }),
+  "GET /oauth-clients/{id}": async (world) => ({ path: `/oauth-clients/${await world.newOauthClient()}` }),
+  "DELETE /oauth-clients/{id}": async (world) => ({ path: `/oauth-clients/${await world.newOauthClient()}` }),
+  "GET /oauth-grants": async (world) => {
+    await world.newOauthGrant();
+    return { path: "/oauth-grants" };
+  },
+  "DELETE /oauth-grants/{id}": async (world) => ({ path: `/oauth-grants/${await world.newOauthGrant()}` }),
   "GET /audit": () => ({ path: "/audit" }),
 };

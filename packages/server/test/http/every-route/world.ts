@@ -36,6 +36,10 @@ export interface World {
   readonly newApiKey: () => Promise<string>;
   /** The id of a new read key of `webhookId`. */
   readonly newReadKey: () => Promise<string>;
+  /** The id of a program that may ask for access. */
+  readonly newOauthClient: () => Promise<string>;
+  /** The id of what such a program was allowed to do. */
+  readonly newOauthGrant: () => Promise<string>;
   /** The text of a new live key with exactly these scopes. */
   readonly newKey: (scopes: readonly string[]) => Promise<string>;
   readonly stop: () => Promise<void>;
@@ -77,6 +81,28 @@ export async function openWorld(): Promise<World> {
     return key;
   };
 
+  const redirectUri = "https://bi.example.com/callback";
+  const newOauthClient: World["newOauthClient"] = async () =>
+    (await data("POST", "/oauth-clients", { name: "BI", redirectUris: [redirectUri], scopes: ["read:events"] })).id;
+  const newOauthGrant: World["newOauthGrant"] = async () => {
+    const verifier = "v".repeat(43);
+    const clientId = await newOauthClient();
+    const post = (path: string, form: Record<string, string>) =>
+      fetch(node.node.url + path, { method: "POST", body: new URLSearchParams(form), redirect: "manual" });
+    const allowed = await post("/oauth/authorize", {
+      client_id: clientId,
+      redirect_uri: redirectUri,
+      response_type: "code",
+      code_challenge: createHash("sha256").update(verifier).digest("base64url"),
+      code_challenge_method: "S256",
+      api_key: TEST_API_KEY,
+      decision: "allow",
+    });
+    const code = new URL(allowed.headers.get("location") as string).searchParams.get("code") as string;
+    const form = { client_id: clientId, redirect_uri: redirectUri, code, code_verifier: verifier };
+    await post("/oauth/token", { ...form, grant_type: "authorization_code" });
+    return (await data("GET", `/oauth-grants?clientId=${clientId}`))[0].id;
+  };
   const heldDelivery: World["heldDelivery"] = async () => {
     const id = await newWebhook({ events: ["supplier.created"] });
     await data("POST", `/webhooks/${id}/pause`);
@@ -119,6 +145,8 @@ export async function openWorld(): Promise<World> {
     newEventType,
     newApiKey: async () => (await data("POST", "/api-keys", { name: "test", scopes: ["read:events"] })).id,
     newReadKey: async () => (await data("POST", `/webhooks/${webhookId}/read-keys`)).id,
+    newOauthClient,
+    newOauthGrant,
     newKey,
     stop: async () => {
       await node.stop();
