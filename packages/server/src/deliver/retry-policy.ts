@@ -54,8 +54,8 @@ export function retryTimes(
   }
 }
 
-/** A number in [0, 1) that is always the same for this delivery and attempt (FNV-1a, finished by murmur3's mixer). */
-function fraction(deliveryId: Uint8Array, attempt: number): number {
+/** A number in [0, 1) that is always the same for this id and number (FNV-1a, finished by murmur3's mixer). */
+export function fraction(deliveryId: Uint8Array, attempt: number): number {
   let hash = 0x811c9dc5;
   for (const byte of deliveryId) hash = Math.imul(hash ^ byte, 0x01000193);
   hash = Math.imul(hash ^ attempt, 0x01000193);
