@@ -99,6 +99,11 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
         load: async () => (await import("./commands/webhooks.ts")).registerWebhooks,
       },
       {
+        name: "diagnose",
+        summary: "Find out what is wrong with a webhook's receiver, step by step, and what to do about it.",
+        load: async () => (await import("./commands/diagnose.ts")).registerDiagnose,
+      },
+      {
         name: "apply",
         summary: "Make the webhooks of a server what files say. Without a change it does nothing.",
         load: async () => (await import("./commands/apply.ts")).registerApply,

@@ -11,6 +11,7 @@ import type {
   DeadLetter,
   DeliveryRecord,
   DeliveryRequest,
+  Diagnosis,
   EventHead,
   EventRecord,
   EventTypeRecord,
@@ -47,6 +48,7 @@ import type {
   listedDelivery,
   retriedDelivery,
 } from "../../server/src/http/schemas/delivery.ts";
+import type { diagnosisRecord } from "../../server/src/http/schemas/diagnosis.ts";
 import type { eventHead, eventRecord, publishedEvent, replayedEvent } from "../../server/src/http/schemas/event.ts";
 import type { eventTypeRecord } from "../../server/src/http/schemas/event-type.ts";
 import type { companyRecord, createdTenant, tenantRecord } from "../../server/src/http/schemas/tenant.ts";
@@ -115,6 +117,8 @@ describe("what the API shows is what the SDK says", () => {
     expectTypeOf<Shown<typeof webhookVersion>>().toExtend<WebhookVersion>();
     expectTypeOf<Shown<typeof webhookTestResult>>().toExtend<WebhookTestResult>();
     expectTypeOf<Difference<WebhookTestResult, Shown<typeof webhookTestResult>>>().toBeNever();
+    expectTypeOf<Shown<typeof diagnosisRecord>>().toExtend<Diagnosis>();
+    expectTypeOf<Difference<Diagnosis, Shown<typeof diagnosisRecord>>>().toBeNever();
     expectTypeOf<Shown<typeof appliedPlan>["plan"][number]>().toExtend<PlannedWebhook>();
     expectTypeOf<Shown<typeof configurationWarning>>().toExtend<Warning>();
     expectTypeOf<Shown<typeof webhookStatistics>>().toExtend<WebhookStatistics>();

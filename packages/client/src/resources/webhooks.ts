@@ -4,6 +4,7 @@ import type { Listing } from "../listing.ts";
 import type { Time } from "../types/event.ts";
 import type {
   AppliedWebhooks,
+  Diagnosis,
   NamedWebhook,
   NewWebhook,
   ReplayedWebhook,
@@ -85,6 +86,19 @@ export class Webhooks {
   ): Promise<WebhookTestResult> {
     return (await change(this.#transport, "POST", pathOf`/webhooks/${id}/test`, test, options))
       .data as WebhookTestResult;
+  }
+
+  /**
+   * Finds out what is wrong with the receiver: DNS, guard, connection, TLS, credentials, a test request, a verdict.
+   * @param diagnosis `send: false` sends no test request; `event` says whose example it carries
+   */
+  async diagnose(
+    id: string,
+    diagnosis: { readonly send?: boolean; readonly event?: string } = {},
+    options?: CallOptions,
+  ): Promise<Diagnosis> {
+    return (await change(this.#transport, "POST", pathOf`/webhooks/${id}/diagnose`, diagnosis, options))
+      .data as Diagnosis;
   }
 
   /** Holds deliveries: events are still matched, nothing is sent until `resume`. */

@@ -235,6 +235,40 @@ export interface WebhookTestResult {
   readonly warnings?: readonly Warning[];
 }
 
+export type DiagnosisStep = "webhook" | "dns" | "guard" | "connect" | "tls" | "credentials" | "request";
+
+/** The way to a receiver, step by step, with a verdict. */
+export interface Diagnosis {
+  readonly verdict: {
+    readonly status: "ok" | "warning" | "failed";
+    /** The step that decides. */
+    readonly step: DiagnosisStep;
+    readonly message: string;
+    /** The one thing to do; null when there is nothing. */
+    readonly nextStep: string | null;
+  };
+  readonly steps: readonly {
+    readonly step: DiagnosisStep;
+    readonly status: "passed" | "warning" | "failed" | "skipped";
+    readonly message: string;
+    readonly durationMs: number | null;
+  }[];
+  /** The address dialled; null when none was, also where the guard refused it. */
+  readonly address: string | null;
+  readonly protocol: string | null;
+  /** The receiver's chain, its own certificate first; empty without TLS. */
+  readonly certificates: readonly {
+    readonly subject: string;
+    readonly issuer: string;
+    readonly names: readonly string[];
+    readonly validFrom: string;
+    readonly expiresAt: string;
+    readonly daysLeft: number;
+  }[];
+  /** The test request; null when none was sent. */
+  readonly test: WebhookTestResult | null;
+}
+
 /** A webhook of a file: the name says which one. */
 export interface NamedWebhook extends WebhookChange {
   readonly name: string;

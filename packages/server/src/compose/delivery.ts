@@ -24,6 +24,7 @@ export interface DeliveryParts {
   readonly recorder: Recorder;
   readonly oneRequests: OneRequests;
   readonly bodies: Bodies;
+  readonly openSecret: OpenSecret;
   /** How expressions may call the object of an event of this type. */
   readonly namesOf: (eventType: string) => ReturnType<typeof resourceNamesOf>;
 }
@@ -152,5 +153,5 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
   });
   deliveries.attach(dispatch);
   const oneRequests = new OneRequests({ clock, bodies, sender: outbound, openSecret, sealLarge });
-  return { signals, ownership, deliveries, dispatch, recorder, oneRequests, bodies, namesOf };
+  return { signals, ownership, deliveries, dispatch, recorder, oneRequests, bodies, openSecret, namesOf };
 }

@@ -7,6 +7,7 @@ import type { ScanRefusal } from "../capture/scan/refusals.ts";
 import type { ScannedBatch } from "../capture/scan/scan-batch.ts";
 import type { ScannedEvent } from "../capture/scan/scan-event.ts";
 import { shifted } from "../capture/scan/shifted.ts";
+import { Diagnoses } from "../deliver/diagnose.ts";
 import { retryTimes } from "../deliver/retry-policy.ts";
 import { DeliveryLogs } from "../http/read/delivery-logs.ts";
 import { Records } from "../http/read/records.ts";
@@ -54,7 +55,7 @@ export function buildHandlers(
   { capture, matcher }: CapturingParts,
   { isOpen, documentationUrl }: HandlerHooks,
 ): RouteHandlers & OauthParts {
-  const { options, clock, random, ids, pools, catalogue, vault, offload, configuration } = ground;
+  const { options, clock, random, ids, pools, catalogue, vault, offload, outbound, configuration } = ground;
   const { ownership, signals, bodies, namesOf } = delivery;
   const newId = () => ids.next();
   const onConfigurationChanged = () => configuration.refresh();
@@ -115,6 +116,11 @@ export function buildHandlers(
       },
       newId,
       timestampOfEvent: timestampOfId,
+    },
+    diagnoses: {
+      diagnoses: new Diagnoses({ clock, outbound, requests: delivery.oneRequests, openSecret: delivery.openSecret }),
+      catalogue,
+      nowMs: () => clock.nowMs(),
     },
     replays: new Replays({
       ...replaying,

@@ -8,6 +8,7 @@ import { type CompaniesFace, companyRoutes } from "./routes/companies.ts";
 import { type BulkRetriesFace, type DeadLettersFace, deadLetterRoutes } from "./routes/dead-letters.ts";
 import { deliveryRoutes, type DeliveriesFace, type RetriesFace } from "./routes/deliveries.ts";
 import { type CancellationsFace, deliveryActionRoutes, type RequestViewFace } from "./routes/delivery-actions.ts";
+import { diagnoseRoutes, type DiagnosesFace } from "./routes/diagnose.ts";
 import { eventTypeRoutes, type EventTypesFace } from "./routes/event-types.ts";
 import { type EventsFace, eventRoutes, type ReplaysFace } from "./routes/events.ts";
 import { type OauthClientsFace, type OauthGrantsFace, oauthRoutes } from "./routes/oauth.ts";
@@ -36,6 +37,7 @@ export interface RouteHandlers {
   readonly cancellations: CancellationsFace;
   /** Requests made one by one, to be sent or shown. */
   readonly oneRequests: WebhookTestsFace & RequestViewFace;
+  readonly diagnoses: DiagnosesFace;
   readonly replays: ReplaysFace;
   readonly previews: PreviewFace;
   readonly eventTypes: EventTypesFace;
@@ -94,6 +96,7 @@ export function routeTable(handlers: RouteHandlers): readonly Route[] {
     ...statisticsRoutes(handlers.deliveryLogs),
     ...webhookReplayRoutes(handlers.webhookReplays),
     ...webhookActionRoutes(handlers.webhookStatuses, handlers.oneRequests),
+    ...diagnoseRoutes(handlers.diagnoses, handlers.oneRequests),
     ...secretRotationRoutes(handlers.secretRotations),
     ...applyRoutes(handlers.applies),
     ...previewRoutes(handlers.previews),

@@ -74,7 +74,8 @@ export function webhookActionRoutes(statuses: WebhookStatusesFace, tests: Webhoo
   ];
 }
 
-async function withWebhook(call: Call, then: (uuid: string) => Promise<Answer>): Promise<Answer> {
+/** Runs something for the webhook that a path names. */
+export async function withWebhook(call: Call, then: (uuid: string) => Promise<Answer>): Promise<Answer> {
   const bytes = parseId("webhook", call.params["id"] as string);
   return bytes === null ? noWebhook() : then(uuidFromBytes(bytes));
 }
@@ -134,11 +135,11 @@ const NOTHING_SENT = {
 };
 
 /** What the test's event carries: what the person gave, or the example of the type. */
-async function payloadOf(
+export async function payloadOf(
   tests: WebhookTestsFace,
   principal: Principal,
   webhook: Webhook,
-  body: z.output<typeof webhookTestBody>,
+  body: Pick<z.output<typeof webhookTestBody>, "event" | "testData">,
 ): Promise<{ data: Buffer; context: Buffer | null } | Failure> {
   const { tenantUuid } = principal;
   const types = await asTenant(tests.api, tenantUuid, (db) => selectEventTypes(db, tenantUuid));

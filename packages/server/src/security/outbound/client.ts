@@ -9,6 +9,7 @@ import { checkUrl, type UrlCheck } from "./check-url.ts";
 import { DeadlineWheel } from "./deadline-wheel.ts";
 import { connectTcp } from "./dial.ts";
 import { IdleConnections } from "./idle-connections.ts";
+import { type Inspection, Inspections, refusedInspection } from "./inspect.ts";
 import { createCachingResolver, createDnsQuery, querySystem, type ResolveName } from "./resolver.ts";
 import type { SendResult } from "./result.ts";
 import { createDefaultIdentity, type TlsIdentity } from "./tls-identity.ts";
@@ -57,6 +58,8 @@ export interface OutboundClientOptions {
 export interface OutboundClient {
   /** Sends one request. Whatever the network or the receiver does is in the result; a rejection is a bug of ours. */
   send(request: OutboundRequest): Promise<SendResult>;
+  /** Goes the way of a request on a connection of its own and closes it without sending one; guarded as `send` is. */
+  inspect(request: Pick<OutboundRequest, "url" | "timeoutMs" | "signal" | "tls" | "allowedIps">): Promise<Inspection>;
   /** Ends running requests with `aborted`, closes all connections; resolves when every socket is closed. */
   close(): Promise<void>;
   readonly stats: { readonly openConnections: number; readonly idleConnections: number; readonly running: number };
@@ -98,6 +101,7 @@ export function createOutboundClient(options: OutboundClientOptions): OutboundCl
   const fixedHeaders = ["user-agent", options.userAgent ?? "Posthorn", "accept-encoding", "identity"];
   const wheel = new DeadlineWheel<Attempt>(nowMs(), TICK_MS);
   const idle = new IdleConnections({ maxIdle: maxConnections, maxAgeMs: options.maxConnectionAgeMs ?? 60_000 });
+  const inspections = new Inspections();
   const checks = new LRUCache<string, CachedCheck>({ max: MAX_CACHED_URLS });
   // Weak: a signal that nobody holds any more takes its (by then empty) group with it.
   const abortGroups = new WeakMap<AbortSignal, Set<Attempt>>();
@@ -202,8 +206,25 @@ export function createOutboundClient(options: OutboundClientOptions): OutboundCl
     return run(prepared, request.signal);
   }
 
+  async function inspect(request: Parameters<OutboundClient["inspect"]>[0]): Promise<Inspection> {
+    const { check: verdict, target } = check(request.url);
+    if (!verdict.ok) {
+      return refusedInspection(request.url, { kind: "blocked", code: verdict.code, message: verdict.message });
+    }
+    const allowedIps = request.allowedIps ?? null;
+    // A pool key of its own: no session of deliveries is offered here, none is kept.
+    const dialTarget = {
+      url: verdict.url,
+      identity: request.tls ?? identity,
+      poolKey: `inspect ${target}`,
+      allowedIps,
+    };
+    return inspections.run(context, dialTarget, request.timeoutMs, request.signal);
+  }
+
   async function close(): Promise<void> {
     isClosed = true;
+    inspections.stop();
     for (const attempt of wheel.entries()) attempt.abort();
     idle.closeAll();
     if (ticker !== null) clearInterval(ticker);
@@ -216,6 +237,7 @@ export function createOutboundClient(options: OutboundClientOptions): OutboundCl
 
   return {
     send,
+    inspect,
     close,
     get stats() {
       return { openConnections, idleConnections: idle.count, running: wheel.count };

@@ -8,6 +8,7 @@ import { parseAddress, unmapAddress } from "../addresses/blocks.ts";
 import { classifyAddress } from "../addresses/classify.ts";
 import type { CheckedUrl } from "./check-url.ts";
 import { classifyTlsError } from "./failures.ts";
+import { inspectTls, type SeenTls } from "./inspect-tls.ts";
 import { errorCode, type Resolution } from "./resolver.ts";
 import type { Failure } from "./result.ts";
 import type { TlsIdentity } from "./tls-identity.ts";
@@ -94,6 +95,29 @@ export class Dial {
     if (this.#url.protocol === "http:")
       return { kind: "dialled", socket: connected.socket, certificateExpiresAtMs: null };
     return this.#secure(connected.socket);
+  }
+
+  /**
+   * The same way for whoever wants to see it: resolves, checks, connects, looks at the certificates, closes. Nothing of a
+   * request is written, and what the guard refuses is not dialled. `failure` is null when a delivery would get through.
+   */
+  async inspect(): Promise<Omit<SeenTls, "failure"> & { readonly failure: Failure | null }> {
+    const nothing = { chain: [], protocol: null };
+    const resolved = await this.#resolve();
+    if ("kind" in resolved) return { ...nothing, failure: resolved };
+    this.phase = "connect";
+    this.#onConnecting();
+    const connected = await this.#connectAny(resolved.addresses);
+    if ("kind" in connected) return { ...nothing, failure: connected };
+    if (this.#url.protocol === "http:") {
+      connected.socket.destroy();
+      return { ...nothing, failure: null };
+    }
+    this.phase = "tls";
+    const startedAtMs = this.#context.nowMs();
+    const seen = await inspectTls(connected.socket, this.#url.hostname, this.#identity);
+    this.tlsMs = this.#context.nowMs() - startedAtMs;
+    return seen;
   }
 
   /** Closes what is open. Harmless at any time before the socket was handed over. */

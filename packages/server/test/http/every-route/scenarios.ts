@@ -117,6 +117,11 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     { path: `/webhooks/${world.webhookId}/test`, body: { event: "invoice.paid" } },
     { path: `/webhooks/${world.brokenWebhookId}/test`, body: { event: "invoice.paid", testData: { any: ["thing"] } } },
   ],
+  "POST /webhooks/{id}/diagnose": (world) => [
+    { path: `/webhooks/${world.webhookId}/diagnose` },
+    { path: `/webhooks/${world.brokenWebhookId}/diagnose`, body: { event: "invoice.paid" } },
+    { path: `/webhooks/${world.webhookId}/diagnose`, body: { send: false } },
+  ],
   "POST /webhooks/{id}/secret/rotate": async (world) => ({
     path: `/webhooks/${await world.newWebhook()}/secret/rotate`,
     body: { overlapSeconds: 60 },
