@@ -175,6 +175,20 @@ describe("webhooks", () => {
     expect((await run("webhooks", "show", "short-lived")).code).toBe(1);
   });
 
+  test("are diagnosed: each step on a line, then what to do, and 1 when a delivery would fail", async () => {
+    const good = await run("diagnose", "good");
+    expect([good.code, good.err]).toEqual([0, ""]);
+    expect(good.out).toMatch(
+      /✓ connect +Connected to 127\.0\.0\.1:\d+\.[\s\S]*! tls[\s\S]*✓ request +The receiver took/,
+    );
+    const bad = await run("diagnose", "bad", "--event", "payment.received");
+    expect(bad.code).toBe(1);
+    expect(bad.out).toContain("✗ request      The receiver answered 500.");
+    expect(bad.out).toContain("Next: Look into the receiver's log");
+    const looked = await run("diagnose", "bad", "--no-send", "--json");
+    expect([looked.code, looked.json().test]).toEqual([0, null]);
+  });
+
   test("of one name twice are told apart by id only", async () => {
     for (const path of ["a", "b"]) {
       await client.webhooks.create({ name: "twin", url: `${receiver.origin}/${path}`, events: ["user.login"] });
