@@ -47,7 +47,7 @@ async function diagnose(url: string, body?: unknown, fields: Record<string, unkn
   return answer.body.data;
 }
 
-async function receiver(options: ReceiverOptions): Promise<Receiver> {
+async function startOne(options: ReceiverOptions): Promise<Receiver> {
   const started = await startReceiver(options);
   receivers.push(started);
   return started;
@@ -56,7 +56,7 @@ const statusesOf = (data: { steps: { step: string; status: string }[] }) =>
   Object.fromEntries(data.steps.map(({ step, status }) => [step, status]));
 
 test("a receiver that works: every step passes, the chain is shown, one test request arrives, nothing is stored", async () => {
-  const works = await receiver({ tls: issued(60) });
+  const works = await startOne({ tls: issued(60) });
   const data = await diagnose(`${works.origin}/in`, undefined, { auth: { type: "bearer", token: "a-secret-token" } });
   expect(data.verdict).toMatchObject({ status: "ok", step: "request", nextStep: null });
   expect(statusesOf(data)).toEqual({
@@ -82,14 +82,14 @@ test("a receiver that works: every step passes, the chain is shown, one test req
 });
 
 test("`send: false` looks and sends nothing", async () => {
-  const works = await receiver({ tls: issued(60) });
+  const works = await startOne({ tls: issued(60) });
   const data = await diagnose(works.origin, { send: false });
   expect([data.verdict.status, statusesOf(data)["request"], data.test]).toEqual(["ok", "skipped", null]);
   expect(works.requests).toHaveLength(0);
 });
 
 test("a certificate that runs out within a fortnight is a warning with its days", async () => {
-  const data = await diagnose((await receiver({ tls: issued(5) })).origin);
+  const data = await diagnose((await startOne({ tls: issued(5) })).origin);
   expect(data.verdict).toMatchObject({ status: "warning", step: "tls" });
   expect(data.verdict.message).toContain("in 4 days");
   expect(statusesOf(data)["request"]).toBe("passed");
@@ -103,7 +103,7 @@ test.each([
   "a certificate that is %s: its chain is shown, no request is sent, the next step says what to do",
   async (...args) => {
     const [, tls, seen, next] = args;
-    const wrong = await receiver({ tls });
+    const wrong = await startOne({ tls });
     const data = await diagnose(wrong.origin);
     expect(data.verdict).toMatchObject({ status: "failed", step: "tls" });
     expect(data.verdict.message).toContain(seen);
@@ -125,7 +125,7 @@ test("a port on which nothing listens, a name that does not exist, a path that n
   expect(gone.verdict).toMatchObject({ status: "failed", step: "dns" });
   expect(statusesOf(gone)).toMatchObject({ guard: "skipped", connect: "skipped", request: "skipped" });
 
-  const answers = await receiver({ answer: ({ path }) => (path === "/a" ? 404 : path === "/b" ? 401 : 500) });
+  const answers = await startOne({ answer: ({ path }) => (path === "/a" ? 404 : path === "/b" ? 401 : 500) });
   for (const [path, next] of [
     ["/a", "path"],
     ["/b", "auth"],
@@ -147,14 +147,14 @@ test("a name that leads into a private network is not dialled, and the answer do
 });
 
 test("a receiver that accepts and says nothing ends with the webhook's timeout, in the phase where it hung", async () => {
-  const mute = await receiver({ answer: () => "hang" });
+  const mute = await startOne({ answer: () => "hang" });
   const data = await diagnose(mute.origin, undefined, { timeout: 1 });
   expect(data.verdict).toMatchObject({ status: "failed", step: "request" });
   expect(data.verdict.message).toContain("waiting for the answer");
 });
 
 test("one of another tenant's mode or of nobody is not found, unknown fields and types are refused", async () => {
-  const works = await receiver({});
+  const works = await startOne({});
   const made = await node.api("POST", "/v1/webhooks", { url: works.origin, events: ["invoice.*"] });
   const path = `/v1/webhooks/${made.body.data.id}/diagnose`;
   expect((await node.api("POST", "/v1/webhooks/webhook_01KATEK0G3F3Q8T9W7M1N5V2XB/diagnose")).status).toBe(404);

@@ -197,6 +197,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
         newId,
         timestampOfEvent: notHere,
       },
+      diagnoses: { diagnoses: { diagnose: notHere }, catalogue: makeCatalogue([]), nowMs: () => clock.nowMs() },
       replays: new Replays({
         api: pools.api,
         clock,
