@@ -658,6 +658,7 @@ create table webhook (
   constraint webhook_version_check CHECK ((version > 0))
 );
 CREATE INDEX webhook_config_version ON webhook USING btree (config_version);
+CREATE INDEX webhook_expiring ON webhook USING btree (tenant_id, id) WHERE ((configuration ->> 'expireAfter'::text) IS NOT NULL);
 alter table webhook enable row level security;
 alter table webhook force row level security;
 create policy engine on webhook as permissive for all to posthorn_engine

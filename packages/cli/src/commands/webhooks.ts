@@ -148,6 +148,8 @@ async function showWebhook(io: Io, options: ServerOptions, given: string): Promi
     ["Allowed IPs", webhook.allowedIps?.join(", ")],
     ["Rate limit", rateLimit === null || rateLimit === undefined ? null : `${rateLimit.limit} a ${rateLimit.per}`],
     ["Retries", retryPolicy === null ? "default schedule" : retriesText(retryPolicy)],
+    ["Hours", retryPolicy?.calendar === undefined ? null : `by the calendar of ${retryPolicy.calendar.timeZone}`],
+    ["Expires after", webhook.expireAfter === null ? null : `${webhook.expireAfter} s`],
     ["Timeout", `${webhook.timeout} s`],
     ["Mode", webhook.livemode ? "live" : "sandbox"],
     ["Version", `${webhook.version}, ${shownTime(webhook.updatedAt)}`],
@@ -161,8 +163,13 @@ async function showWebhook(io: Io, options: ServerOptions, given: string): Promi
 }
 
 function retriesText(policy: NonNullable<Webhook["retryPolicy"]>): string {
+  const seconds = (duration: unknown) => (typeof duration === "number" ? `${duration} s` : String(duration));
+  if (policy.delays !== undefined) return `${policy.delays.length}, after ${policy.delays.map(seconds).join(", ")}`;
+  if (policy.backoff === "standard") return "default schedule";
   if (policy.maxRetries === 0) return "none";
-  return `${policy.maxRetries}, after ${policy.retryDelay} s, times ${policy.backoffMultiplier}`;
+  const growth =
+    policy.backoff === "linear" ? `plus ${seconds(policy.increment)}` : `times ${policy.backoffMultiplier}`;
+  return `${policy.maxRetries}, after ${seconds(policy.retryDelay)}, ${growth}`;
 }
 
 const LOG_COLUMNS: readonly Column<WebhookLog>[] = [

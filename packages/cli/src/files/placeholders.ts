@@ -15,7 +15,8 @@ const LISTS = new Set([
   "Security Settings.IP Whitelist",
 ]);
 /** Fields of the own form that take a number, or true and false. */
-const NUMBERS = /^(timeout|maxInFlight|retryPolicy\..+|rateLimit\.(limit|burst))$/;
+const NUMBERS =
+  /^(timeout|maxInFlight|retryPolicy\.(maxRetries|retryDelay|backoffMultiplier|increment|maxDelay|maxAge|jitter)|expireAfter|rateLimit\.(limit|burst))$/;
 const SWITCHES = /^active$/;
 /** Fields that hold a secret; what is stored there can be kept by sending the mask. */
 const SECRETS =

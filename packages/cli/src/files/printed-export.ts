@@ -15,11 +15,13 @@ const KNOWN = "name url method auth events transform filters retryPolicy timeout
   " ",
 );
 
+/** The kinds that fit have these three members and no others. */
 interface RetryPolicy {
   readonly maxRetries: number;
   readonly retryDelay: number;
   readonly backoffMultiplier: number;
 }
+const PRINTED_POLICY = ["maxRetries", "retryDelay", "backoffMultiplier"];
 
 interface Transform {
   readonly template?: unknown;
@@ -73,6 +75,11 @@ function payloadFormat({ template, contentType }: Transform, problems: string[])
 function retryPolicyOf(webhook: ShownWebhook, problems: string[]): Record<string, unknown> | null {
   const form: Record<string, unknown> = {};
   const policy = webhook["retryPolicy"] as RetryPolicy | null | undefined;
+  const further = Object.keys(policy ?? {}).filter((member) => !PRINTED_POLICY.includes(member));
+  if (further.length > 0) {
+    problems.push(`retryPolicy has ${further.join(", ")}`);
+    return null;
+  }
   if (policy !== null && policy !== undefined) {
     const backoff = { 1: "Fixed", 2: "Exponential" }[policy.backoffMultiplier];
     if (backoff === undefined) problems.push("retryPolicy.backoffMultiplier is neither 1 (Fixed) nor 2 (Exponential)");

@@ -36,6 +36,8 @@ export interface ListedDelivery extends Delivery {
 export interface DeliveryRecord extends ListedDelivery {
   /** While pending: the times of all attempts to come, if each of them fails. */
   readonly nextAttempts?: readonly string[];
+  /** While pending or held: when its webhook's `expireAfter` ends it. */
+  readonly expiresAt?: string;
   readonly attempts: readonly Attempt[];
 }
 

@@ -6,12 +6,49 @@ import type { Time } from "./event.ts";
 
 export type WebhookStatus = "enabled" | "paused" | "disabled";
 
+/** Seconds, or a text such as `90s`, `30m`, `72h` or `3d`; shown as seconds. */
+export type Duration = number | string;
+
+export type Weekday = "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
+
+/** Every week; past midnight when `to` is not after `from`. */
+export interface WeeklyWindow {
+  /** All seven when left out. */
+  readonly days?: readonly Weekday[];
+  /** `HH:MM` on the time zone's clock. */
+  readonly from: string;
+  readonly to: string;
+}
+
+/** When attempts may start. */
+export interface RetryCalendar {
+  /** An IANA name: `Asia/Kuala_Lumpur`. */
+  readonly timeZone: string;
+  readonly businessHours?: readonly WeeklyWindow[];
+  /** Weekly, or once from one ISO 8601 time to another. */
+  readonly maintenanceWindows?: readonly (WeeklyWindow | { readonly from: string; readonly to: string })[];
+}
+
 export interface RetryPolicy {
+  /** Exponential unless given; `standard` is the default schedule, with rules beside it. */
+  readonly backoff?: "exponential" | "linear" | "standard";
   /** Requests in all are one more. */
   readonly maxRetries?: number;
-  /** Seconds before the first retry. */
-  readonly retryDelay?: number;
+  /** Before the first retry. */
+  readonly retryDelay?: Duration;
   readonly backoffMultiplier?: number;
+  /** By which a linear pause grows; `retryDelay` unless given. */
+  readonly increment?: Duration;
+  /** Every pause by itself, in the place of a backoff. */
+  readonly delays?: readonly Duration[];
+  readonly maxDelay?: Duration;
+  /** Share by which a pause is lengthened or shortened: 0.25 is up to a quarter. */
+  readonly jitter?: number;
+  /** No retry of the policy comes later than this after the delivery's creation. */
+  readonly maxAge?: Duration;
+  /** Statuses (`422`) and classes of them (`4xx`) that are not retried. */
+  readonly failFastStatuses?: readonly (number | string)[];
+  readonly calendar?: RetryCalendar;
 }
 
 /** How requests prove themselves to the receiver; secret members are shown masked, and a mask sent back keeps them. */
@@ -54,6 +91,8 @@ interface OptionalFields {
   /** Seconds. */
   readonly timeout?: number | null;
   readonly retryPolicy?: RetryPolicy | null;
+  /** After this a delivery is not attempted any more: it becomes a dead letter. */
+  readonly expireAfter?: Duration | null;
   /** IPs and CIDRs of which the address dialled must be one. */
   readonly allowedIps?: readonly string[] | null;
   readonly metadata?: Readonly<Record<string, string>> | null;
@@ -105,6 +144,8 @@ export interface WebhookConfiguration {
   readonly timeout: number;
   /** Null is the default schedule. */
   readonly retryPolicy: RetryPolicy | null;
+  /** Seconds. */
+  readonly expireAfter: number | null;
   readonly maxInFlight: number;
   readonly rateLimit: RateLimit | null;
   readonly metadata: Readonly<Record<string, string>>;

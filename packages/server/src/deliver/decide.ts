@@ -1,8 +1,7 @@
 // What one attempt's result means for its delivery: pure, total over every result the client can return.
 // Must never look at a clock or a webhook's history: what it needs is passed in.
-import type { RetryPolicySetting } from "../storage/configuration.ts";
 import type { SendResult } from "../security/outbound/result.ts";
-import { parseRetryAfter, retryDelayMs } from "./retry-policy.ts";
+import { type AttemptPlace, failsFast, nextAttempt, parseRetryAfter, type RetrySchedule } from "./retry-policy.ts";
 
 /** The classified result of an attempt, as it is recorded. */
 export type Outcome =
@@ -36,10 +35,10 @@ export type Verdict =
 
 export interface DecisionInput {
   readonly result: SendResult;
-  readonly policy: RetryPolicySetting | null;
-  readonly deliveryId: Uint8Array;
-  /** The attempt's number since the policy started, from 1. */
-  readonly policyAttempt: number;
+  /** The webhook's. */
+  readonly schedule: RetrySchedule;
+  /** The attempt that ended. */
+  readonly place: AttemptPlace;
   /** When the attempt ended: estimated database time. */
   readonly endedAtMs: number;
 }
@@ -75,16 +74,24 @@ export function outcomeOf(result: SendResult): { outcome: Outcome; code: string 
  * Decides what happens next. `Retry-After` is a minimum on top of the policy; an interrupted attempt is due at once,
  * even when it was the last one of its policy, because nobody knows whether it arrived.
  */
-export function decide(input: DecisionInput): Verdict {
-  const { result, endedAtMs } = input;
+export function decide({ result, schedule, place, endedAtMs }: DecisionInput): Verdict {
   const { outcome } = outcomeOf(result);
   if (outcome === "delivered") return { kind: "delivered" };
   if (outcome === "gone") return { kind: "dead_letter", reason: "endpoint_gone" };
   if (outcome === "interrupted") return { kind: "retry", nextAttemptAtMs: endedAtMs };
-  const delayMs = retryDelayMs(input.policy, input.deliveryId, input.policyAttempt);
-  if (delayMs === null) return { kind: "dead_letter", reason: "attempts_exhausted" };
+  if (result.kind === "responded" && failsFast(schedule.retryPolicy, result.status)) {
+    return { kind: "dead_letter", reason: "rejected_permanently" };
+  }
   const patienceMs = result.kind === "responded" ? retryAfterMs(result.headers, endedAtMs) : 0;
-  return { kind: "retry", nextAttemptAtMs: endedAtMs + Math.max(delayMs, patienceMs) };
+  const next = nextAttempt(schedule, place, endedAtMs, patienceMs);
+  switch (next.kind) {
+    case "at":
+      return { kind: "retry", nextAttemptAtMs: next.ms };
+    case "none":
+      return { kind: "dead_letter", reason: next.reason };
+    default:
+      return next satisfies never;
+  }
 }
 
 function retryAfterMs(headers: readonly string[], nowMs: number): number {

@@ -8,6 +8,7 @@ import { Gates, type GatesOptions } from "./gates.ts";
 import type { DeliveryMemory, Entry, WebhookQueue } from "./queue.ts";
 import type { DeliveryReport, RecordDelivery } from "./report.ts";
 import type { PreparedWebhook } from "./request.ts";
+import { isExpired } from "./retry-policy.ts";
 import { Slots } from "./slots.ts";
 import { type Sent, type Unit, type UnitEnd, unitOf, UnitSender, type UnitSenderOptions } from "./unit.ts";
 import { isGone, reportOf } from "./verdict.ts";
@@ -76,6 +77,7 @@ export class Dispatch {
         this.#retryBlocked();
         return;
       case "preparing":
+      case "closed":
         return;
       case "open": {
         const outer = this.#pumping;
@@ -102,9 +104,15 @@ export class Dispatch {
       if (!this.#gates.pass(queue)) return;
       const entry = queue.ready.take();
       if (entry === undefined) return;
+      const nowMs = this.#options.clock.nowMs();
+      // Whoever retries by hand gets one attempt, however late.
+      if (entry.trigger !== "manual" && isExpired(prepared.webhook, entry.idBytes, nowMs)) {
+        this.end(queue, entry, { kind: "dead_letter", reason: "expired" });
+        continue;
+      }
       this.#slots.take(queue);
       this.#openCount += 1;
-      this.#sender.start(unitOf(entry, prepared, this.#options.clock.nowMs()));
+      this.#sender.start(unitOf(entry, prepared, nowMs));
     }
   }
 

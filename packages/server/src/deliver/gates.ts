@@ -1,11 +1,12 @@
-// What stands between a queue and its next start, whatever waits in it: the webhook's status, the lease, opened
-// secrets; then, for each start, the rate. Asked in this order, cheapest first; the one that counts a start is the last.
+// What stands between a queue and its next start, whatever waits in it: the webhook's status, its calendar, the lease,
+// opened secrets; then, for each start, the rate. Asked in this order, cheapest first; the one that counts a start is the last.
 // Must start nothing itself, and must wait with one timer for each queue however often it is asked.
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Webhook } from "../storage/configuration.ts";
 import type { WebhookQueue } from "./queue.ts";
 import type { Rates } from "./rate.ts";
+import { openAt } from "./retry-policy.ts";
 import { type OpenSecret, type PreparedWebhook, prepareWebhook } from "./request.ts";
 
 export interface GatesOptions {
@@ -24,6 +25,8 @@ export type Gate =
   /** Switched off or deleted: what it owes ends without a request. */
   | { readonly kind: "off" }
   | { readonly kind: "paused" }
+  /** Outside of its business hours, or in a maintenance window; `onOpen` follows. */
+  | { readonly kind: "closed" }
   /** Nothing of the node may start: the lease, or the configuration. */
   | { readonly kind: "blocked" }
   /** Its secrets are being opened; `onOpen` follows. */
@@ -31,10 +34,13 @@ export type Gate =
 
 const OFF: Gate = { kind: "off" };
 const PAUSED: Gate = { kind: "paused" };
+const CLOSED: Gate = { kind: "closed" };
 const BLOCKED: Gate = { kind: "blocked" };
 const PREPARING: Gate = { kind: "preparing" };
 /** How soon a webhook whose secrets did not open is tried again. */
 const UNOPENED_RETRY_MS = 50;
+/** How often a closed calendar is looked at at least: the clock may be set meanwhile. */
+const CLOSED_LOOK_MS = 60_000;
 
 export class Gates {
   readonly #options: GatesOptions;
@@ -53,6 +59,14 @@ export class Gates {
     const { webhook } = queue;
     if (webhook.status === "deleted" || webhook.status === "disabled") return OFF;
     if (webhook.status === "paused") return PAUSED;
+    if (webhook.retryPolicy?.calendar !== undefined) {
+      const nowMs = this.#options.clock.nowMs();
+      const closedMs = openAt(webhook, nowMs) - nowMs;
+      if (closedMs > 0) {
+        this.#openIn(queue, Math.min(closedMs, CLOSED_LOOK_MS));
+        return CLOSED;
+      }
+    }
     if (!this.#options.mayStart()) return BLOCKED;
     const open = this.#open.get(webhook);
     if (open !== undefined) return open;

@@ -29,9 +29,12 @@ export function reportOf(unit: Unit, entry: Entry, sent: Sent): DeliveryReport &
     },
     verdict: decide({
       result,
-      policy: webhook.retryPolicy,
-      deliveryId: entry.idBytes,
-      policyAttempt: number - entry.policyAttemptBase,
+      schedule: webhook,
+      place: {
+        deliveryId: entry.idBytes,
+        policyAttempt: number - entry.policyAttemptBase,
+        isRevived: entry.policyAttemptBase > 0,
+      },
       endedAtMs,
     }),
   };

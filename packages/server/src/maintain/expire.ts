@@ -4,6 +4,7 @@ import type pg from "pg";
 import type { Executor } from "../storage/pools.ts";
 import { expiryCutoffMs, RETENTION_CLASSES, startOfDay } from "./days.ts";
 import { expireChunk, listExpiringTimes } from "./expire.sql.ts";
+import { expireHeldChunk } from "./expire-held.sql.ts";
 import { ensureDays } from "./partitions.ts";
 
 /** Small enough to hold row locks for milliseconds only. */
@@ -43,4 +44,20 @@ export async function expireDeliveries(
 
 function dayOfHex(milliseconds: string): number {
   return startOfDay(Number.parseInt(milliseconds, 16));
+}
+
+/** The longest request and its body, and some patience with the record of it. */
+const GRACE_MS = 60_000;
+
+/**
+ * Ends what is held, or owed by a paused webhook, and past its webhook's `expireAfter`.
+ * @returns how many deliveries it ended
+ */
+export async function expireHeld(engine: Executor, nowMs: number, chunkSize: number = CHUNK_SIZE): Promise<number> {
+  let expired = 0;
+  for (;;) {
+    const count = await expireHeldChunk(engine, nowMs, GRACE_MS, chunkSize);
+    expired += count;
+    if (count < chunkSize) return expired;
+  }
 }

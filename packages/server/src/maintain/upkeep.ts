@@ -3,7 +3,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Pools } from "../storage/pools.ts";
-import { expireDeliveries } from "./expire.ts";
+import { expireDeliveries, expireHeld } from "./expire.ts";
 import { listRetentionClasses } from "./partitions.sql.ts";
 import { dropExpiredPartitions, ensurePartitions } from "./partitions.ts";
 import { createKeyPurge } from "./purge-keys.ts";
@@ -13,17 +13,18 @@ import { vacuumIfNeeded } from "./vacuum.ts";
 
 /**
  * `vacuum`: the hot table. `partitions`: make those to come. `retention`: expire what is owed of old events, then
- * drop their days. `keys`: idempotency keys past their window. `rollup`: figures of webhooks. `secrets`:
+ * drop their days. `expiry`: what is held beyond its webhook's expireAfter. `keys`: idempotency keys past their window. `rollup`: figures of webhooks. `secrets`:
  * signing secrets whose rotation is over. `keyUses`: when
  * API keys were last used, so once a minute for each at most.
  */
-export type UpkeepKind = "vacuum" | "partitions" | "retention" | "keys" | "rollup" | "secrets" | "keyUses";
+export type UpkeepKind = "vacuum" | "partitions" | "retention" | "expiry" | "keys" | "rollup" | "secrets" | "keyUses";
 
 /** Partitions every minute: one catalogue read, and the rescue after a clock was put forward or a machine slept. */
 export const UPKEEP_INTERVALS_MS: Readonly<Record<UpkeepKind, number>> = {
   vacuum: 5_000,
   partitions: 60_000,
   retention: 600_000,
+  expiry: 30_000,
   keys: 600_000,
   rollup: 10_000,
   secrets: 60_000,
@@ -140,6 +141,10 @@ function createJobs(options: UpkeepOptions): Record<UpkeepKind, () => Promise<vo
         log.info({ partitions: result.dropped }, "partitions past their retention dropped");
       if (result.kept.length > 0)
         log.warn({ partitions: result.kept }, "partitions kept: deliveries are still pending");
+    },
+    async expiry() {
+      const expired = await expireHeld(pools.engine, clock.nowMs());
+      if (expired > 0) log.info({ deliveries: expired }, "held deliveries are past their webhooks' expireAfter");
     },
     async keys() {
       const removed = await keyPurge.run(clock.nowMs());

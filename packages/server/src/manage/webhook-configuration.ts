@@ -6,8 +6,10 @@ import { compileExpression } from "../expressions/compile.ts";
 import { isSecretHeader, MASK } from "../lib/masking.ts";
 import { checkCustomHeaders } from "../security/outbound/headers.ts";
 import { type AuthSetting, maskAuth } from "../security/receiver-auth.ts";
-import type { RateLimitSetting, RetryPolicySetting, TransformSetting } from "../storage/configuration.ts";
+import type { RateLimitSetting, TransformSetting } from "../storage/configuration.ts";
+import type { RetryPolicySetting } from "../storage/retry-setting.ts";
 import { checkAllowedIps, checkAuth, checkSignature, checkTogether, unknownAuthMask } from "./receiver-fields.ts";
+import { checkRetryPolicy, retryPolicyOf } from "./retry-fields.ts";
 import { checkTransform } from "./transform.ts";
 import type { WarningsOf } from "./warnings.ts";
 import type { WebhookChange } from "./webhook-fields.ts";
@@ -24,6 +26,8 @@ export interface StoredConfiguration {
   readonly headers?: Readonly<Record<string, string>>;
   readonly timeout?: number;
   readonly retryPolicy?: RetryPolicySetting;
+  /** Seconds. */
+  readonly expireAfter?: number;
   readonly maxInFlight?: number;
   readonly rateLimit?: RateLimitSetting;
   readonly metadata?: Readonly<Record<string, string>>;
@@ -51,11 +55,6 @@ export interface TenantRules {
   readonly unknownTypesAllowed: boolean;
 }
 
-/** Missing members of a policy that was given; the delays are those the contract prints (5 s, doubling). */
-const RETRY_POLICY_DEFAULTS: RetryPolicySetting = { maxRetries: 9, retryDelay: 5, backoffMultiplier: 2 };
-const LONGEST_STEP_SECONDS = 7 * 86_400;
-const LONGEST_POLICY_SECONDS = 30 * 86_400;
-
 /** Everything wrong with the fields given, in the order of the fields. */
 export function checkFields(fields: WebhookChange, rules: ConfigurationRules, tenant: TenantRules): ErrorDetail[] {
   return [
@@ -63,7 +62,7 @@ export function checkFields(fields: WebhookChange, rules: ConfigurationRules, te
     ...(fields.events ?? []).flatMap((pattern, index) => checkEvent(pattern, index, rules, tenant)),
     ...(fields.headers ? checkHeadersField(fields.headers) : []),
     ...(typeof fields.secret === "string" ? checkSecret(fields.secret) : []),
-    ...(fields.retryPolicy ? checkRetryPolicy(withPolicyDefaults(fields.retryPolicy)) : []),
+    ...(fields.retryPolicy ? checkRetryPolicy(fields.retryPolicy) : []),
     ...(fields.filters ?? []).flatMap(checkFilter),
     ...(fields.transform ? checkTransform(fields.transform) : []),
     ...(fields.auth ? checkAuth(fields.auth) : []),
@@ -89,7 +88,7 @@ export function applyFields(current: Partial<StoredConfiguration>, fields: Webho
   if (fields.auth) result["auth"] = maskAuth(fields.auth);
   if (fields.auth?.type === "none") delete result["auth"];
   if (fields.headers) result["headers"] = storedHeaders(fields.headers, current.headers ?? {});
-  if (fields.retryPolicy) result["retryPolicy"] = withPolicyDefaults(fields.retryPolicy);
+  if (fields.retryPolicy) result["retryPolicy"] = retryPolicyOf(fields.retryPolicy);
   if (fields.rateLimit) result["rateLimit"] = { ...fields.rateLimit, burst: fields.rateLimit.burst ?? 0 };
   return result as unknown as StoredConfiguration;
 }
@@ -185,40 +184,4 @@ function checkFilter(source: string, index: number): ErrorDetail[] {
   const { code: reason, message, position, hint } = compiled.error;
   const text = hint === undefined ? message : `${message} ${hint}`;
   return [{ field: `filters[${index}]`, message: text, code: "INVALID_EXPRESSION", reason, position }];
-}
-
-function withPolicyDefaults(given: NonNullable<WebhookChange["retryPolicy"]>): RetryPolicySetting {
-  return {
-    maxRetries: given.maxRetries ?? RETRY_POLICY_DEFAULTS.maxRetries,
-    retryDelay: given.retryDelay ?? RETRY_POLICY_DEFAULTS.retryDelay,
-    backoffMultiplier: given.backoffMultiplier ?? RETRY_POLICY_DEFAULTS.backoffMultiplier,
-  };
-}
-
-/** A policy is kept exactly, so one that reaches beyond what is kept at all is refused. */
-function checkRetryPolicy(policy: RetryPolicySetting): ErrorDetail[] {
-  let step = policy.retryDelay;
-  let total = 0;
-  let longest = 0;
-  for (let retry = 0; retry < policy.maxRetries; retry += 1) {
-    longest = step;
-    total += step;
-    step *= policy.backoffMultiplier;
-  }
-  if (longest > LONGEST_STEP_SECONDS) {
-    return [policyDetail(`Its last retry would wait ${days(longest)} days; 7 are the most.`)];
-  }
-  if (total > LONGEST_POLICY_SECONDS) {
-    return [policyDetail(`It would try for ${days(total)} days in all; 30 are the most.`)];
-  }
-  return [];
-}
-
-function policyDetail(problem: string): ErrorDetail {
-  const message = `${problem} Lower maxRetries, retryDelay or backoffMultiplier.`;
-  return { field: "retryPolicy", message, code: "INVALID_VALUE" };
-}
-
-function days(seconds: number): string {
-  return (seconds / 86_400).toPrecision(3);
 }

@@ -16,6 +16,8 @@ export const WEBHOOK_FIELD_TEXTS: Readonly<Record<string, string>> = {
   allowedIps: "IP addresses and CIDR ranges: the address dialled must be in one of them.",
   timeout: "Seconds until an attempt is given up.",
   retryPolicy: "When failed attempts are repeated; null is the default schedule of ten attempts over three days.",
+  expireAfter:
+    "From then on, counted from a delivery's creation, it is not attempted any more: it becomes a dead letter.",
   maxInFlight: "Requests under way at a time.",
   rateLimit: "No window of length `per` sees more than `limit` + `burst` requests.",
   metadata: "Up to 50 texts of your own; kept and shown, used for nothing.",

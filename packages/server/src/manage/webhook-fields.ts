@@ -2,6 +2,7 @@
 // Defaults are not filled in here: an absent field means the default of the program that reads it.
 import { z } from "zod";
 import { allowedIpsField, authField, RECEIVER_FIELD_HINTS, signatureField } from "./receiver-fields.ts";
+import { expireAfterField, retryPolicyField } from "./retry-fields.ts";
 import { transformField } from "./transform.ts";
 import { described } from "./webhook-field-texts.ts";
 
@@ -13,12 +14,6 @@ const TEXT = /^(?:[\t\n\r]|[^\p{Cc}\p{Cs}])*$/u;
 export const MAX_EVENTS = 100;
 export const MAX_FILTERS = 50;
 export const MAX_METADATA = 50;
-
-const retryPolicy = z.strictObject({
-  maxRetries: z.int().min(0).max(100).optional(),
-  retryDelay: z.number().min(0).max(604_800).optional(),
-  backoffMultiplier: z.number().min(1).max(10).optional(),
-});
 
 const rateLimit = z.strictObject({
   limit: z.int().min(1).max(1_000_000),
@@ -39,7 +34,8 @@ const optionalFields = {
   headers: z.record(z.string(), z.string()).nullable().optional(),
   secret: z.string().nullable().optional(),
   timeout: z.int().min(1).max(30).nullable().optional(),
-  retryPolicy: retryPolicy.nullable().optional(),
+  retryPolicy: retryPolicyField.nullable().optional(),
+  expireAfter: expireAfterField.nullable().optional(),
   maxInFlight: z.int().min(1).max(10_000).nullable().optional(),
   rateLimit: rateLimit.nullable().optional(),
   metadata: metadata.nullable().optional(),
@@ -88,7 +84,7 @@ export const WEBHOOK_FIELD_HINTS = {
   notYet: [
     ...(
       "conditions conditionLogic scope format batchSettings coalesce orderingKey onPoison " +
-      "priority expireAfter successWhen onResponse tls pinVersion privacy"
+      "priority successWhen onResponse tls pinVersion privacy"
     ).split(" "),
     ...RECEIVER_FIELD_HINTS.notYet,
   ],

@@ -2,12 +2,8 @@
 import { DEFAULT_SIGNATURE_PROFILES, type Id, idFromUuid, type SignatureProfile } from "@posthorn/contract";
 import { maskHeaders } from "../lib/masking.ts";
 import { type AuthSetting, NO_AUTH } from "../security/receiver-auth.ts";
-import {
-  type RateLimitSetting,
-  type RetryPolicySetting,
-  type TransformSetting,
-  WEBHOOK_DEFAULTS,
-} from "../storage/configuration.ts";
+import { type RateLimitSetting, type TransformSetting, WEBHOOK_DEFAULTS } from "../storage/configuration.ts";
+import type { RetryPolicySetting } from "../storage/retry-setting.ts";
 import type { ConfigurationWarning } from "./transform.ts";
 import type { StoredConfiguration } from "./webhook-configuration.ts";
 import type { StatisticsRow } from "./statistics.sql.ts";
@@ -26,6 +22,8 @@ export interface ConfigurationView {
   readonly transform: Required<TransformSetting> | null;
   readonly timeout: number;
   readonly retryPolicy: RetryPolicySetting | null;
+  /** Seconds; null for never. */
+  readonly expireAfter: number | null;
   readonly maxInFlight: number;
   /** Null: as fast as it takes them. */
   readonly rateLimit: RateLimitSetting | null;
@@ -135,6 +133,7 @@ function configurationView(stored: StoredConfiguration): ConfigurationView {
       stored.transform === undefined ? null : { contentType: WEBHOOK_DEFAULTS.contentType, ...stored.transform },
     timeout: stored.timeout ?? WEBHOOK_DEFAULTS.timeout,
     retryPolicy: stored.retryPolicy ?? null,
+    expireAfter: stored.expireAfter ?? null,
     maxInFlight: stored.maxInFlight ?? WEBHOOK_DEFAULTS.maxInFlight,
     rateLimit: stored.rateLimit ?? null,
     metadata: stored.metadata ?? {},

@@ -15,13 +15,7 @@ import {
   type WebhookRow,
 } from "./configuration.sql.ts";
 import type { Executor } from "./pools.ts";
-
-/** Retries as an integrator gave them: attempts = 1 + maxRetries, delays in seconds, no jitter. */
-export interface RetryPolicySetting {
-  readonly maxRetries: number;
-  readonly retryDelay: number;
-  readonly backoffMultiplier: number;
-}
+import type { RetryPolicySetting } from "./retry-setting.ts";
 
 /** Where a secret lies; decrypted by whoever needs its text. */
 export interface StoredSecret {
@@ -86,6 +80,8 @@ export interface Webhook {
   readonly maxInFlight: number;
   readonly rateLimit: RateLimitSetting | null;
   readonly retryPolicy: RetryPolicySetting | null;
+  /** Milliseconds from a delivery's creation after which it is not attempted any more; null for never. */
+  readonly expireAfterMs: number | null;
   /** Null means the default profiles. */
   readonly signatureProfiles: readonly SignatureProfile[] | null;
   readonly auth: AuthSetting;
@@ -299,6 +295,8 @@ interface StoredConfiguration {
   readonly maxInFlight?: number;
   readonly rateLimit?: RateLimitSetting;
   readonly retryPolicy?: RetryPolicySetting | null;
+  /** Seconds. */
+  readonly expireAfter?: number;
   readonly signature?: { readonly profiles: readonly SignatureProfile[] };
   readonly auth?: AuthSetting;
   readonly allowedIps?: readonly string[];
@@ -340,6 +338,7 @@ export function webhookOfRow(row: WebhookRow): Webhook {
     maxInFlight: stored.maxInFlight ?? WEBHOOK_DEFAULTS.maxInFlight,
     rateLimit: stored.rateLimit ?? null,
     retryPolicy: stored.retryPolicy ?? null,
+    expireAfterMs: stored.expireAfter === undefined ? null : stored.expireAfter * 1_000,
     signatureProfiles: stored.signature?.profiles ?? null,
     auth: stored.auth ?? NO_AUTH,
     allowedIps: stored.allowedIps ?? null,

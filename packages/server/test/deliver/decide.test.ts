@@ -22,9 +22,11 @@ const responded = (status: number, headers: string[] = []): SendResult => ({
 const decided = (result: SendResult, policyAttempt = 1) =>
   decide({
     result,
-    policy: { maxRetries: 1, retryDelay: 5, backoffMultiplier: 1 },
-    deliveryId: new Uint8Array(16),
-    policyAttempt,
+    schedule: {
+      retryPolicy: { maxRetries: 1, retryDelay: 5, backoffMultiplier: 1, failFastStatuses: [422] },
+      expireAfterMs: null,
+    },
+    place: { deliveryId: new Uint8Array(16), policyAttempt, isRevived: false },
     endedAtMs: 1_000,
   });
 
@@ -74,6 +76,9 @@ describe("what follows", () => {
   });
   test("410 ends the delivery at once", () => {
     expect(decided(responded(410))).toEqual({ kind: "dead_letter", reason: "endpoint_gone" });
+  });
+  test("a status that the policy names as hopeless ends the delivery at its first attempt", () => {
+    expect(decided(responded(422))).toEqual({ kind: "dead_letter", reason: "rejected_permanently" });
   });
   test("Retry-After is a minimum: it lengthens a wait and never shortens one", () => {
     expect(decided(responded(429, ["Retry-After", "60"]))).toEqual({ kind: "retry", nextAttemptAtMs: 61_000 });

@@ -1,9 +1,9 @@
 // Proves that what is owed of an event becomes a dead letter before the event goes, once, whoever else is at it.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { DAY_MS, startOfDay } from "../../src/maintain/days.ts";
-import { expireDeliveries } from "../../src/maintain/expire.ts";
+import { expireDeliveries, expireHeld } from "../../src/maintain/expire.ts";
 import { ensureDays, ensurePartitions } from "../../src/maintain/partitions.ts";
-import { createPooledDatabase, insertDelivery, insertTenant, type PooledDatabase } from "./fixtures.ts";
+import { createPooledDatabase, insertDelivery, insertTenant, type PooledDatabase, uuidAt } from "./fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 23, 15, 30);
 const TODAY = startOfDay(NOW);
@@ -109,5 +109,47 @@ describe.each([
     const id = await insertDelivery(database.admin, { tenantId, eventMs: gone, retentionClass: 7 });
     expect(await expire()).toBe(1);
     expect(await deadLetters()).toEqual([id]);
+  });
+
+  test("what is held past its webhook's expireAfter expires; what is due, young or retried by hand is left", async () => {
+    const { admin, pools } = database;
+    const webhookOf = async (status: string, expireAfter: number | null): Promise<string> => {
+      const id = uuidAt(0);
+      const configuration = expireAfter === null ? {} : { expireAfter };
+      await admin.query(
+        `insert into webhook (tenant_id, id, created_at, updated_at, config_version, version, lane, livemode, status,
+           configuration)
+         values ($1, $2, now(), now(), 1, 1, 3, true, $3, $4)`,
+        [tenantId, id, status, configuration],
+      );
+      return id;
+    };
+    const [paused, enabled, without] = [
+      await webhookOf("paused", 3_600),
+      await webhookOf("enabled", 3_600),
+      await webhookOf("paused", null),
+    ];
+    const of = async (webhookId: string, ageMs: number, change = "webhook_id = $2"): Promise<string> => {
+      const id = await insertDelivery(admin, { tenantId, eventMs: NOW - ageMs });
+      await admin.query(
+        `update delivery set webhook_id = $2, ${change.replace("webhook_id = $2", "seq = seq")} where id = $1`,
+        [id, webhookId],
+      );
+      return id;
+    };
+    const OLD = 3_600_000 + 61_000;
+    const gone = [
+      await of(paused, OLD),
+      await of(enabled, OLD, "due_at = 'infinity', held_reason = 'transformation_failed'"),
+    ];
+    const left = [
+      await of(paused, 3_600_000),
+      await of(enabled, OLD),
+      await of(without, OLD),
+      await of(paused, OLD, "next_trigger = 'manual'"),
+    ];
+    expect(await expireHeld(pools.engine, NOW, 1)).toBe(2);
+    expect(await deadLetters()).toEqual(gone.sort());
+    expect(await pending()).toEqual(left.sort());
   });
 });

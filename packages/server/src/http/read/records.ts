@@ -1,9 +1,11 @@
 // Reading back what happened: events with their deliveries, deliveries with their attempts, one by one and as lists.
 // Everything under row-level security in one short transaction; must never change a row.
-import { idFromUuid, parseId, SENDER_ID_PATTERN, uuidFromBytes } from "@posthorn/contract";
+import { idFromUuid, millisecondsOfBytes, parseId, SENDER_ID_PATTERN, uuidFromBytes } from "@posthorn/contract";
 import type pg from "pg";
 import type { Clock } from "../../lib/clock.ts";
-import type { RetryPolicySetting } from "../../storage/configuration.ts";
+import { isoTime } from "../../lib/iso-time.ts";
+import type { StoredConfiguration } from "../../manage/webhook-configuration.ts";
+import type { RetryPolicySetting } from "../../storage/retry-setting.ts";
 import { asTenant, type Executor } from "../../storage/pools.ts";
 import { type IdSpan, readBackwards, spanOf, type TimeBounds } from "../../lib/id-bounds.ts";
 import {
@@ -38,14 +40,13 @@ export interface Reader {
 }
 
 /**
- * The times of every attempt to come if all of them fail, milliseconds since 1970; the first is `nextAttemptAtMs`.
- * deliver/retry-policy.ts has it; the policy is the webhook's own or null for the default.
+ * The times of every attempt to come if all of them fail, milliseconds since 1970; the first is `dueAtMs`, or when the
+ * webhook's calendar opens. deliver/retry-policy.ts has it; the policy is the webhook's own or null for the default.
  */
 export type RetryTimes = (
-  policy: RetryPolicySetting | null,
-  deliveryBytes: Uint8Array,
-  attemptsMade: number,
-  nextAttemptAtMs: number,
+  schedule: { readonly retryPolicy: RetryPolicySetting | null; readonly expireAfterMs: number | null },
+  place: { readonly deliveryId: Uint8Array; readonly policyAttempt: number; readonly isRevived: boolean },
+  dueAtMs: number,
 ) => readonly number[];
 
 export interface RecordsOptions {
@@ -142,18 +143,27 @@ export class Records {
       const current = configurations.find((each) => each.is_current);
       return {
         ...listedDeliveryView(delivery),
-        ...this.#nextAttempts(delivery, current?.configuration.retryPolicy ?? null),
+        ...this.#nextAttempts(delivery, current?.configuration),
         attempts: attempts.map((attempt) => attemptView(attempt, delivery, byVersion.get(attempt.webhook_version))),
       };
     });
   }
 
-  #nextAttempts(delivery: DeliveryRow, policy: RetryPolicySetting | null): { nextAttempts?: string[] } {
-    if (delivery.state !== "pending" || delivery.at === null) return {};
-    const bytes = parseId("delivery", idFromUuid("delivery", delivery.id)) as Uint8Array;
-    const made = delivery.attempt_count - delivery.policy_attempt_base;
-    const times = this.#options.retryTimes(policy, bytes, made, delivery.at.getTime());
-    return { nextAttempts: times.map((ms) => new Date(ms).toISOString()) };
+  #nextAttempts(
+    delivery: DeliveryRow,
+    configuration: StoredConfiguration | undefined,
+  ): { nextAttemptAt?: string | undefined; nextAttempts?: string[]; expiresAt?: string } {
+    if (delivery.state !== "pending" && delivery.state !== "held") return {};
+    const deliveryId = parseId("delivery", idFromUuid("delivery", delivery.id)) as Uint8Array;
+    const expireAfterMs = configuration?.expireAfter === undefined ? null : configuration.expireAfter * 1_000;
+    const expiry =
+      expireAfterMs === null ? {} : { expiresAt: isoTime(millisecondsOfBytes(deliveryId) + expireAfterMs) };
+    if (delivery.state !== "pending" || delivery.at === null) return expiry;
+    const policyAttempt = delivery.attempt_count - delivery.policy_attempt_base + 1;
+    const place = { deliveryId, policyAttempt, isRevived: delivery.policy_attempt_base > 0 };
+    const schedule = { retryPolicy: configuration?.retryPolicy ?? null, expireAfterMs };
+    const nextAttempts = this.#options.retryTimes(schedule, place, delivery.at.getTime()).map(isoTime);
+    return { ...expiry, nextAttemptAt: nextAttempts[0], nextAttempts };
   }
 
   async #deliveriesOfEvents(

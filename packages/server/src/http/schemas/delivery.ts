@@ -86,6 +86,9 @@ export const deliveryRecord = z
       .array(time)
       .meta({ description: "While pending: the times of all attempts to come, if each of them fails." })
       .optional(),
+    expiresAt: time
+      .meta({ description: "While pending or held: when its webhook's `expireAfter` ends it." })
+      .optional(),
     attempts: z.array(attemptSchema),
   })
   .meta({ id: "DeliveryRecord", description: "A delivery with its attempts." });

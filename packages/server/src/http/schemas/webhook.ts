@@ -2,15 +2,39 @@
 // described here fails the test that calls every route.
 import { SIGNATURE_ALGORITHMS, SIGNATURE_ENCODINGS, SIGNATURE_PROFILE_NAMES } from "@posthorn/contract";
 import { z } from "zod";
+import { WEEKDAYS } from "../../lib/calendar.ts";
 import { described } from "../../manage/webhook-field-texts.ts";
 import { eventTypeName, headerMap, idSchema, time } from "./common.ts";
 import { warnings } from "./warning.ts";
 
-const retryPolicy = z.object({
-  maxRetries: z.int().min(0),
-  retryDelay: z.number().min(0).meta({ description: "Seconds before the first retry." }),
-  backoffMultiplier: z.number().min(1),
-});
+const duration = z.number().min(0);
+const weekly = z.object({ days: z.array(z.enum(WEEKDAYS)).optional(), from: z.string(), to: z.string() });
+
+const retryPolicy = z
+  .object({
+    backoff: z.enum(["exponential", "linear", "standard"]).optional(),
+    maxRetries: z.int().min(0).optional(),
+    retryDelay: duration.meta({ description: "Seconds before the first retry." }).optional(),
+    backoffMultiplier: z.number().min(1).optional(),
+    increment: duration.meta({ description: "Seconds by which a linear pause grows." }).optional(),
+    delays: z.array(duration).meta({ description: "Every pause by itself, in seconds." }).optional(),
+    maxDelay: duration.optional(),
+    jitter: z.number().meta({ description: "Share by which a pause is lengthened or shortened." }).optional(),
+    maxAge: duration.meta({ description: "No retry of the policy comes later; seconds." }).optional(),
+    failFastStatuses: z
+      .array(z.union([z.int(), z.string()]))
+      .meta({ description: "Statuses that are not retried." })
+      .optional(),
+    calendar: z
+      .object({
+        timeZone: z.string(),
+        businessHours: z.array(weekly).optional(),
+        maintenanceWindows: z.array(z.union([weekly, z.object({ from: time, to: time })])).optional(),
+      })
+      .meta({ description: "Attempts start only when it is open." })
+      .optional(),
+  })
+  .meta({ description: "Defaults are filled in; members that do not belong to its kind are absent." });
 
 const rateLimit = z.object({
   limit: z.int().min(1),
@@ -52,6 +76,7 @@ const configured = described({
   filters: z.array(z.string()),
   timeout: z.int(),
   retryPolicy: retryPolicy.nullable(),
+  expireAfter: z.number().nullable(),
   maxInFlight: z.int(),
   rateLimit: rateLimit.nullable(),
   metadata: z.record(z.string(), z.string()),
