@@ -113,8 +113,7 @@ export function isTimeZone(name: string): boolean {
   // Offsets such as +08:00 are taken by newer engines only, and have no summer time.
   if (!/^[A-Za-z]/.test(name)) return false;
   try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-    return true;
+    return Number.isFinite(offsetsOf(name)(0));
   } catch {
     return false;
   }

@@ -156,11 +156,11 @@ describe("age", () => {
 
 describe("a policy with a calendar", () => {
   test("never lets an attempt into a closed window, and its times only go forward (clock changes included)", () => {
-    const calendar = {
+    const calendar: NonNullable<Parameters<typeof retryPolicyOf>[0]["calendar"]> = {
       timeZone: "Europe/Berlin",
       businessHours: [{ days: ["mon", "wed", "sun"], from: "01:30", to: "05:00" }],
       maintenanceWindows: [{ from: "04:00", to: "04:30" }],
-    } as const;
+    };
     const open = new Calendar(calendar);
     const policy = retryPolicyOf({ retryDelay: 1_800, backoffMultiplier: 1, maxRetries: 12, jitter: 0.25, calendar });
     const startMs = Date.UTC(2026, 2, 27);

@@ -77,8 +77,8 @@ describe("a retry policy", () => {
 
   test("with a calendar goes on by itself when it opens, and not before", async () => {
     const { calendar, to } = closedFor(3_000);
-    const { receiver } = await subscribe("bill.overdue", { retryPolicy: { calendar } }, () => 200);
-    await publish("bill.overdue");
+    const { receiver } = await subscribe("invoice.overdue", { retryPolicy: { calendar } }, () => 200);
+    await publish("invoice.overdue");
     const [request] = await receiver.received(1);
     expect(Number(request?.headers["webhook-timestamp"]) * 1_000).toBeGreaterThanOrEqual(Date.parse(to) - 1_000);
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(to));
