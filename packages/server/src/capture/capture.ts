@@ -83,6 +83,8 @@ export interface CaptureOptions {
   readonly onFenced: () => void;
   /** The database was not reached or its answer was lost. */
   readonly onDatabaseTrouble: () => void;
+  /** A batch came back: how many events it had, how many of them were stored, how long its statement took. */
+  readonly onBatch?: (events: number, stored: number, commitMs: number) => void;
   readonly failpoint?: (name: "before_commit" | "after_commit") => void;
 }
 
@@ -234,6 +236,7 @@ export class Capture {
   async #store(items: Pending[]): Promise<Pending[]> {
     const { db, clock, identity, failpoint } = this.#options;
     let stored: Stored;
+    const sentAtMs = clock.monotonicMs();
     try {
       failpoint?.("before_commit");
       stored = await captureEvents(
@@ -246,6 +249,8 @@ export class Capture {
     } catch (error) {
       return this.#afterFailure(items, error);
     }
+    const storedCount = stored === "all" ? items.length : stored.size;
+    this.#options.onBatch?.(items.length, storedCount, clock.monotonicMs() - sentAtMs);
     const duplicates: Pending[] = [];
     const again: Pending[] = [];
     for (const item of items) {

@@ -126,6 +126,12 @@ export class Ownership {
     return this.#registered && this.#options.clock.monotonicMs() - this.#beatSentAtMs < this.#lease.leaseMs;
   }
 
+  /** How long requests may still start without another beat; 0 when they may not. */
+  leaseLeftMs(): number {
+    if (!this.#registered) return 0;
+    return Math.max(0, this.#beatSentAtMs + this.#lease.leaseMs - this.#options.clock.monotonicMs());
+  }
+
   async start(): Promise<void> {
     this.#stopped = false;
     await this.#beat();

@@ -80,6 +80,20 @@ export async function ensureDays(
   });
 }
 
+/** Days after today for which every table of history has its partition, in each of these classes and the default one. */
+export async function partitionDaysAhead(
+  ownerPool: Executor,
+  nowMs: number,
+  retentionClasses: Iterable<number>,
+): Promise<number> {
+  const present = await listPartitions(ownerPool);
+  const classes = [...new Set([DEFAULT_RETENTION_CLASS, ...retentionClasses])];
+  const today = startOfDay(nowMs);
+  let ahead = 0;
+  while (ahead < DAYS_AHEAD && findMissing(present, [today + (ahead + 1) * DAY_MS], classes).length === 0) ahead += 1;
+  return ahead;
+}
+
 function findMissing(
   present: readonly PartitionRow[],
   days: readonly number[],

@@ -48,6 +48,9 @@ export interface RecordOptions {
   readonly leaseHeld: () => boolean;
   /** The database was not reached or its answer was lost. */
   readonly onDatabaseTrouble: () => void;
+  readonly monotonicMs: () => number;
+  /** A batch is committed: what it recorded, and how long its statement took. */
+  readonly onBatch?: (results: readonly ResultRow[], commitMs: number) => void;
   /** Named moment for crash tests; inert in production. */
   readonly failpoint?: (name: "before_record") => void;
 }
@@ -93,7 +96,7 @@ export class Recorder {
   }
 
   async #flush(items: Pending[]): Promise<void> {
-    const { db, log, identity, leaseHeld } = this.#options;
+    const { db, log, identity, leaseHeld, monotonicMs, onBatch } = this.#options;
     this.#options.failpoint?.("before_record");
     for (;;) {
       const node = identity();
@@ -103,13 +106,12 @@ export class Recorder {
         for (const item of items) if (item.incarnation !== node.incarnation) item.done();
       }
       if (current.length === 0) return;
+      const rows = current.map((item) => item.row);
+      const sentAtMs = monotonicMs();
       try {
-        const answer = await recordResults(
-          db,
-          node,
-          current.map((item) => item.row),
-        );
-        if (answer.fence_held === 0) log.warn({ results: current.length }, "results refused by the fence");
+        const answer = await recordResults(db, node, rows);
+        if (answer.fence_held > 0) onBatch?.(rows, monotonicMs() - sentAtMs);
+        else log.warn({ results: current.length }, "results refused by the fence");
         for (const item of current) item.done();
         return;
       } catch (error) {

@@ -142,6 +142,11 @@ export class Configuration {
     return this.#options.clock.monotonicMs() - this.#confirmedAtMs < CONFIGURATION_MAX_AGE_MS;
   }
 
+  /** How long ago the configuration was confirmed; Infinity before the first time. */
+  ageMs(): number {
+    return this.#options.clock.monotonicMs() - this.#confirmedAtMs;
+  }
+
   async start(): Promise<void> {
     this.#stopped = false;
     await this.refresh();
