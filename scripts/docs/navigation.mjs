@@ -18,7 +18,10 @@ export const NAVIGATION = [
     ],
   },
   { title: "Reference", pages: ["api", "cli", "catalogue", "errors", "settings"] },
-  { title: "Operating", pages: ["operations/running", "operations/backup", "operations/limits"] },
+  {
+    title: "Operating",
+    pages: ["operations/running", "operations/monitoring", "operations/backup", "operations/limits"],
+  },
 ];
 
 /** Pages with more below them, which only they list: `catalogue` leads to `catalogue/invoice`. */

@@ -7,6 +7,7 @@ import { buildDelivery, type DeliveryParts } from "./compose/delivery.ts";
 import { buildGround } from "./compose/ground.ts";
 import { buildHandlers } from "./compose/handlers.ts";
 import type { NodeOptions } from "./compose/node-options.ts";
+import { buildObserving } from "./compose/observing.ts";
 import { Authenticator } from "./http/authenticate.ts";
 import { addDocsRoutes, docsFolder, readDocs } from "./http/docs.ts";
 import { addHealthRoutes } from "./http/health.ts";
@@ -43,11 +44,17 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { signals, ownership, deliveries, dispatch, recorder, oneRequests } = delivery;
   const { capture, fanOuts } = capturing;
 
-  let open = false;
+  let stage: "starting" | "open" | "stopping" = "starting";
   const documentationUrl = (code: ErrorCode): string => `/docs/errors#${code}`;
   const keyUsage = new KeyUsage({ engine: pools.engine, clock });
-  const authenticator = new Authenticator({ api: pools.api, clock, configuration, onUse: (key) => keyUsage.note(key) });
-  const handlers = buildHandlers(ground, delivery, capturing, { isOpen: () => open, documentationUrl });
+  const authenticator = new Authenticator({
+    api: pools.api,
+    clock,
+    configuration,
+    onUse: (key) => keyUsage.note(key),
+  });
+  const observing = buildObserving(ground, delivery, () => stage);
+  const handlers = buildHandlers(ground, delivery, capturing, { isOpen: () => stage === "open", documentationUrl });
   const http = createHttpServer({
     routes: routeTable(handlers),
     authenticator,
@@ -55,16 +62,23 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     newRequestId: () => formatId("request", ids.next()),
     log,
     documentationUrl,
+    metrics: { text: observing.metricsText, token: options.metricsToken },
     version: options.version,
   });
-  addHealthRoutes(http, () => ({ isOpen: open, isConnected: ownership.maySend() && configuration.isFresh() }));
+  addHealthRoutes(http, observing.readiness);
   addOauthRoutes(http, { clients: handlers.oauthClients, grants: handlers.oauthGrants, authenticator });
   addDocsRoutes(http, readDocs(docsFolder()));
-  const upkeep = createUpkeep({ pools, clock, log, writeKeyUses: () => keyUsage.flush() });
+  const upkeep = createUpkeep({
+    pools,
+    clock,
+    log,
+    writeKeyUses: () => keyUsage.flush(),
+    onRun: (kind, error) => ground.counters.upkeepRun(kind, error !== undefined),
+  });
 
   let stopping: Promise<void> | undefined;
   const stopOnce = async (): Promise<void> => {
-    open = false;
+    stage = "stopping";
     oneRequests.stop();
     await ownership.leave();
     await http.close();
@@ -80,6 +94,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await ownership.stop();
     await signals.stop();
     configuration.stop();
+    observing.stop();
     await upkeep.stop();
     await keyUsage.flush().catch(logFailure("writing down when keys were last used"));
     await Promise.all([outbound.close(), offload.stop()]);
@@ -93,7 +108,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await ownership.start();
     upkeep.start();
     await http.listen({ host: options.host, port: options.port });
-    open = true;
+    stage = "open";
   } catch (error) {
     await stopOnce().catch(logFailure("closing a node that could not start"));
     throw error;

@@ -112,6 +112,7 @@ async function startOn(database: Database, settings: Settings, log: Log): Promis
     soleNode: isEmbedded,
     version: VERSION,
     log,
+    ...(settings.metricsToken === undefined ? {} : { metricsToken: settings.metricsToken }),
   });
   const { connection } = database;
   const closeAccess = await openOperatorAccess({ connection, withRoles: prepared.withRoles, dataDir, node }).catch(

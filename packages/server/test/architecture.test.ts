@@ -78,7 +78,7 @@ const BESIDE = ["manage", "replay", "maintain", "backup"];
 /** What wires: the files at the top, and the parts of compose.ts. Nothing that is wired imports them. */
 const WIRING = ["", "compose"];
 /** Under everything: they know no stage. */
-const UNDER = ["security", "storage", "integrations", "catalogue", "expressions", "lib"];
+const UNDER = ["security", "storage", "integrations", "catalogue", "expressions", "observe", "lib"];
 
 const MAY_LOOK_UP: Exceptions = {
   "lib/offload-thread.ts": "the entry of another thread, which wires its own parts as compose.ts does",

@@ -1,6 +1,5 @@
 // Takes events in: checks them, lets them be routed, stores them in micro-batches with their deliveries, and answers
 // after the commit. Must never answer 2xx for something that is not committed, nor let one row hurt its batch-mates.
-import { createHash } from "node:crypto";
 import {
   formatId,
   type Id,
@@ -28,6 +27,7 @@ import {
   type Stored,
   selectFirstAnswers,
 } from "./capture.sql.ts";
+import { bySender, keyName, keysOf, splitRepeatedKeys } from "./keys.ts";
 import { type CaptureOutcome, checkMembers, refusal, unknownType } from "./outcomes.ts";
 import type { ScannedEvent } from "./scan/scan-event.ts";
 
@@ -400,41 +400,6 @@ function duplicateOutcome(item: Pending, firstByKey: ReadonlyMap<string, FirstAn
   return null;
 }
 
-function keyName({ kind, key }: Pick<KeyRow, "kind" | "key">): string {
-  return `${kind} ${key}`;
-}
-
-/** Items by tenant and mode. */
-function bySender(items: readonly Pending[]): [Pending, ...Pending[]][] {
-  const groups = new Map<string, [Pending, ...Pending[]]>();
-  for (const item of items) {
-    const { tenantUuid, livemode } = item.incoming.sender;
-    const name = `${tenantUuid} ${livemode}`;
-    const group = groups.get(name);
-    if (group === undefined) groups.set(name, [item]);
-    else group.push(item);
-  }
-  return [...groups.values()];
-}
-
-function splitRepeatedKeys(items: Pending[]): { now: Pending[]; later: Pending[] } {
-  if (items.every((item) => item.row.keys.length === 0)) return { now: items, later: [] };
-  const seen = new Set<string>();
-  const now: Pending[] = [];
-  const later: Pending[] = [];
-  for (const item of items) {
-    const { sender } = item.incoming;
-    const names = item.row.keys.map((key) => `${sender.tenantUuid} ${sender.livemode} ${key.kind} ${key.key}`);
-    if (names.some((name) => seen.has(name))) {
-      later.push(item);
-      continue;
-    }
-    for (const name of names) seen.add(name);
-    now.push(item);
-  }
-  return { now, later };
-}
-
 function rowOf(
   incoming: IncomingEvent,
   scanned: ScannedEvent,
@@ -477,20 +442,6 @@ function tenantBytesOf(tenantId: Id<"tenant">): Uint8Array {
 function contextOf(sender: Sender, body: Buffer, scanned: ScannedEvent): Buffer | null {
   if (scanned.contextStart >= 0) return body.subarray(scanned.contextStart, scanned.contextEnd);
   return sender.companyId === null ? null : Buffer.from(JSON.stringify({ companyId: sender.companyId }));
-}
-
-function keysOf(
-  senderId: string | null,
-  idempotencyKey: string | null,
-  body: Buffer,
-  frame: { readonly start: number; readonly end: number },
-): KeyRow[] {
-  if (senderId === null && idempotencyKey === null) return [];
-  const hash = createHash("sha256").update(body.subarray(frame.start, frame.end)).digest();
-  const keys: KeyRow[] = [];
-  if (idempotencyKey !== null) keys.push({ kind: "key", key: idempotencyKey, hash });
-  if (senderId !== null) keys.push({ kind: "id", key: senderId, hash });
-  return keys;
 }
 
 /** The time in an event's id, as receivers see it. */

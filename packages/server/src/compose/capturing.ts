@@ -15,7 +15,7 @@ export interface CapturingParts {
 }
 
 export function buildCapturing(ground: Ground, delivery: DeliveryParts): CapturingParts {
-  const { log, clock, ids, pools, catalogue, configuration, logFailure, onDatabaseTrouble } = ground;
+  const { log, clock, ids, pools, catalogue, configuration, logFailure, onDatabaseTrouble, counters } = ground;
   const { failpoint } = ground.options;
   const { ownership, deliveries, signals } = delivery;
   const identity = () => ownership.identity;
@@ -63,6 +63,7 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
     identity,
     route: (event) => routeStage.route(event),
     onDatabaseTrouble,
+    onBatch: (events, stored, commitMs) => counters.batchCaptured(events, stored, commitMs),
     onFenced: () => void ownership.beatNow().catch(logFailure("joining again")),
     ...(failpoint === undefined ? {} : { failpoint }),
   });

@@ -22,6 +22,7 @@ export interface DeliveryParts {
   readonly deliveries: Deliveries;
   readonly dispatch: Dispatch;
   readonly recorder: Recorder;
+  readonly memory: DeliveryMemory;
   readonly oneRequests: OneRequests;
   readonly bodies: Bodies;
   readonly openSecret: OpenSecret;
@@ -36,7 +37,7 @@ export interface DeliveryHooks {
 
 export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): DeliveryParts {
   const { options, log, clock, ids, pools, catalogue, vault, offload, outbound, configuration } = ground;
-  const { logFailure, onDatabaseTrouble } = ground;
+  const { logFailure, onDatabaseTrouble, counters } = ground;
   const { failpoint } = options;
 
   const signals = createSignals(options.soleNode, {
@@ -63,6 +64,7 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
     },
     onBeat: wakeFanOuts,
     onHandoff: (rows) => {
+      counters.handoffsTaken(rows.length);
       deliveries.wakeByIds(rows).catch((error: unknown) => {
         logFailure("handed over deliveries")(error);
         deliveries.lanesAcquired(ownership.lanes);
@@ -89,7 +91,10 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
     log,
     memory,
     ownsLane: (lane) => ownership.owns(lane),
-    onHandedOff: (lane) => signals.handedOff(lane),
+    onHandedOff: (lane) => {
+      counters.handoffGiven();
+      signals.handedOff(lane);
+    },
     findWebhook: (tenantId, webhookId) => configuration.webhook(tenantId, webhookId),
     timestampOfEvent: timestampOfId,
   });
@@ -100,6 +105,8 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
     identity: () => ownership.identity,
     leaseHeld: () => ownership.maySend(),
     onDatabaseTrouble,
+    monotonicMs: () => clock.monotonicMs(),
+    onBatch: (results, commitMs) => counters.batchRecorded(results, commitMs),
     ...(failpoint === undefined ? {} : { failpoint }),
   });
   const rates = new Rates({
@@ -153,5 +160,5 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
   });
   deliveries.attach(dispatch);
   const oneRequests = new OneRequests({ clock, bodies, sender: outbound, openSecret, sealLarge });
-  return { signals, ownership, deliveries, dispatch, recorder, oneRequests, bodies, openSecret, namesOf };
+  return { signals, ownership, deliveries, dispatch, recorder, memory, oneRequests, bodies, openSecret, namesOf };
 }

@@ -8,10 +8,12 @@ import { loadCatalogue } from "../catalogue/load.ts";
 import { DatabaseClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { Offload } from "../lib/offload.ts";
+import { Counters } from "../observe/counters.ts";
 import { createOutboundClient, type OutboundClient } from "../security/outbound/client.ts";
 import { createVault, type Vault } from "../security/vault.ts";
 import { Configuration, type Webhook } from "../storage/configuration.ts";
 import { openPools, type Pools } from "../storage/pools.ts";
+import { COUNTED_OUTCOMES } from "../storage/rollup-columns.ts";
 import type { NodeOptions } from "./node-options.ts";
 
 /** The parts that all others use. */
@@ -27,6 +29,9 @@ export interface Ground {
   readonly offload: Offload;
   readonly outbound: OutboundClient;
   readonly configuration: Configuration;
+  readonly counters: Counters;
+  /** Code of the last failure to reach the database; null once it has answered again. */
+  readonly databaseProblem: () => string | null;
   /** The database may be away: once it is heard of again, everything owned is read. */
   readonly onDatabaseTrouble: () => void;
   /** What to do with an error that nobody waits for. */
@@ -45,6 +50,7 @@ export async function buildGround(options: NodeOptions, hooks: GroundHooks): Pro
   const random = (target: Uint8Array): void => void randomFillSync(target);
   const ids = new IdGenerator(() => clock.nowMs(), random);
   let databaseTroubled = false;
+  let databaseProblem: string | null = null;
   const onDatabaseTrouble = (): void => {
     databaseTroubled = true;
   };
@@ -70,10 +76,14 @@ export async function buildGround(options: NodeOptions, hooks: GroundHooks): Pro
     clock,
     onChange: hooks.onWebhooksChanged,
     onPollError: (error) => {
+      // The code alone: a message may name the database's address, and anybody may ask /readyz.
+      const { code } = error as { code?: unknown };
+      databaseProblem = typeof code === "string" ? code : null;
       log.warn({ err: error }, "the configuration could not be confirmed");
       onDatabaseTrouble();
     },
     onConfirmed: () => {
+      databaseProblem = null;
       if (!databaseTroubled) return;
       databaseTroubled = false;
       hooks.onDatabaseBack();
@@ -93,6 +103,8 @@ export async function buildGround(options: NodeOptions, hooks: GroundHooks): Pro
     offload,
     outbound,
     configuration,
+    counters: new Counters(COUNTED_OUTCOMES),
+    databaseProblem: () => databaseProblem,
     onDatabaseTrouble,
     logFailure,
   };

@@ -36,5 +36,7 @@ export interface NodeOptions {
   readonly furtherCas?: readonly string[];
   readonly clock?: DatabaseClock;
   readonly catalogueFolder?: string;
+  /** Opens /metrics, beside keys with the scope `operator`. */
+  readonly metricsToken?: string;
   readonly failpoint?: (name: Failpoint) => void;
 }

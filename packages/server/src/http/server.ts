@@ -20,6 +20,7 @@ import { COMMON_HEADERS, JSON_TYPE } from "./answer-now.ts";
 import type { Authenticator } from "./authenticate.ts";
 import { limitClosing } from "./close-connections.ts";
 import { failureOfThrown } from "./failures-thrown.ts";
+import { addMetricsRoute, type MetricsOptions } from "./metrics.ts";
 import { registerRoutes } from "./register-routes.ts";
 import type { Route } from "./route-entry.ts";
 
@@ -41,6 +42,8 @@ export interface HttpServerOptions {
   readonly documentationUrl?: (code: ErrorCode) => string;
   /** Addresses or CIDR ranges whose X-Forwarded-For is believed; nobody's by default. */
   readonly trustedProxies?: readonly string[];
+  /** What stands behind /metrics; without it there is none. */
+  readonly metrics?: MetricsOptions;
   /** Of the program, for the reference. */
   readonly version?: string;
   /** For tests of slow senders; milliseconds. */
@@ -87,6 +90,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   logRequests(app, options.log);
   limitClosing(app);
   registerRoutes(app, options, answering);
+  if (options.metrics !== undefined) addMetricsRoute(app, options.metrics, options.authenticator, answering);
   return app;
 }
 

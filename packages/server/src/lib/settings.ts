@@ -19,6 +19,8 @@ export interface Settings {
   readonly bootstrapApiKey: string | undefined;
   readonly allowTargets: AllowTargets;
   readonly logLevel: LogLevel;
+  /** Undefined: /metrics takes keys with the scope `operator` only. */
+  readonly metricsToken: string | undefined;
 }
 
 export const LOG_LEVELS = ["silent", "fatal", "error", "warn", "info", "debug", "trace"] as const;
@@ -130,6 +132,18 @@ export const SETTINGS: SettingTable = {
       const level = LOG_LEVELS.find((each) => each === text.toLowerCase());
       return level === undefined ? invalid(`must be one of ${LOG_LEVELS.join(", ")}, not "${text}".`) : valid(level);
     },
+  },
+  metricsToken: {
+    env: "POSTHORN_METRICS_TOKEN",
+    flag: "metrics-token",
+    default: undefined,
+    secret: true,
+    description:
+      "Opens /metrics to whoever sends it as Authorization: Bearer, also while the database is away; 20 to 512 printable characters, the same for every node. Without it, /metrics wants an API key with the scope operator.",
+    parse: (text) =>
+      /^[\x21-\x7e]{20,512}$/.test(text)
+        ? valid(text)
+        : invalid("must have 20 to 512 printable ASCII characters and no spaces."),
   },
 };
 

@@ -25,6 +25,8 @@ export interface Pools {
   readonly engine: pg.Pool;
   /** The login itself: makes and drops partitions, vacuums. */
   readonly owner: pg.Pool;
+  /** All of them, by name. */
+  readonly named: readonly (readonly [name: string, pool: pg.Pool])[];
   end(): Promise<void>;
 }
 
@@ -93,6 +95,7 @@ export function openPools(options: PoolOptions): Pools {
   };
   return {
     ...pools,
+    named: Object.entries(pools),
     async end() {
       await Promise.all(Object.values(pools).map((pool) => pool.end()));
     },

@@ -35,6 +35,7 @@ test("every setting can come from its variable, and its flag wins", () => {
     POSTHORN_BOOTSTRAP_API_KEY: "correct-horse-battery",
     POSTHORN_ALLOW_TARGETS: "localhost:3000, 10.0.0.0/8",
     POSTHORN_LOG_LEVEL: "WARN",
+    POSTHORN_METRICS_TOKEN: "a-token-for-the-scraper",
   };
   expect(Object.keys(env)).toEqual(Object.values<Setting>(SETTINGS).map((setting) => setting.env));
   expect(settingsOf(env)).toMatchObject({
@@ -46,6 +47,7 @@ test("every setting can come from its variable, and its flag wins", () => {
     bootstrapApiKey: "correct-horse-battery",
     allowTargets: { text: "10.0.0.0/8,localhost:3000" },
     logLevel: "warn",
+    metricsToken: "a-token-for-the-scraper",
   });
   const flags = {
     host: "::",
@@ -148,6 +150,7 @@ test("the print-out masks every secret and says where each value comes from", ()
     ["POSTHORN_BOOTSTRAP_API_KEY", "", "default"],
     ["POSTHORN_ALLOW_TARGETS", "localhost:3000", "flag"],
     ["POSTHORN_LOG_LEVEL", "info", "default"],
+    ["POSTHORN_METRICS_TOKEN", "", "default"],
   ]);
   expect(JSON.stringify(printed)).not.toContain("hunter2");
   expect(JSON.stringify(printed)).not.toContain(MASTER_KEY);
