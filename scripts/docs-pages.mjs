@@ -23,7 +23,7 @@ if (!existsSync(join(root, "packages", "server", "dist", "index.js"))) {
 }
 const built = (path) => import(pathToFileURL(join(root, "packages", ...path.split("/"))).href);
 const { ERRORS } = await built("contract/dist/index.js");
-const { SETTINGS } = await built("server/dist/index.js");
+const { SETTINGS } = await built("server/dist/lib/settings.js");
 const { routesToRead } = await built("server/dist/http/routes.js");
 const { openApiDocument } = await built("server/dist/http/openapi.js");
 const { COMMAND_GROUPS } = await built("cli/dist/command-table.js");

@@ -1,9 +1,10 @@
 // posthorn migrate
-import { migrateOnly, type SettingsOfServe } from "@posthorn/server";
+import type { Settings } from "@posthorn/server/settings";
 import { fail, say } from "./print.ts";
 
 /** Runs to the end; the result is the exit code. */
-export async function runMigrate(settings: SettingsOfServe): Promise<number> {
+export async function runMigrate(settings: Settings): Promise<number> {
+  const { migrateOnly } = await import("@posthorn/server/migrate");
   const result = await migrateOnly(settings);
   if (result.outcome === "refused") {
     fail(result.code, result.message);

@@ -1,13 +1,16 @@
 // posthorn serve: start, say where, and end on a signal. A second signal ends at once.
-import { type SettingsOfServe, serve } from "@posthorn/server";
+import type { ServeResult } from "@posthorn/server";
+import type { Settings } from "@posthorn/server/settings";
 import { bold, fail, say } from "./print.ts";
 
 /** The hard limit of an orderly end; orchestrators kill after 30 s. */
 const STOP_LIMIT_MS = 20_000;
 
 /** Serves until a signal comes; the result is the exit code. */
-export async function runServe(settings: SettingsOfServe): Promise<number> {
+export async function runServe(settings: Settings): Promise<number> {
   const signalled = firstSignal();
+  // Only now: help and mistakes of usage need none of it.
+  const { serve } = await import("@posthorn/server");
   const served = await serve(settings);
   if (served.outcome === "refused") {
     fail(served.code, served.message);
@@ -37,10 +40,7 @@ function firstSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-function greet(
-  served: Extract<Awaited<ReturnType<typeof serve>>, { outcome: "serving" }>,
-  settings: SettingsOfServe,
-): void {
+function greet(served: Extract<ServeResult, { outcome: "serving" }>, settings: Settings): void {
   say(`${bold("Posthorn")} serves at ${bold(served.url)}`);
   if (served.database === "adopted") say("The database of an earlier start was still running and is used again.");
   if (!served.isFirstStart) return;

@@ -1,5 +1,5 @@
 // The settings of the server as options of the commands that open its database, read as `serve` reads them.
-import { readSettings, SETTINGS, type SettingsOfServe } from "@posthorn/server";
+import { readSettings, SETTINGS, type Settings } from "@posthorn/server/settings";
 import { type Command, Option } from "commander";
 import { CommandFailure, EXIT } from "./lib/exit.ts";
 
@@ -35,7 +35,7 @@ export function flagsOf(options: GivenSettings): Record<string, string> {
  * The settings in force.
  * @throws CommandFailure that names every setting that cannot be used
  */
-export function settingsOf(options: GivenSettings): SettingsOfServe {
+export function settingsOf(options: GivenSettings): Settings {
   const result = readSettings(process.env, flagsOf(options));
   if (result.ok) return result.settings;
   const codes = new Set(result.errors.map((error) => error.code));

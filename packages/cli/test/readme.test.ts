@@ -2,13 +2,14 @@
 // directory are other ones. What it shows as answers is compared with the answers. Leaves nothing running.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findPostmaster } from "../../server/src/storage/embedded/postmaster.ts";
+import { newFolder } from "../../server/test/support/folder.ts";
 import { until } from "../../server/test/support/until.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -29,12 +30,11 @@ interface Terminal {
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "posthorn-readme-")));
 const tree = join(folder, "tree");
-const dataDir = join(folder, "data");
+const data = newFolder("posthorn-readme-");
+const dataDir = join(data, "data");
 const terminals: Terminal[] = [];
 
 beforeAll(() => {
-  // As root, PostgreSQL runs as another user, who has to pass through.
-  chmodSync(folder, 0o711);
   mkdirSync(tree);
   const isOurs = (path: string): boolean => !["node_modules", "test", "results"].includes(basename(path));
   for (const name of ["package.json", "package-lock.json", ".npmrc", "tsconfig.json", "tsconfig.base.json"]) {
@@ -62,7 +62,7 @@ afterAll(async () => {
     process.kill(left.pid, "SIGQUIT");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  rmSync(folder, { recursive: true, force: true });
+  for (const each of [folder, data]) rmSync(each, { recursive: true, force: true });
 });
 
 /** A terminal of its own, so that a signal reaches all of its processes, as Ctrl-C does. */

@@ -1,19 +1,17 @@
 // A new user's walk, by the commands alone: serve on an empty folder, read the key that it prints, receive, subscribe,
 // trigger, and see it delivered, within a minute. Every step waits for what a person would wait for.
-import { chmodSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { findPostmaster } from "../../server/src/storage/embedded/postmaster.ts";
+import { newFolder } from "../../server/test/support/folder.ts";
 import { ensureBuilt, posthorn } from "./support/command.ts";
 import { endAll, start } from "./support/running.ts";
 
-const folder = realpathSync(mkdtempSync(join(tmpdir(), "posthorn-walk-")));
+const folder = newFolder("posthorn-walk-");
 const dataDir = join(folder, "data");
 
-// As root, PostgreSQL runs as another user, who has to pass through.
-beforeAll(() => chmodSync(folder, 0o711));
 beforeAll(ensureBuilt, 180_000);
 afterAll(async () => {
   await endAll();

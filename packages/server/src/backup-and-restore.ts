@@ -10,9 +10,10 @@ import { createLog } from "./lib/log.ts";
 import type { Settings } from "./lib/settings.ts";
 import { reachDatabase } from "./reach-database.ts";
 import { findMasterKey, type MasterKeyResult } from "./security/master-key.ts";
-import { obtainDatabase, type ServeRefusal, VERSION } from "./serve.ts";
+import { obtainDatabase, type ServeRefusal, VERSION } from "./obtain-database.ts";
 import { MigrationError } from "./storage/migrate.ts";
 
+export type { BackupProgress };
 export type BackupResult = ({ readonly outcome: "backed_up" } & BackupSummary) | ServeRefusal;
 export type RestoreResult = ({ readonly outcome: "restored" } & RestoreSummary) | ServeRefusal;
 

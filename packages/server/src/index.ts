@@ -1,7 +1,3 @@
-// The door of the server package, for the command line.
-export { printableSettings, readSettings, SETTINGS, type Settings as SettingsOfServe } from "./lib/settings.ts";
-export { type ServeRefusal, type ServeResult, serve, VERSION } from "./serve.ts";
-export { migrateOnly } from "./migrate-only.ts";
-export { recoverAdministrator, type RecoverOptions, type RecoverResult } from "./recover.ts";
-export { backUpDatabase, type BackupResult, restoreDatabase, type RestoreResult } from "./backup-and-restore.ts";
-export type { BackupProgress } from "./backup/backup.ts";
+// The door of the server package for `posthorn serve`: the whole node. Commands that open the database themselves, and the
+// settings, have doors of their own in package.json: they must not load the node, which takes longer than they do.
+export { type ServeResult, serve } from "./serve.ts";

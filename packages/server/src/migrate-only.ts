@@ -1,7 +1,7 @@
 // What `posthorn migrate` does: brings the schema up to date and ends. For upgrades in a step of their own.
 import { createLog } from "./lib/log.ts";
 import type { Settings } from "./lib/settings.ts";
-import { obtainDatabase, type ServeRefusal } from "./serve.ts";
+import { obtainDatabase, type ServeRefusal } from "./obtain-database.ts";
 import { MigrationError, migrate } from "./storage/migrate.ts";
 
 export type MigrateResult = { readonly outcome: "migrated"; readonly applied: readonly string[] } | ServeRefusal;

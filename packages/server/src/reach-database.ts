@@ -3,7 +3,7 @@
 import { resolve } from "node:path";
 import { createLog } from "./lib/log.ts";
 import type { Settings } from "./lib/settings.ts";
-import { obtainDatabase, type ServeRefusal } from "./serve.ts";
+import { obtainDatabase, type ServeRefusal } from "./obtain-database.ts";
 import { connectionToRunning } from "./storage/embedded/connect.ts";
 import { EmbeddedPostgresError } from "./storage/embedded/errors.ts";
 import type { ConnectionConfig } from "./storage/pools.ts";

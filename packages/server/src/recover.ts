@@ -6,7 +6,7 @@ import { DatabaseClock } from "./lib/clock.ts";
 import type { Settings } from "./lib/settings.ts";
 import { type RecoveredKey, storeRecoveredKey } from "./manage/recover-key.ts";
 import { reachDatabase } from "./reach-database.ts";
-import type { ServeRefusal } from "./serve.ts";
+import type { ServeRefusal } from "./obtain-database.ts";
 import { readSchemaState } from "./storage/migrate.ts";
 import { type ConnectionConfig, openPools } from "./storage/pools.ts";
 

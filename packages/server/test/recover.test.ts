@@ -1,13 +1,13 @@
 // A lost administrator: a new key straight in the database, whether the embedded server runs or not, and in one's own.
 import { existsSync } from "node:fs";
-import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type RecoverOptions, recoverAdministrator } from "../src/recover.ts";
 import { readSettings } from "../src/lib/settings.ts";
 import { serve } from "../src/serve.ts";
 import { createTestDatabase, type TestConnection } from "./support/database.ts";
+import { newFolder } from "./support/folder.ts";
 import { callApi, startTestNode, type TestNode } from "./support/node.ts";
 
 function settingsOf(flags: Record<string, string>) {
@@ -77,9 +77,7 @@ test("a database that was never migrated is refused and stays as it is", async (
 describe("beside the embedded server", () => {
   let dataDir: string;
   beforeAll(async () => {
-    dataDir = await mkdtemp(join(tmpdir(), "posthorn-recover-"));
-    // So that PostgreSQL's user, when we are root, finds its way into it.
-    await chmod(dataDir, 0o711);
+    dataDir = newFolder("posthorn-recover-");
   });
   afterAll(() => rm(dataDir, { recursive: true, force: true }));
 

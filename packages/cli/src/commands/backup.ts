@@ -3,7 +3,7 @@
 import { createWriteStream } from "node:fs";
 import { open, rename, rm, stat } from "node:fs/promises";
 import type { Writable } from "node:stream";
-import { backUpDatabase, type BackupProgress, type BackupResult } from "@posthorn/server";
+import type { BackupProgress, BackupResult } from "@posthorn/server/backup";
 import type { Command } from "commander";
 import { withJson } from "../client-of.ts";
 import { byteText, countText, openFailure } from "../lib/amounts.ts";
@@ -80,6 +80,7 @@ async function write(
   target: Target,
 ): Promise<Omit<Extract<BackupResult, { outcome: "backed_up" }>, "outcome">> {
   try {
+    const { backUpDatabase } = await import("@posthorn/server/backup");
     const result = await backUpDatabase({
       settings,
       output: target.stream,

@@ -1,5 +1,5 @@
 // posthorn config: the settings that `serve` would run with, and where each comes from. Secrets are masked.
-import { printableSettings } from "@posthorn/server";
+import { printableSettings } from "@posthorn/server/settings";
 import type { Command } from "commander";
 import { withJson } from "../client-of.ts";
 import { runs } from "../lib/run.ts";

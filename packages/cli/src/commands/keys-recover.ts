@@ -1,6 +1,5 @@
 // posthorn keys recover: the way back for an administrator who lost the key, straight on the database. A file of its own
 // because it loads the server's code; the key's text is printed once, on standard output only.
-import { recoverAdministrator } from "@posthorn/server";
 import type { Command } from "commander";
 import { withJson } from "../client-of.ts";
 import { CommandFailure } from "../lib/exit.ts";
@@ -36,6 +35,7 @@ Examples:
 
 async function recoverKey(io: Io, options: RecoverGiven & GivenSettings): Promise<void> {
   const settings = settingsOf({ ...options, logLevel: options["logLevel"] ?? "warn" });
+  const { recoverAdministrator } = await import("@posthorn/server/recover");
   const result = await recoverAdministrator({
     settings,
     tenant: options.tenant,

@@ -1,7 +1,6 @@
 // posthorn restore: makes an empty database into what a backup shows. The server starts on it afterwards.
 // Must change nothing in a database that is not empty, and load all of a file or nothing.
 import { stat } from "node:fs/promises";
-import { restoreDatabase } from "@posthorn/server";
 import type { Command } from "commander";
 import { withJson } from "../client-of.ts";
 import { byteText, countText, openFailure } from "../lib/amounts.ts";
@@ -36,6 +35,7 @@ async function restoreCommand(io: Io, options: GivenSettings, file: string): Pro
   if (file === "-" && process.stdin.isTTY)
     throw usageFailure("There is no backup on the standard input.", "Give a file.");
   const sizeBytes = file === "-" ? null : await sizeOf(file);
+  const { restoreDatabase } = await import("@posthorn/server/backup");
   const result = await restoreDatabase({
     settings,
     input: file === "-" ? { stream: process.stdin } : { path: file },

@@ -1,5 +1,5 @@
 // posthorn serve and posthorn migrate: the commands that are the server. Settings come as flags or from the environment.
-import type { SettingsOfServe } from "@posthorn/server";
+import type { Settings } from "@posthorn/server/settings";
 import type { Command } from "commander";
 import { toldFailure } from "../lib/exit.ts";
 import { Io } from "../lib/io.ts";
@@ -20,7 +20,7 @@ export function registerMigrate(program: Command): void {
 }
 
 /** The result of the work is the exit code. Not `runs`: a server goes on when nobody reads its output any more. */
-function withGivenSettings(work: (settings: SettingsOfServe) => Promise<number>) {
+function withGivenSettings(work: (settings: Settings) => Promise<number>) {
   return async (options: GivenSettings): Promise<void> => {
     try {
       process.exitCode = await work(settingsOf(options));

@@ -1,6 +1,5 @@
 // posthorn backup and restore: from the embedded database to one's own and back, and what they do to files.
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { copyFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -8,6 +7,7 @@ import { readSettings } from "../../../server/src/lib/settings.ts";
 import { serve } from "../../../server/src/serve.ts";
 import { dataDirectoryOfFirstRelease } from "../../../server/test/backup/support.ts";
 import { createTestDatabase, type TestConnection, type TestDatabase } from "../../../server/test/support/database.ts";
+import { newFolder } from "../../../server/test/support/folder.ts";
 import { callApi, TEST_API_KEY } from "../../../server/test/support/node.ts";
 import { type Receiver, startReceiver } from "../../../server/test/support/receivers/receiver.ts";
 import { ensureBuilt, posthorn } from "../support/command.ts";
@@ -17,9 +17,7 @@ let receiver: Receiver;
 let database: TestDatabase;
 beforeAll(ensureBuilt, 180_000);
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "posthorn-backup-cli-"));
-  // So that PostgreSQL's user, when we are root, finds its way into it.
-  await chmod(folder, 0o711);
+  folder = newFolder("posthorn-backup-cli-");
   receiver = await startReceiver();
   database = await createTestDatabase({ migrated: false });
 });

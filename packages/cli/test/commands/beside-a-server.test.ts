@@ -1,16 +1,14 @@
 // Commands beside a running server with an embedded database: they need neither address nor key. Real processes; what
 // it starts is gone afterwards.
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { findPostmaster } from "../../../server/src/storage/embedded/postmaster.ts";
+import { newFolder } from "../../../server/test/support/folder.ts";
 import { ensureBuilt, posthorn, spawnPosthorn } from "../support/command.ts";
 
-// As root, PostgreSQL runs as another user, who has to pass through.
-const folder = realpathSync(mkdtempSync(join(tmpdir(), "posthorn-beside-")));
-chmodSync(folder, 0o711);
+const folder = newFolder("posthorn-beside-");
 const dataDir = join(folder, "data");
 const at = ["--data-dir", dataDir];
 let server: ReturnType<typeof spawnPosthorn>;

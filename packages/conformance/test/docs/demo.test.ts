@@ -2,10 +2,10 @@
 // behind, also when it is stopped in the middle.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { newFolder } from "../../../server/test/support/folder.ts";
 import { until } from "../../../server/test/support/until.ts";
 import { ROOT } from "./blocks.ts";
 
@@ -14,10 +14,7 @@ let temporary: string;
 
 beforeAll(() => {
   // Its own, so that whatever is left in it was left by the demo.
-  temporary = mkdtempSync(join(tmpdir(), "posthorn-of-the-demo-"));
-  // As root, PostgreSQL runs as another user, who has to pass through.
-  const made = spawn("chmod", ["711", temporary]);
-  return once(made, "close");
+  temporary = newFolder("posthorn-of-the-demo-");
 });
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 

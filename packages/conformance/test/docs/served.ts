@@ -2,9 +2,9 @@
 // names. Pages run beside it, in the same folder. It leaves no process and no file behind.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { newFolder } from "../../../server/test/support/folder.ts";
 import { ROOT } from "./blocks.ts";
 
 const COMMAND = join(ROOT, "packages", "cli", "dist", "posthorn.js");
@@ -20,9 +20,7 @@ export interface Served {
 
 /** @param receiverPort deliveries may go there */
 export async function serve(receiverPort: number): Promise<Served> {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), "posthorn-docs-")));
-  // As root, PostgreSQL runs as another user, who has to pass through.
-  chmodSync(folder, 0o711);
+  const folder = newFolder("posthorn-docs-");
   cpSync(join(ROOT, "examples", "webhooks"), join(folder, "examples", "webhooks"), { recursive: true });
   writeFileSync(join(folder, "posthorn"), `#!/bin/sh\nexec "${process.execPath}" "${COMMAND}" "$@"\n`, { mode: 0o755 });
   const inherited = Object.entries(process.env).filter(

@@ -11,7 +11,7 @@ import { findPostmaster, signalPostmaster } from "../../src/storage/embedded/pos
 import { RUN_DIR_VARIABLE, readServerFile, sharedRuntimeRoot } from "./database.ts";
 
 const SHARED_MEMORY = "/dev/shm";
-const NEEDED_BYTES = 1024 ** 3;
+const NEEDED_BYTES = 2 * 1024 ** 3;
 
 export default async function setup(): Promise<() => Promise<void>> {
   const bases = [...new Set([baseIn(tmpdir()), ...(hasSharedMemory() ? [baseIn(SHARED_MEMORY)] : [])])];

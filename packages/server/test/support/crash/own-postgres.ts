@@ -1,9 +1,10 @@
 // A PostgreSQL of one crash run's own, to be killed: the embedded server with its supervision, fsync on, in a folder
 // that goes with it. Must never be the server that other tests share.
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startEmbeddedPostgres } from "../../../src/storage/embedded/start.ts";
+import { newFolder } from "../folder.ts";
 import type { SceneConnection } from "./scene.ts";
 
 export interface OwnPostgres {
@@ -25,7 +26,7 @@ export interface OwnPostgresOptions {
 
 /** Starts it; about two seconds, most of it initdb. */
 export async function startOwnPostgres(options: OwnPostgresOptions = {}): Promise<OwnPostgres> {
-  const folder = options.folder ?? mkdtempSync(join(tmpdir(), "posthorn-crash-postgres-"));
+  const folder = options.folder ?? newFolder("posthorn-crash-postgres-");
   // PostgreSQL does not run as root; its user has to be let through.
   chmodSync(folder, 0o711);
   const waiting: (() => void)[] = [];
