@@ -29,6 +29,7 @@ const HELP = `npm run bench -- [options]
   --name NAME         results/NAME.json and .svg; "${PUBLISHED_NAME}" (default) also fills the README
   --quiet-wait S      wait so long for an idle machine before each measurement (10)
   --serve-args "…"    more arguments for posthorn serve, e.g. "--processes 2"
+  --node-args="…"     options of the Node process that serves, e.g. "--cpu-prof --cpu-prof-dir=/tmp/profiles"
   --webhook JSON      fields added to every webhook, e.g. {"maxInFlight":256}
   --data-dir DIR      where PostgreSQL keeps its data (the system's temporary directory)
 `;
@@ -55,6 +56,7 @@ function readOptions() {
       name: { type: "string", default: PUBLISHED_NAME },
       "quiet-wait": { type: "string", default: "10" },
       "serve-args": { type: "string", default: "" },
+      "node-args": { type: "string", default: "" },
       webhook: { type: "string", default: "{}" },
       "data-dir": { type: "string" },
       help: { type: "boolean", default: false },
@@ -76,10 +78,16 @@ function readOptions() {
     scenarios: SCENARIOS.filter(({ name, byDefault }) => names?.includes(name) ?? byDefault),
     name: values.name,
     quietWaitMs: Number(values["quiet-wait"]) * 1000,
-    serveArguments: values["serve-args"].split(" ").filter((part) => part !== ""),
+    serveArguments: words(values["serve-args"]),
+    nodeArguments: words(values["node-args"]),
     webhookFields: JSON.parse(values.webhook),
     dataDirectory: values["data-dir"],
   };
+}
+
+/** @param {string} text */
+function words(text) {
+  return text.split(" ").filter((part) => part !== "");
 }
 
 /** @param {string} text */
@@ -93,7 +101,7 @@ function chosenSides() {
   const sides = [];
   if (options.only !== "product") sides.push(bareSide);
   if (options.only !== "bare") {
-    if (productIsBuilt()) sides.push(productSide(options.serveArguments, options.webhookFields));
+    if (productIsBuilt()) sides.push(productSide(options));
     else say("Posthorn is not built (npm run build): measuring the bare loop alone.");
   }
   return sides;

@@ -35,18 +35,20 @@ export function productIsBuilt() {
 }
 
 /**
- * @param {string[]} extraArguments of `serve`
- * @param {Record<string, unknown>} webhookFields merged into every webhook, for experiments
+ * @param {object} options for experiments
+ * @param {string[]} options.serveArguments more of them for `serve`
+ * @param {string[]} options.nodeArguments of the Node process
+ * @param {Record<string, unknown>} options.webhookFields merged into every webhook
  * @returns {import("./sides.mjs").Side}
  */
-export function productSide(extraArguments, webhookFields) {
+export function productSide({ serveArguments, nodeArguments, webhookFields }) {
   return {
     name: "product",
     async start({ databaseUrl, receiverPort, secret, deliveries, directory }) {
       const port = await freePort();
       const apiKey = `blg_live_sk_${randomBytes(24).toString("hex")}`;
       const server = startServer(
-        [POSTHORN, "serve", ...extraArguments],
+        [...nodeArguments, POSTHORN, "serve", ...serveArguments],
         {
           DATABASE_URL: databaseUrl,
           POSTHORN_MASTER_KEY: randomBytes(32).toString("base64"),
