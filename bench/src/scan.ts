@@ -4,7 +4,7 @@
 //   npx tsc -p tsconfig.test.json --noEmit false --outDir /tmp/posthorn-bench ; node /tmp/posthorn-bench/bench/src/scan.js
 import { scanBatch } from "../../packages/server/src/capture/scan/scan-batch.ts";
 import { scanEvent } from "../../packages/server/src/capture/scan/scan-event.ts";
-import { readPathText } from "../../packages/server/src/capture/scan/read-path.ts";
+import { readPathText } from "../../packages/server/src/lib/json/read-path.ts";
 
 const ROUND_COUNT = 25;
 const ROUND_MS = 60;

@@ -1,7 +1,7 @@
 // Wires capture and route: what is stored for an event and for whom, and the fan-outs that are expanded later. Decides
 // no rule.
 import { Capture } from "../capture/capture.ts";
-import { readPathText } from "../capture/scan/read-path.ts";
+import { readPathText } from "../lib/json/read-path.ts";
 import { FanOuts } from "../route/fan-out.ts";
 import { Matcher } from "../route/match.ts";
 import { RouteStage } from "../route/route.ts";

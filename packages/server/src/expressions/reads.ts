@@ -11,13 +11,14 @@ export type ReadPath = readonly [root: string, ...members: string[]];
 export class ExpressionReads {
   /** Every path whose value is used, each once. Of what only `has(…)` looks at the root: the rest may well be missing. */
   readonly paths: readonly ReadPath[];
+  /** The same with the whole of what `has(…)` looks at: all that has to be there for the expression to be decided. */
+  readonly touched: readonly ReadPath[];
   readonly #tree: Node;
 
   constructor(tree: Node) {
     this.#tree = tree;
-    const found = new Map<string, ReadPath>();
-    collect(tree, NO_VARIABLES, found);
-    this.paths = [...found.values()];
+    this.paths = pathsOf(tree, false);
+    this.touched = pathsOf(tree, true);
   }
 
   /**
@@ -69,22 +70,29 @@ function isHas(node: Node): boolean {
   return node.kind === "call" && node.name === "has" && node.receiver === undefined;
 }
 
-function collect(node: Node, variables: ReadonlySet<string>, found: Map<string, ReadPath>): void {
+function pathsOf(tree: Node, isTestRead: boolean): ReadPath[] {
+  const found = new Map<string, ReadPath>();
+  collect(tree, NO_VARIABLES, found, isTestRead);
+  return [...found.values()];
+}
+
+/** @param isTestRead whether `has(a.b)` counts as reading `a.b`, or `a` alone */
+function collect(node: Node, variables: ReadonlySet<string>, found: Map<string, ReadPath>, isTestRead: boolean): void {
   const tested = isHas(node) && node.kind === "call" ? node.args[0] : undefined;
   const whole = pathOf(tested ?? node, variables);
-  const path: ReadPath | null = tested === undefined || whole === null ? whole : [whole[0]];
+  const path: ReadPath | null = tested === undefined || whole === null || isTestRead ? whole : [whole[0]];
   if (path !== null) {
     found.set(JSON.stringify(path), path);
     return;
   }
   const macro = macroOf(node);
   if (macro === null) {
-    for (const child of childrenOf(node)) collect(child, variables, found);
+    for (const child of childrenOf(node)) collect(child, variables, found, isTestRead);
     return;
   }
-  collect(macro.receiver, variables, found);
+  collect(macro.receiver, variables, found, isTestRead);
   const inner = new Set(variables).add(macro.variable);
-  for (const body of macro.bodies) collect(body, inner, found);
+  for (const body of macro.bodies) collect(body, inner, found, isTestRead);
 }
 
 // What a node's value may be: a set of these.

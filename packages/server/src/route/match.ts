@@ -6,6 +6,8 @@ import { resourceNamesOf } from "../catalogue/resource-names.ts";
 import { compileExpression, type Program } from "../expressions/compile.ts";
 import { ExpressionFault } from "../expressions/errors.ts";
 import { parsePayload } from "../expressions/payload.ts";
+import { type PayloadPart, payloadPartFor, readPayloadPart } from "../expressions/payload-part.ts";
+import { type ReadPath, readsOf } from "../expressions/reads.ts";
 import type { Scope } from "../expressions/scope.ts";
 import { scopeOfEvent } from "../expressions/scope-of-event.ts";
 import type { TenantConfiguration, Webhook } from "../storage/configuration.ts";
@@ -25,6 +27,15 @@ interface CompiledWebhook {
   readonly webhook: Webhook;
   /** All must hold; empty: everything passes. Null: a filter that no longer compiles lets nothing pass. */
   readonly filters: readonly Program[] | null;
+  /** What the filters read. */
+  readonly reads: readonly ReadPath[];
+}
+
+/** The webhooks that may hear of one type of event in one mode. */
+interface Candidates {
+  readonly webhooks: readonly CompiledWebhook[];
+  /** What all their filters together read of a payload; null for the whole of it. */
+  readonly part: PayloadPart | null;
 }
 
 export class Matcher {
@@ -32,7 +43,7 @@ export class Matcher {
   readonly #onFault: (webhook: Webhook, fault: ExpressionFault) => void;
   readonly #compiled = new WeakMap<Webhook, CompiledWebhook>();
   /** Candidates by tenant snapshot, then by mode and type. A changed webhook brings a new snapshot. */
-  readonly #candidates = new WeakMap<TenantConfiguration, Map<string, readonly CompiledWebhook[]>>();
+  readonly #candidates = new WeakMap<TenantConfiguration, Map<string, Candidates>>();
 
   /** @param onFault a filter went beyond its budget for an event, which is then not sent */
   constructor(catalogue: Catalogue, onFault: (webhook: Webhook, fault: ExpressionFault) => void) {
@@ -43,13 +54,13 @@ export class Matcher {
   /** The webhooks that must hear of the event, paused ones included (their deliveries are held). */
   match(tenant: TenantConfiguration, event: MatchableEvent): readonly Webhook[] {
     const candidates = this.#candidatesOf(tenant, event.livemode, event.type);
-    if (candidates.length === 0) return [];
+    if (candidates.webhooks.length === 0) return [];
     let scope: Scope | undefined;
     const matched: Webhook[] = [];
-    for (const { webhook, filters } of candidates) {
+    for (const { webhook, filters } of candidates.webhooks) {
       if (filters === null) continue;
       if (filters.length > 0) {
-        scope ??= this.#scopeOf(event);
+        scope ??= this.#scopeOf(event, candidates.part);
         let passes = true;
         for (const program of filters) {
           const value = program.evaluate(scope);
@@ -66,7 +77,7 @@ export class Matcher {
     return matched;
   }
 
-  #candidatesOf(tenant: TenantConfiguration, livemode: boolean, type: string): readonly CompiledWebhook[] {
+  #candidatesOf(tenant: TenantConfiguration, livemode: boolean, type: string): Candidates {
     let byType = this.#candidates.get(tenant);
     if (byType === undefined) {
       byType = new Map();
@@ -81,7 +92,7 @@ export class Matcher {
     return candidates;
   }
 
-  #select(tenant: TenantConfiguration, livemode: boolean, type: string): readonly CompiledWebhook[] {
+  #select(tenant: TenantConfiguration, livemode: boolean, type: string): Candidates {
     const selected: CompiledWebhook[] = [];
     for (const webhook of tenant.webhooks.values()) {
       if (webhook.livemode !== livemode) continue;
@@ -89,26 +100,32 @@ export class Matcher {
       if (!webhook.events.some((pattern) => matchesPattern(pattern, type))) continue;
       selected.push(this.#compile(webhook));
     }
-    return selected;
+    const { fieldAliases } = resourceNamesOf(this.#catalogue, type);
+    const reads = selected.flatMap((each) => each.reads);
+    return { webhooks: selected, part: payloadPartFor(reads, fieldAliases) };
   }
 
   #compile(webhook: Webhook): CompiledWebhook {
     const present = this.#compiled.get(webhook);
     if (present !== undefined) return present;
     const programs: Program[] = [];
+    const reads: ReadPath[] = [];
     let broken = false;
     for (const source of webhook.filters) {
       const compilation = compileExpression(source);
       if (compilation.ok) programs.push(compilation.program);
       else broken = true;
+      reads.push(...(readsOf(source)?.touched ?? []));
     }
-    const compiled: CompiledWebhook = { webhook, filters: broken ? null : programs };
+    const compiled: CompiledWebhook = { webhook, filters: broken ? null : programs, reads };
     this.#compiled.set(webhook, compiled);
     return compiled;
   }
 
-  #scopeOf(event: MatchableEvent): Scope {
+  #scopeOf(event: MatchableEvent, part: PayloadPart | null): Scope {
     const options = { exactNumbers: event.hasLongNumber };
-    return scopeOfEvent(event, resourceNamesOf(this.#catalogue, event.type), (bytes) => parsePayload(bytes, options));
+    return scopeOfEvent(event, resourceNamesOf(this.#catalogue, event.type), (bytes) =>
+      part !== null && bytes === event.data ? readPayloadPart(bytes, part, options) : parsePayload(bytes, options),
+    );
   }
 }

@@ -1,7 +1,7 @@
 // Which known member a scanned name is, and which one its writer may have meant.
 // Never allocates for a name that is known and written without escapes: this runs for every member of every event.
 import type { ScanState } from "./scan-state.ts";
-import { unescapedString } from "./unescaped-string.ts";
+import { unescapedString } from "../../lib/json/unescaped-string.ts";
 
 /** An unknown name is shown up to this many characters; a name may be as long as the body. */
 const SHOWN_NAME_LENGTH = 64;

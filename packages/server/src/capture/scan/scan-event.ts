@@ -7,7 +7,7 @@ import { OPEN_BRACE, QUOTE } from "./ascii.ts";
 import { refuseInvalidUtf8, type ScanRefusal } from "./refusals.ts";
 import { type MemberRules, scanMembers, skipMember } from "./scan-members.ts";
 import { ScanState } from "./scan-state.ts";
-import { unescapedString } from "./unescaped-string.ts";
+import { unescapedString } from "../../lib/json/unescaped-string.ts";
 
 /**
  * Levels of nesting that an event may have, the event object being the first. JSON.parse takes a million levels where

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readPath, readPathText } from "../../../src/capture/scan/read-path.ts";
-import { valueText } from "./json-text.ts";
+import { readPath, readPathText } from "../../../src/lib/json/read-path.ts";
+import { valueText } from "../../capture/scan/json-text.ts";
 
 function read(json: string, ...path: string[]): string | null {
   const bytes = Buffer.from(json);

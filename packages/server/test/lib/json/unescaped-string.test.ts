@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { unescapedString } from "../../../src/capture/scan/unescaped-string.ts";
-import { stringText } from "./json-text.ts";
+import { unescapedString } from "../../../src/lib/json/unescaped-string.ts";
+import { stringText } from "../../capture/scan/json-text.ts";
 
 test("any string of JSON is decoded as JSON.parse decodes it, wherever it stands", () => {
   fc.assert(

@@ -2,7 +2,7 @@
 // Never validates: strings are skipped to their closing quote and containers by counting brackets, nothing else.
 import { unescapedString } from "./unescaped-string.ts";
 
-// Constants of this file's own, for the reason told in skip-value.ts.
+// Constants of this file's own, for the reason told in capture/scan/skip-value.ts.
 const SPACE = 0x20;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -88,7 +88,7 @@ function walk(bytes: Buffer, start: number, path: readonly string[], step: numbe
 }
 
 /** Whether the string token in `bytes[start, end)` says `name`. */
-function isNamed(bytes: Buffer, start: number, end: number, name: string): boolean {
+export function isNamed(bytes: Buffer, start: number, end: number, name: string): boolean {
   for (let offset = 0; offset < name.length; offset++) {
     const byte = bytes[start + 1 + offset] as number;
     const code = name.charCodeAt(offset);
@@ -99,7 +99,8 @@ function isNamed(bytes: Buffer, start: number, end: number, name: string): boole
   return end - start === name.length + 2;
 }
 
-function endOfValue(bytes: Buffer, start: number): number {
+/** Where the value that begins at `start` ends. */
+export function endOfValue(bytes: Buffer, start: number): number {
   const first = bytes[start];
   if (first === QUOTE) return endOfString(bytes, start);
   if (first === OPEN_BRACE || first === OPEN_BRACKET) return endOfContainer(bytes, start);
@@ -110,7 +111,8 @@ function endOfValue(bytes: Buffer, start: number): number {
 
 // Both loops end at the buffer's end whatever they are given: a caller's mistake must show as a wrong answer, not hang.
 
-function endOfString(bytes: Buffer, quoteAt: number): number {
+/** Where the string whose quote stands at `quoteAt` ends, behind its closing quote. */
+export function endOfString(bytes: Buffer, quoteAt: number): number {
   let position = quoteAt + 1;
   while (position < bytes.length) {
     while (STRING_STOP[bytes[position] as number] === 0) position++;
@@ -141,7 +143,8 @@ function isScalarByte(byte: number | undefined): boolean {
   return byte !== undefined && byte > SPACE && byte !== COMMA && byte !== CLOSE_BRACE && byte !== CLOSE_BRACKET;
 }
 
-function skipBlank(bytes: Buffer, start: number): number {
+/** The first byte from `start` on that is not blank. */
+export function skipBlank(bytes: Buffer, start: number): number {
   let position = start;
   while ((bytes[position] as number) <= SPACE) position++;
   return position;
