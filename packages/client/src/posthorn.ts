@@ -5,9 +5,11 @@ import { ApiKeys, Audit, Companies, OauthClients, OauthGrants, ReadKeys, Tenants
 import { DeadLetters, Deliveries } from "./resources/deliveries.ts";
 import { EventTypes } from "./resources/event-types.ts";
 import { Events } from "./resources/events.ts";
+import { read } from "./resources/read.ts";
 import { preview, type PreviewInput } from "./resources/preview.ts";
 import { Webhooks } from "./resources/webhooks.ts";
 import type { Preview } from "./types/preview.ts";
+import type { TenantStatistics } from "./types/webhook.ts";
 import { VERSION } from "./version.ts";
 
 /**
@@ -56,5 +58,10 @@ export class Posthorn {
   /** What a webhook, or a draft of one, would do with an event; nothing is stored or sent. */
   preview(input: PreviewInput, options?: CallOptions): Promise<Preview> {
     return preview(this.#transport, input, options);
+  }
+
+  /** Exact figures of all webhooks together. */
+  statistics(options?: CallOptions): Promise<TenantStatistics> {
+    return read(this.#transport, "/statistics", options);
   }
 }

@@ -31,6 +31,7 @@ import type {
   Webhook,
   WebhookChange,
   WebhookLog,
+  TenantStatistics,
   WebhookStatistics,
   WebhookTestResult,
   WebhookVersion,
@@ -57,6 +58,7 @@ import type {
   logEntry,
   replayedWebhook,
   retriedDeadLetters,
+  tenantStatistics,
   webhookStatistics,
 } from "../../server/src/http/schemas/log.ts";
 import type { preview } from "../../server/src/http/schemas/preview.ts";
@@ -121,6 +123,7 @@ describe("what the API shows is what the SDK says", () => {
     expectTypeOf<Difference<Diagnosis, Shown<typeof diagnosisRecord>>>().toBeNever();
     expectTypeOf<Shown<typeof appliedPlan>["plan"][number]>().toExtend<PlannedWebhook>();
     expectTypeOf<Shown<typeof configurationWarning>>().toExtend<Warning>();
+    expectTypeOf<Shown<typeof tenantStatistics>>().toExtend<TenantStatistics>();
     expectTypeOf<Shown<typeof webhookStatistics>>().toExtend<WebhookStatistics>();
     expectTypeOf<Shown<typeof logEntry>>().toExtend<WebhookLog>();
     expectTypeOf<Difference<WebhookLog, Shown<typeof logEntry>>>().toBeNever();

@@ -73,7 +73,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     clock,
     log,
     writeKeyUses: () => keyUsage.flush(),
-    onRun: (kind, error) => ground.counters.upkeepRun(kind, error !== undefined),
+    lookForAlarms: () => observing.alarms.look(),
+    onRun: (kind, error) => observing.upkeepRun(kind, error !== undefined),
   });
 
   let stopping: Promise<void> | undefined;

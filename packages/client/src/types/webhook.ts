@@ -193,14 +193,20 @@ export interface WebhookVersion {
   readonly configuration: WebhookConfiguration;
 }
 
-export interface WebhookStatistics {
+/** What all webhooks of a tenant and mode have done. */
+export interface TenantStatistics {
   readonly totalDelivered: number;
   readonly totalFailed: number;
-  /** Percent, two decimals; null before the first attempt. */
+  /** Percent, two decimals; null before anything has ended. */
   readonly successRate: number | null;
+  /** Delivered ÷ ended, from 0 to 1, cut after six decimals; null before anything has ended. */
+  readonly deliveredRatio: number | null;
   readonly lastDelivery: string | null;
   /** Milliseconds. */
   readonly averageResponseTime: number | null;
+}
+
+export interface WebhookStatistics extends TenantStatistics {
   readonly recentDeliveries: readonly {
     readonly eventId: string;
     /** Null when the event is past its retention already. */

@@ -2,6 +2,7 @@
 // rule; what it must tell capture and route comes in as hooks.
 import { timestampOfId } from "../capture/capture.ts";
 import { resourceNamesOf } from "../catalogue/resource-names.ts";
+import { attemptLine } from "../deliver/attempt-line.ts";
 import { Deliveries } from "../deliver/deliveries.ts";
 import { Dispatch } from "../deliver/dispatch.ts";
 import { createSignals, type Signals } from "../deliver/node-signals.ts";
@@ -127,6 +128,8 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
       ciphertext: secret.ciphertext,
     });
   const sealLarge = (body: Buffer, parts: readonly SealPart[]): Promise<Seal> => offload.run<Seal>("seal", body, parts);
+  // Asked once: at other levels an attempt does not even cost the question.
+  const logsAttempts = log.isLevelEnabled("debug");
   const dispatch = new Dispatch({
     bodies,
     rates,
@@ -137,8 +140,12 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
     openSecret,
     sealLarge,
     mayStart: () => ownership.maySend() && configuration.isFresh(),
-    record: ({ entry, attempt, verdict }) =>
-      recorder.record({
+    record: (report) => {
+      const { entry, attempt, verdict } = report;
+      if (logsAttempts && attempt !== null) {
+        log.debug(attemptLine({ ...report, attempt }, ownership.identity.id), "attempt");
+      }
+      return recorder.record({
         tenantBytes: entry.queue.webhook.tenantBytes,
         deliveryBytes: entry.idBytes,
         eventBytes: entry.event.idBytes,
@@ -149,7 +156,8 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
         reason: "reason" in verdict ? verdict.reason : null,
         nextAttemptAtMs: verdict.kind === "retry" ? verdict.nextAttemptAtMs : null,
         attempt,
-      }),
+      });
+    },
     onEndpointGone: (webhook) => {
       disableGone({ engine: pools.engine, clock, ids, nodeId: () => ownership.identity.id }, webhook)
         .then((changed) => (changed ? configuration.refresh() : undefined))

@@ -1,6 +1,7 @@
 // Wires what tells others how the node is: readiness, figures for a scrape. Decides no rule.
 import { listRetentionClasses } from "../maintain/partitions.sql.ts";
 import { partitionDaysAhead } from "../maintain/partitions.ts";
+import { AlarmWatch } from "../observe/alarm-watch.ts";
 import { type Figures, renderFigures, type Sample } from "../observe/families.ts";
 import { watchProcess } from "../observe/process-figures.ts";
 import { type Readiness, readinessOf } from "../observe/readiness.ts";
@@ -12,7 +13,9 @@ export interface ObservingParts {
   readonly readiness: () => Readiness;
   /** The text of one scrape. */
   readonly metricsText: () => Promise<string>;
-  readonly shared: SharedFigures;
+  readonly alarms: AlarmWatch;
+  /** A job of upkeep has run. */
+  readonly upkeepRun: (job: string, failed: boolean) => void;
   stop(): void;
 }
 
@@ -24,7 +27,7 @@ export function buildObserving(
   delivery: DeliveryParts,
   stage: () => "starting" | "open" | "stopping",
 ): ObservingParts {
-  const { options, clock, pools, configuration, counters } = ground;
+  const { options, log, clock, pools, configuration, counters } = ground;
   const { ownership, deliveries, dispatch, memory } = delivery;
   const processFigures = watchProcess();
   const startedAtS = clock.nowMs() / 1_000;
@@ -35,6 +38,7 @@ export function buildObserving(
     partitionDaysAhead: async () =>
       partitionDaysAhead(pools.owner, clock.nowMs(), await listRetentionClasses(pools.engine)),
   });
+  const alarms = new AlarmWatch({ shared, clock, log, ownsFirstLane: () => ownership.owns(0) });
   const readiness = (): Readiness =>
     readinessOf({
       stage: stage(),
@@ -73,7 +77,11 @@ export function buildObserving(
 
   return {
     readiness,
-    shared,
+    alarms,
+    upkeepRun(job, failed) {
+      counters.upkeepRun(job, failed);
+      alarms.upkeepRun(job, failed);
+    },
     async metricsText() {
       const all: Figures[] = [
         { process: null, samples: await shared.samples() },

@@ -15,9 +15,18 @@ import { vacuumIfNeeded } from "./vacuum.ts";
  * `vacuum`: the hot table. `partitions`: make those to come. `retention`: expire what is owed of old events, then
  * drop their days. `expiry`: what is held beyond its webhook's expireAfter. `keys`: idempotency keys past their window. `rollup`: figures of webhooks. `secrets`:
  * signing secrets whose rotation is over. `keyUses`: when
- * API keys were last used, so once a minute for each at most.
+ * API keys were last used, so once a minute for each at most. `alarms`: what an operator should hear of.
  */
-export type UpkeepKind = "vacuum" | "partitions" | "retention" | "expiry" | "keys" | "rollup" | "secrets" | "keyUses";
+export type UpkeepKind =
+  | "vacuum"
+  | "partitions"
+  | "retention"
+  | "expiry"
+  | "keys"
+  | "rollup"
+  | "secrets"
+  | "keyUses"
+  | "alarms";
 
 /** Partitions every minute: one catalogue read, and the rescue after a clock was put forward or a machine slept. */
 export const UPKEEP_INTERVALS_MS: Readonly<Record<UpkeepKind, number>> = {
@@ -29,6 +38,7 @@ export const UPKEEP_INTERVALS_MS: Readonly<Record<UpkeepKind, number>> = {
   rollup: 10_000,
   secrets: 60_000,
   keyUses: 60_000,
+  alarms: 60_000,
 };
 const UPKEEP_KINDS = Object.keys(UPKEEP_INTERVALS_MS) as UpkeepKind[];
 /** What is not urgent leaves the first seconds to the start of the node. */
@@ -45,6 +55,8 @@ export interface UpkeepOptions {
   readonly log: Log;
   /** Writes down when API keys were last used. */
   readonly writeKeyUses: () => Promise<void>;
+  /** Says in the log what an operator should hear of. */
+  readonly lookForAlarms: () => Promise<void>;
   /** Timers; a test passes its own. */
   readonly schedule?: Schedule;
   /** Told after every run, also of one that failed. */
@@ -159,6 +171,7 @@ function createJobs(options: UpkeepOptions): Record<UpkeepKind, () => Promise<vo
         log.info({ secrets: retired }, "signing secrets destroyed: the overlap of their rotation is over");
     },
     keyUses: options.writeKeyUses,
+    alarms: options.lookForAlarms,
   };
 }
 

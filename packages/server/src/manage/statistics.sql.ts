@@ -47,3 +47,38 @@ export async function selectStatistics(
   });
   return rows;
 }
+
+/** What all webhooks of one mode have done together. */
+export type TenantStatisticsRow = Omit<StatisticsRow, "webhook_id">;
+
+/**
+ * The same for all of a tenant's webhooks of one mode, deleted ones included. By the tenant's part of the primary keys of
+ * rollup_total and rollup_tail, one row for each webhook; the mode is found by webhook's primary key.
+ */
+export async function selectTenantStatistics(
+  db: Executor,
+  tenantUuid: string,
+  livemode: boolean,
+): Promise<TenantStatisticsRow> {
+  const { rows } = await db.query<TenantStatisticsRow>({
+    name: "select_tenant_statistics",
+    text: `select coalesce(sum(delivered_count), 0)::bigint as total_delivered,
+        coalesce(sum(failed_count), 0)::bigint as total_failed, max(last_delivered_at) as last_delivery,
+        coalesce(sum(answered), 0)::bigint as answered_count,
+        coalesce(sum(duration_ms_sum), 0)::bigint as answered_duration_ms
+      from (
+        select webhook_id, delivered_count, failed_count, last_delivered_at, duration_ms_sum,
+          ${DURATION_COLUMNS.join(" + ")} as answered
+        from rollup_total where tenant_id = $1
+        union all
+        select webhook_id, delivered_count, failed_count, last_delivered_at,
+          case when duration_bucket is null then 0 else duration_ms_sum end,
+          case when duration_bucket is null then 0 else attempt_count end
+        from rollup_tail where tenant_id = $1
+      ) figures
+      join webhook w on w.tenant_id = $1 and w.id = figures.webhook_id
+      where w.livemode = $2`,
+    values: [tenantUuid, livemode],
+  });
+  return rows[0] as TenantStatisticsRow;
+}

@@ -6,7 +6,7 @@ import { type RateLimitSetting, type TransformSetting, WEBHOOK_DEFAULTS } from "
 import type { RetryPolicySetting } from "../storage/retry-setting.ts";
 import type { ConfigurationWarning } from "./transform.ts";
 import type { StoredConfiguration } from "./webhook-configuration.ts";
-import type { StatisticsRow } from "./statistics.sql.ts";
+import type { TenantStatisticsRow } from "./statistics.sql.ts";
 import type { RotationRow, VersionRow, WebhookRow, WebhookStatus } from "./webhooks.sql.ts";
 
 /** The configured fields; `retryPolicy: null` is the default schedule. */
@@ -96,7 +96,7 @@ function rotationView(rotation: RotationRow | null | undefined): { secretRotatio
 }
 
 /** @param row absent for a webhook of which nothing was recorded yet */
-export function statisticsView(row: StatisticsRow | undefined): StatisticsView {
+export function statisticsView(row: TenantStatisticsRow | undefined): StatisticsView {
   return {
     totalDelivered: row?.total_delivered ?? 0,
     totalFailed: row?.total_failed ?? 0,

@@ -52,6 +52,7 @@ describe("statistics", () => {
       totalDelivered: 0,
       totalFailed: 0,
       successRate: null,
+      deliveredRatio: null,
       lastDelivery: null,
       averageResponseTime: null,
       recentDeliveries: [],
@@ -70,12 +71,44 @@ describe("statistics", () => {
     });
     const before = await read();
     const totals = { totalDelivered: 2, totalFailed: 1, lastDelivery: before.full.lastDelivery };
-    expect(before.full).toMatchObject({ ...totals, successRate: 66.67, averageResponseTime: 42 });
+    expect(before.full).toMatchObject({
+      ...totals,
+      successRate: 66.67,
+      deliveredRatio: 0.666666,
+      averageResponseTime: 42,
+    });
     expect(new Date(before.full.lastDelivery).getTime()).toBe(face.clock.nowMs() + 42);
     expect([before.beside, before.listed]).toEqual([totals, totals]);
     expect(() => webhookStatistics.strict().parse(before.full)).not.toThrow();
     expect(await foldTail(face.pools.engine, 1_000)).toBeGreaterThan(0);
     expect(await read()).toEqual(before);
+  });
+
+  test("of the tenant are those of all its webhooks of the key's mode, before and after folding", async () => {
+    const other = await face.addTenant(`two ${webhook}`);
+    const using = await face.addKey(other);
+    const sandbox = await face.addKey(other, { livemode: false });
+    const nothing = (await get("/statistics", using)).body.data;
+    expect([nothing.totalDelivered, nothing.deliveredRatio, nothing.lastDelivery]).toEqual([0, null, null]);
+    const its = new History(face, other);
+    for (const states of [
+      ["delivered", "dead_letter"],
+      ["delivered", "delivered", "cancelled"],
+    ] as const) {
+      webhook = await its.webhook();
+      for (const state of states) await its.delivery(await its.event(), webhook, state);
+      await count();
+    }
+    const read = async () => (await get("/statistics", using)).body.data;
+    const before = await read();
+    expect(before).toMatchObject({ totalDelivered: 3, totalFailed: 1, successRate: 75, deliveredRatio: 0.75 });
+    await foldTail(face.pools.engine, 1_000);
+    expect(await read()).toEqual(before);
+    expect((await get("/statistics", sandbox)).body.data).toEqual(nothing);
+    // Nothing of it is another tenant's.
+    expect((await get("/statistics", await face.addKey(await face.addTenant(`three ${webhook}`)))).body.data).toEqual(
+      nothing,
+    );
   });
 
   test("show the ten newest deliveries that arrived, by the id that the receiver saw", async () => {

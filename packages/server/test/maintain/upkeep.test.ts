@@ -25,6 +25,7 @@ function byHand(pools: Pick<PooledDatabase["pools"], "owner" | "engine"> = datab
     clock: { nowMs: () => time.nowMs, monotonicMs: () => time.nowMs },
     log: { debug: note, info: note, warn: note, error: note, isLevelEnabled: () => true },
     writeKeyUses: async () => {},
+    lookForAlarms: async () => {},
     schedule(delayMs, run) {
       const timer = { delayMs, run };
       timers.push(timer);

@@ -3,12 +3,18 @@
 import type pg from "pg";
 import type { Clock } from "../../lib/clock.ts";
 import { type IdSpan, readBackwards, spanOf, type TimeBounds } from "../../lib/id-bounds.ts";
-import { selectStatistics } from "../../manage/statistics.sql.ts";
+import { selectStatistics, selectTenantStatistics } from "../../manage/statistics.sql.ts";
 import { selectWebhook } from "../../manage/webhooks.sql.ts";
 import { asTenant, type Executor } from "../../storage/pools.ts";
 import { HIGHEST_UUID } from "../cursor.ts";
 import { DELIVERY_STATES, type DeliveryFilter, selectDeliveries, selectLatestAttempts } from "./deliveries.sql.ts";
-import { fullStatisticsView, type LoggedDelivery, type LogStatus, STATE_OF_STATUS } from "./log-views.ts";
+import {
+  fullStatisticsView,
+  type LoggedDelivery,
+  type LogStatus,
+  STATE_OF_STATUS,
+  tenantStatisticsView,
+} from "./log-views.ts";
 import { maySee, ownDeliveries, type Reader } from "./records.ts";
 
 /** How many deliveries the statistics show. */
@@ -52,6 +58,13 @@ export class DeliveryLogs {
       const recent = row?.total_delivered ? await logged(db, reader, filter, span, RECENT_COUNT) : [];
       return fullStatisticsView(row, recent);
     });
+  }
+
+  /** The figures of all webhooks that the key's tenant has in its mode. */
+  tenantStatistics(reader: Reader): Promise<Record<string, unknown>> {
+    return this.#read(reader, async (db) =>
+      tenantStatisticsView(await selectTenantStatistics(db, reader.tenantUuid, reader.livemode)),
+    );
   }
 
   /** Up to `limit` entries of a webhook's log, newest first; null when there is no such webhook. */

@@ -1,6 +1,6 @@
 // What happened to a webhook's deliveries, by the names of the published contract. Pure: rows in, published names out.
 import { idFromUuid } from "@posthorn/contract";
-import type { StatisticsRow } from "../../manage/statistics.sql.ts";
+import type { StatisticsRow, TenantStatisticsRow } from "../../manage/statistics.sql.ts";
 import { statisticsView } from "../../manage/webhook-view.ts";
 import { bodyExcerpt } from "./body-excerpt.ts";
 import type { DeliveryState, LatestAttemptRow, ListedDeliveryRow } from "./deliveries.sql.ts";
@@ -76,20 +76,33 @@ export function fullStatisticsView(
   row: StatisticsRow | undefined,
   recent: readonly LoggedDelivery[],
 ): Record<string, unknown> {
-  const delivered = row?.total_delivered ?? 0;
-  const ended = delivered + (row?.total_failed ?? 0);
-  const answered = row?.answered_count ?? 0;
   return {
     ...statisticsView(row),
-    // Of nothing there is no rate: 100 would look like health, 0 like a fault.
-    successRate: ended === 0 ? null : Math.round((delivered / ended) * 10_000) / 100,
-    averageResponseTime: row === undefined || answered === 0 ? null : Math.round(row.answered_duration_ms / answered),
+    ...ratesView(row),
     recentDeliveries: recent.map(({ delivery, attempt }) => ({
       ...eventNames(delivery),
       deliveredAt: delivery.at?.toISOString() ?? null,
       responseCode: attempt?.response_status ?? null,
       responseTime: attempt?.duration_ms ?? null,
     })),
+  };
+}
+
+/** The figures of all webhooks of a tenant and mode together. */
+export function tenantStatisticsView(row: TenantStatisticsRow): Record<string, unknown> {
+  return { ...statisticsView(row), ...ratesView(row) };
+}
+
+function ratesView(row: TenantStatisticsRow | undefined): Record<string, unknown> {
+  const delivered = row?.total_delivered ?? 0;
+  const ended = delivered + (row?.total_failed ?? 0);
+  const answered = row?.answered_count ?? 0;
+  return {
+    // Of nothing there is no rate: 100 would look like health, 0 like a fault.
+    successRate: ended === 0 ? null : Math.round((delivered / ended) * 10_000) / 100,
+    // Rounded down, so that 1 means all of them: 999,999 of 1,000,000 must not look like it.
+    deliveredRatio: ended === 0 ? null : Math.floor((delivered / ended) * 1_000_000) / 1_000_000,
+    averageResponseTime: row === undefined || answered === 0 ? null : Math.round(row.answered_duration_ms / answered),
   };
 }
 

@@ -6,7 +6,7 @@ import { PAGE_PARAMETERS, pageOf, pageStart } from "../paging.ts";
 import type { DeliveryLogs } from "../read/delivery-logs.ts";
 import { LOG_STATUSES, logView } from "../read/log-views.ts";
 import { type Call, type OrdinaryRoute, route } from "../route-entry.ts";
-import { logEntry, webhookStatistics } from "../schemas/log.ts";
+import { logEntry, tenantStatistics, webhookStatistics } from "../schemas/log.ts";
 import { TYPE_PARAMETER, typeFilter } from "../type-parameter.ts";
 import { noWebhook, withWebhook } from "./webhooks.ts";
 
@@ -34,10 +34,19 @@ const logQuery = z.strictObject({
   dateTo: dateParameter("last", "Events received before this time, or up to and with this day in UTC.").optional(),
 });
 
-export type StatisticsFace = Pick<DeliveryLogs, "statistics" | "logs">;
+export type StatisticsFace = Pick<DeliveryLogs, "statistics" | "tenantStatistics" | "logs">;
 
 export function statisticsRoutes(deliveryLogs: StatisticsFace): OrdinaryRoute[] {
   return [
+    route({
+      method: "GET",
+      path: "/statistics",
+      scope: "read:webhooks",
+      summary: "Read what all webhooks have done so far.",
+      tag: "Webhooks",
+      answer: { status: 200, data: tenantStatistics },
+      handle: async (call) => success(await deliveryLogs.tenantStatistics(call.principal)),
+    }),
     route({
       method: "GET",
       path: "/webhooks/{id}/statistics",

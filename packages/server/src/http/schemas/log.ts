@@ -6,20 +6,39 @@ import { listedDelivery } from "./delivery.ts";
 const milliseconds = z.int().min(0).meta({ description: "Milliseconds." });
 const responseCode = z.int().nullable().meta({ description: "Null when no answer came." });
 
+const figures = {
+  totalDelivered: z.int().min(0).meta({ description: "Deliveries that arrived, replays too." }),
+  totalFailed: z.int().min(0).meta({ description: "Dead letters that nobody has retried." }),
+  successRate: z
+    .number()
+    .min(0)
+    .max(100)
+    .nullable()
+    .meta({ description: "Percent of both, two decimals; null while there are none.", examples: [99.5] }),
+  deliveredRatio: z
+    .number()
+    .min(0)
+    .max(1)
+    .nullable()
+    .meta({
+      description:
+        "Delivered ÷ ended: totalDelivered of totalDelivered and totalFailed, cut after six decimals, so that 1 means all of them. What was cancelled counts on neither side. Null while nothing has ended.",
+      examples: [0.999],
+    }),
+  lastDelivery: time.nullable(),
+  averageResponseTime: milliseconds
+    .nullable()
+    .meta({ description: "Milliseconds from the start of a request to its answer, over all that were answered." }),
+};
+
+export const tenantStatistics = z.object(figures).meta({
+  id: "TenantStatistics",
+  description: "What all webhooks of the key's tenant and mode have done, deleted ones included, exact at this moment.",
+});
+
 export const webhookStatistics = z
   .object({
-    totalDelivered: z.int().min(0).meta({ description: "Deliveries that arrived, replays too." }),
-    totalFailed: z.int().min(0).meta({ description: "Dead letters that nobody has retried." }),
-    successRate: z
-      .number()
-      .min(0)
-      .max(100)
-      .nullable()
-      .meta({ description: "Percent of both, two decimals; null while there are none.", examples: [99.5] }),
-    lastDelivery: time.nullable(),
-    averageResponseTime: milliseconds
-      .nullable()
-      .meta({ description: "Milliseconds from the start of a request to its answer, over all that were answered." }),
+    ...figures,
     recentDeliveries: z
       .array(
         z.object({

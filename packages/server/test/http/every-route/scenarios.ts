@@ -89,6 +89,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     await world.data("POST", `/webhooks/${id}/pause`);
     return { path: `/webhooks/${id}/resume` };
   },
+  "GET /statistics": () => ({ path: "/statistics" }),
   "GET /webhooks/{id}/statistics": (world) => ({ path: `/webhooks/${world.webhookId}/statistics` }),
   "GET /webhooks/{id}/logs": (world) => [
     { path: `/webhooks/${world.webhookId}/logs?status=success` },
