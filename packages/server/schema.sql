@@ -70,11 +70,14 @@ create table attempt (
   response_headers text,
   response_body bytea,
   warnings json,
+  external_id text,
+  extracted json,
   constraint attempt_pkey PRIMARY KEY (tenant_id, retention_class, id),
   constraint attempt_trigger_check CHECK ((trigger = ANY (ARRAY['initial'::text, 'retry'::text, 'manual'::text, 'replay'::text])))
 ) partition by LIST (retention_class);
 CREATE INDEX attempt_delivered ON attempt USING btree (tenant_id, webhook_id, delivery_id) WHERE (ends_delivery AND (outcome = 'delivered'::text));
 CREATE INDEX attempt_delivery ON attempt USING btree (tenant_id, delivery_id);
+CREATE INDEX attempt_external_id ON attempt USING btree (tenant_id, external_id) WHERE (external_id IS NOT NULL);
 CREATE INDEX attempt_replayed ON attempt USING btree (tenant_id, event_id) WHERE replayed;
 alter table attempt enable row level security;
 alter table attempt force row level security;
@@ -485,6 +488,7 @@ create table rollup (
   under_5000_ms_count integer not null default 0,
   under_10000_ms_count integer not null default 0,
   longer_count integer not null default 0,
+  attempt_rejected_by_rule_count integer not null default 0,
   constraint rollup_pkey PRIMARY KEY (tenant_id, webhook_id, minute)
 ) with (fillfactor=70);
 alter table rollup enable row level security;
@@ -547,6 +551,7 @@ create table rollup_total (
   under_5000_ms_count bigint not null default 0,
   under_10000_ms_count bigint not null default 0,
   longer_count bigint not null default 0,
+  attempt_rejected_by_rule_count bigint not null default 0,
   constraint rollup_total_pkey PRIMARY KEY (tenant_id, webhook_id)
 ) with (fillfactor=50);
 alter table rollup_total enable row level security;
@@ -652,7 +657,7 @@ create table webhook (
   constraint webhook_pkey PRIMARY KEY (tenant_id, id),
   constraint webhook_check CHECK (((status = 'disabled'::text) = (disabled_reason IS NOT NULL))),
   constraint webhook_check1 CHECK (((status = 'deleted'::text) = (deleted_at IS NOT NULL))),
-  constraint webhook_disabled_reason_check CHECK ((disabled_reason = ANY (ARRAY['owner'::text, 'endpoint_gone'::text, 'health'::text]))),
+  constraint webhook_disabled_reason_check CHECK ((disabled_reason = ANY (ARRAY['owner'::text, 'endpoint_gone'::text, 'health'::text, 'response_rule'::text]))),
   constraint webhook_lane_check CHECK (((lane >= 0) AND (lane <= 255))),
   constraint webhook_status_check CHECK ((status = ANY (ARRAY['enabled'::text, 'paused'::text, 'disabled'::text, 'deleted'::text]))),
   constraint webhook_version_check CHECK ((version > 0))

@@ -9,6 +9,7 @@ export const NAVIGATION = [
     pages: [
       "guides/receiving",
       "guides/retries",
+      "guides/responses",
       "guides/ordering",
       "guides/filters-and-templates",
       "guides/security",

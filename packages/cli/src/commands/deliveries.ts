@@ -16,6 +16,7 @@ interface DeliveriesOptions extends ServerOptions {
   readonly event?: string;
   readonly type?: string;
   readonly reference?: string;
+  readonly externalId?: string;
   readonly from?: string;
   readonly to?: string;
   readonly limit: number;
@@ -37,6 +38,7 @@ export function registerDeliveries(program: Command): void {
     .option("--event <id>", "Of this event")
     .option("--type <type>", "An event type, or a pattern: invoice.*")
     .option("--reference <text>", "The business number: INV-00871")
+    .option("--external-id <text>", "What the receiver calls it, where a rule extracts it")
     .option("--from <time>", "From this time on: 2026-11-23T08:00:00Z, 2026-11-23, or 2h ago", time)
     .option("--to <time>", "Before this time", time)
     .option("--limit <count>", "How many", countParser(1, 100_000), 20)
@@ -53,9 +55,10 @@ Examples:
       runs(async (io, options: DeliveriesOptions, id: string | undefined) => {
         const posthorn = clientOf(options);
         if (id !== undefined) return showDelivery(io, await posthorn.deliveries.get(id));
-        const { state, event, type, reference, from, to, limit } = options;
+        const { state, event, type, reference, externalId, from, to, limit } = options;
         const webhookId = options.webhook === undefined ? undefined : await webhookIdOf(posthorn, options.webhook);
-        const query = { state, webhookId, eventId: event, type, reference, from, to, limit: Math.min(limit, 200) };
+        const found = { state, webhookId, eventId: event, type, reference, externalId, from, to };
+        const query = { ...found, limit: Math.min(limit, 200) };
         const listing = posthorn.deliveries.list(query as DeliveryQuery);
         await printList(io, listing, limit, deliveryColumns(io, OF_EVENTS), "No deliveries.");
         if (state === "dead_letter") io.note(io.paintNote("dim", "What they met: posthorn dead-letters"));
@@ -93,6 +96,12 @@ function showAttempt(io: Io, attempt: Attempt): void {
     ["Address", attempt.address],
     ["Answer", response === null ? null : String(response.status)],
     ["Body", response === null || response.body === "" ? null : excerpt(response)],
+    [
+      "Extracted",
+      Object.entries(attempt.extracted ?? {})
+        .map(([name, text]) => `${name}: ${text}`)
+        .join("\n") || null,
+    ],
     ["Warnings", attempt.warnings?.map((warning) => `${warning.field}: ${warning.message}`).join("\n")],
   ]);
 }

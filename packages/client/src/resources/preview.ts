@@ -10,6 +10,12 @@ export interface PreviewInput {
   readonly webhook: string | NewWebhook;
   /** An event to think of, one that was published, or the catalogue's example of a type. */
   readonly event: NewEvent | { readonly id: string } | { readonly example: string };
+  /** An answer, to see what the webhook's rules would make of it. */
+  readonly response?: {
+    readonly status: number;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body?: unknown;
+  };
 }
 
 /** Filters and renders; nothing is stored or sent. */

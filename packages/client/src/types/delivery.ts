@@ -62,6 +62,8 @@ export interface Attempt {
   readonly endsDelivery: boolean;
   /** What a template found no value for; only then. */
   readonly warnings?: readonly Warning[];
+  /** What rules of the webhook took out of the answer; only then. */
+  readonly extracted?: Readonly<Record<string, string>>;
   readonly nextAttemptAt: string | null;
   readonly webhookVersion: number;
   /** The address dialled. */
@@ -160,6 +162,8 @@ export interface DeliveryQuery {
   /** An event type, or a pattern: `invoice.*`. */
   readonly type?: string;
   readonly reference?: string;
+  /** What the receiver calls it, where a rule extracts `externalId`. */
+  readonly externalId?: string;
   readonly from?: Time;
   readonly to?: Time;
   /** Deliveries on one page, 1 to 200. */

@@ -43,5 +43,17 @@ export interface Preview {
   } | null;
   /** Why there is no request. */
   readonly fault?: { readonly code: string; readonly field: string; readonly message: string };
+  /** What would follow the answer given; only with `response`. */
+  readonly answer?: {
+    readonly outcome: string;
+    /** The rule that decided; null: the status. */
+    readonly decidedBy: string | null;
+    readonly verdict: string;
+    /** If it came now, after a first attempt. */
+    readonly nextAttemptAt: string | null;
+    readonly reason: string | null;
+    readonly webhookBecomes: "paused" | "disabled" | null;
+    readonly extracted: Readonly<Record<string, string>>;
+  };
   readonly warnings?: readonly Warning[];
 }

@@ -60,6 +60,18 @@ export type WebhookAuth =
   | { readonly type: "basic"; readonly username: string; readonly password: string }
   | { readonly type: "oauth2"; readonly accessToken: string };
 
+/** What follows an answer; the first rule whose `when` is true and that has a `then` decides. */
+export interface ResponseRule {
+  /** An expression over `response.status`, `response.headers` (lower-case names) and `response.body`. */
+  readonly when: string;
+  /** Left out: the rule only extracts. */
+  readonly then?: "delivered" | "retry" | "dead_letter" | "pause" | "disable";
+  /** Of `retry`: a length of time, or an expression that gives seconds. */
+  readonly after?: Duration;
+  /** Values to keep, by name; `externalId` can be searched for. */
+  readonly extract?: Readonly<Record<string, string>>;
+}
+
 export interface RateLimit {
   readonly limit: number;
   readonly per: "second" | "minute" | "hour";
@@ -86,6 +98,9 @@ interface OptionalFields {
   /** Expressions that must all be true. */
   readonly filters?: readonly string[] | null;
   readonly transform?: Transform | null;
+  /** When an answer is a success, as an expression over `response`; any 2xx unless given. */
+  readonly successWhen?: string | null;
+  readonly onResponse?: readonly ResponseRule[] | null;
   readonly rateLimit?: RateLimit | null;
   readonly maxInFlight?: number | null;
   /** Seconds. */
@@ -151,6 +166,9 @@ export interface WebhookConfiguration {
   readonly metadata: Readonly<Record<string, string>>;
   /** Null: bodies are the published envelope. */
   readonly transform: Transform | null;
+  /** Null: any 2xx is a success. */
+  readonly successWhen: string | null;
+  readonly onResponse: readonly ResponseRule[];
   readonly auth: WebhookAuth;
   readonly signature: { readonly profiles: readonly SignatureProfile[] };
   readonly allowedIps: readonly string[] | null;
@@ -275,6 +293,10 @@ export interface WebhookTestResult {
   readonly responseBody: string | null;
   readonly responseBodyEncoding: "utf8" | "base64" | null;
   readonly responseBodyTruncated: boolean;
+  /** The rule that decided, such as `onResponse[0]`; only when one did. */
+  readonly decidedBy?: string;
+  /** What rules took out of the answer. */
+  readonly extracted?: Readonly<Record<string, string>>;
   /** What was sent; the signatures are real. */
   readonly request: ShownRequest | null;
   /** Only when nothing came back. */

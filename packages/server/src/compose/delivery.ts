@@ -13,7 +13,7 @@ import { Rates } from "../deliver/rate.ts";
 import { Bodies, type RenderedElsewhere } from "../deliver/render.ts";
 import type { OpenSecret } from "../deliver/request.ts";
 import type { Seal, SealPart } from "../deliver/seal.ts";
-import { disableGone } from "../manage/disable-gone.ts";
+import { switchByAnswer } from "../manage/switch-by-answer.ts";
 import { Recorder } from "../record/record.ts";
 import type { Ground } from "./ground.ts";
 
@@ -158,10 +158,10 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
         attempt,
       });
     },
-    onEndpointGone: (webhook) => {
-      disableGone({ engine: pools.engine, clock, ids, nodeId: () => ownership.identity.id }, webhook)
+    onSwitch: (webhook, consequence) => {
+      switchByAnswer({ engine: pools.engine, clock, ids, nodeId: () => ownership.identity.id }, webhook, consequence)
         .then((changed) => (changed ? configuration.refresh() : undefined))
-        .catch(logFailure("disabling a webhook whose endpoint is gone"));
+        .catch(logFailure("switching a webhook off because of an answer"));
     },
     onRoom: (queue) => deliveries.roomMade(queue),
     ...(failpoint === undefined ? {} : { failpoint }),

@@ -1,13 +1,23 @@
 // What one attempt's result means for its delivery: pure, total over every result the client can return.
 // Must never look at a clock or a webhook's history: what it needs is passed in.
 import type { SendResult } from "../security/outbound/result.ts";
-import { type AttemptPlace, failsFast, nextAttempt, parseRetryAfter, type RetrySchedule } from "./retry-policy.ts";
+import type { ResponseAction } from "../storage/response-rules.ts";
+import {
+  type AttemptPlace,
+  failsFast,
+  type NextAttempt,
+  nextAttempt,
+  parseRetryAfter,
+  type RetrySchedule,
+} from "./retry-policy.ts";
 
 /** The classified result of an attempt, as it is recorded. */
 export type Outcome =
   | "delivered"
   /** A status that is not 2xx: redirects too, which are never followed. */
   | "rejected"
+  /** The webhook's own rules say that this answer is no success, whatever its status. */
+  | "rejected_by_rule"
   /** 429 or 503: the receiver asks for patience. */
   | "throttled"
   /** 410: the endpoint says that it is gone for good. */
@@ -33,8 +43,22 @@ export type Verdict =
   | { readonly kind: "retry"; readonly nextAttemptAtMs: number }
   | { readonly kind: "dead_letter"; readonly reason: DeadLetterReason };
 
+/** Until then the webhook is paused on every node: a configuration that is older than 2 s starts no attempt. */
+const PAUSE_TAKES_HOLD_MS = 3_000;
+
+/** What judging an answer leaves to decide about; judge.ts makes it. */
+export interface Judged {
+  readonly outcome: Outcome;
+  /** What a rule of the webhook wants; null: what the outcome means. */
+  readonly action: ResponseAction | null;
+  /** Of `retry`: how long to wait instead of the policy's pause. */
+  readonly afterMs: number | null;
+}
+
 export interface DecisionInput {
   readonly result: SendResult;
+  /** How the answer is judged, by the webhook's rules or by its status. */
+  readonly judged: Judged;
   /** The webhook's. */
   readonly schedule: RetrySchedule;
   /** The attempt that ended. */
@@ -74,16 +98,39 @@ export function outcomeOf(result: SendResult): { outcome: Outcome; code: string 
  * Decides what happens next. `Retry-After` is a minimum on top of the policy; an interrupted attempt is due at once,
  * even when it was the last one of its policy, because nobody knows whether it arrived.
  */
-export function decide({ result, schedule, place, endedAtMs }: DecisionInput): Verdict {
-  const { outcome } = outcomeOf(result);
+export function decide({ result, judged, schedule, place, endedAtMs }: DecisionInput): Verdict {
+  const { outcome, action, afterMs } = judged;
+  switch (action) {
+    case "delivered":
+      return { kind: "delivered" };
+    case "dead_letter":
+      return { kind: "dead_letter", reason: "rejected_permanently" };
+    case "disable":
+      return { kind: "dead_letter", reason: "webhook_disabled" };
+    // The status holds it until somebody resumes the webhook: it is not given up meanwhile.
+    case "pause":
+      return { kind: "retry", nextAttemptAtMs: endedAtMs + PAUSE_TAKES_HOLD_MS };
+    case "retry":
+      return nextVerdict(nextAttempt(schedule, place, endedAtMs, { ...patienceOf(result, endedAtMs), afterMs }));
+    case null:
+      break;
+    default:
+      return action satisfies never;
+  }
   if (outcome === "delivered") return { kind: "delivered" };
   if (outcome === "gone") return { kind: "dead_letter", reason: "endpoint_gone" };
   if (outcome === "interrupted") return { kind: "retry", nextAttemptAtMs: endedAtMs };
   if (result.kind === "responded" && failsFast(schedule.retryPolicy, result.status)) {
     return { kind: "dead_letter", reason: "rejected_permanently" };
   }
-  const patienceMs = result.kind === "responded" ? retryAfterMs(result.headers, endedAtMs) : 0;
-  const next = nextAttempt(schedule, place, endedAtMs, patienceMs);
+  return nextVerdict(nextAttempt(schedule, place, endedAtMs, patienceOf(result, endedAtMs)));
+}
+
+function patienceOf(result: SendResult, endedAtMs: number): { patienceMs: number } {
+  return { patienceMs: result.kind === "responded" ? retryAfterMs(result.headers, endedAtMs) : 0 };
+}
+
+function nextVerdict(next: NextAttempt): Verdict {
   switch (next.kind) {
     case "at":
       return { kind: "retry", nextAttemptAtMs: next.ms };

@@ -11,7 +11,7 @@ import type { PreparedWebhook } from "./request.ts";
 import { isExpired } from "./retry-policy.ts";
 import { Slots } from "./slots.ts";
 import { type Sent, type Unit, type UnitEnd, unitOf, UnitSender, type UnitSenderOptions } from "./unit.ts";
-import { isGone, reportOf } from "./verdict.ts";
+import { type Consequence, consequenceOf, reportOf } from "./verdict.ts";
 
 export interface DispatchOptions
   extends Pick<UnitSenderOptions, "sender" | "bodies" | "sealLarge" | "failpoint">,
@@ -22,8 +22,8 @@ export interface DispatchOptions
   readonly record: RecordDelivery;
   /** Lease held and configuration confirmed: asked just before each send. */
   readonly mayStart: () => boolean;
-  /** The receiver answered 410: switch the webhook off. */
-  readonly onEndpointGone: (webhook: Webhook) => void;
+  /** The receiver answered 410, or a rule of the webhook says so: switch it off, or pause it. */
+  readonly onSwitch: (webhook: Webhook, consequence: NonNullable<Consequence>) => void;
   /** Something left this queue: there may be room for more of the table. */
   readonly onRoom: (queue: WebhookQueue) => void;
   readonly maxInFlight?: number;
@@ -149,7 +149,7 @@ export class Dispatch {
     switch (end.kind) {
       case "sent":
         for (const entry of entries) this.#conclude(unit, entry, end);
-        if (isGone(end.result)) this.#options.onEndpointGone(prepared.webhook);
+        this.#switchWebhook(unit, end);
         break;
       case "not_rendered":
         this.#logUnrendered(prepared.webhook, entries[0], end.failed);
@@ -169,6 +169,11 @@ export class Dispatch {
     }
     this.pump(queue);
     this.#pumpWaiting();
+  }
+
+  #switchWebhook(unit: Unit, sent: Sent): void {
+    const consequence = consequenceOf(unit, sent);
+    if (consequence !== null) this.#options.onSwitch(unit.prepared.webhook, consequence);
   }
 
   #conclude(unit: Unit, entry: Entry, sent: Sent): void {

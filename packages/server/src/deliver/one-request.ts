@@ -5,7 +5,8 @@ import type { MissingValue } from "../expressions/template.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { SendResult } from "../security/outbound/result.ts";
 import type { Webhook } from "../storage/configuration.ts";
-import { type Outcome, outcomeOf } from "./decide.ts";
+import type { Outcome } from "./decide.ts";
+import { excerptOf, hasResponseRules, judge, JUDGED_BODY_BYTES, type RuleWarning } from "./judge.ts";
 import type { Sender } from "./unit.ts";
 import { hideSecrets } from "./hide-secrets.ts";
 import type { DeliverableEvent } from "./queue.ts";
@@ -71,6 +72,12 @@ export type Tested =
       readonly kind: "tested";
       readonly request: ShownRequest;
       readonly outcome: Outcome;
+      /** By the webhook's own rules. */
+      readonly judged: {
+        readonly code: string | null;
+        readonly extracted: Readonly<Record<string, string>> | null;
+        readonly warnings: readonly RuleWarning[] | null;
+      };
       readonly result: SendResult;
     };
 
@@ -118,9 +125,11 @@ export class OneRequests {
         timeoutMs: webhook.timeoutMs,
         signal: this.#abort.signal,
         allowedIps: built.allowedIps,
+        ...(hasResponseRules(webhook) ? { keptBodyBytes: JUDGED_BODY_BYTES } : {}),
       });
       const result = hideSecrets(received, built.textsToHide);
-      return { kind: "tested", request: built.shown, outcome: outcomeOf(result).outcome, result };
+      const judged = judge(webhook, result);
+      return { kind: "tested", request: built.shown, outcome: judged.outcome, judged, result: excerptOf(result) };
     } finally {
       this.#underWayCount -= 1;
     }

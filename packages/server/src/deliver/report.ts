@@ -1,7 +1,9 @@
 // What delivering leaves behind, as record takes it. Types only.
+import type { MissingValue } from "../expressions/template.ts";
 import type { SendResult } from "../security/outbound/result.ts";
 import type { Outcome, Verdict } from "./decide.ts";
 import type { Entry } from "./queue.ts";
+import type { RuleWarning } from "./judge.ts";
 import type { Body } from "./render.ts";
 
 /** A body that can go out. */
@@ -19,8 +21,10 @@ export interface AttemptReport {
   readonly outcomeCode: string | null;
   readonly bodyLength: number;
   readonly bodyHash: Uint8Array;
-  /** What the template found no value for; null without such. */
-  readonly warnings: SendableBody["warnings"];
+  /** What the template found no value for, and rules that could not be evaluated; null without such. */
+  readonly warnings: readonly (MissingValue | RuleWarning)[] | null;
+  /** What rules took out of the answer, by name. */
+  readonly extracted: Readonly<Record<string, string>> | null;
   readonly result: SendResult;
 }
 

@@ -78,19 +78,20 @@ function stepOf(policy: RetryPolicySetting | null, attempt: number): number {
 }
 
 /**
- * When a failed delivery is tried again: its pause, or the receiver's own if that is longer, moved to where the calendar
+ * When a failed delivery is tried again: its pause, or the receiver's own if that is longer, or what a rule of the webhook
+ * says (`afterMs`), moved to where the calendar
  * is open. None when the policy has no further attempt, or the delivery would be too old for it.
  */
 export function nextAttempt(
   schedule: RetrySchedule,
   place: AttemptPlace,
   endedAtMs: number,
-  patienceMs = 0,
+  { patienceMs = 0, afterMs = null }: { readonly patienceMs?: number; readonly afterMs?: number | null } = {},
 ): NextAttempt {
   const { retryPolicy } = schedule;
   const delayMs = retryDelayMs(retryPolicy, place.deliveryId, place.policyAttempt);
   if (delayMs === null) return { kind: "none", reason: "attempts_exhausted" };
-  const ms = openAt(schedule, endedAtMs + Math.max(delayMs, patienceMs));
+  const ms = openAt(schedule, endedAtMs + (afterMs ?? Math.max(delayMs, patienceMs)));
   if (isExpired(schedule, place.deliveryId, ms)) return { kind: "none", reason: "expired" };
   const maxAge = retryPolicy?.maxAge;
   if (maxAge !== undefined && !place.isRevived && ms > millisecondsOfBytes(place.deliveryId) + maxAge * 1_000) {

@@ -5,6 +5,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { AddressList } from "../security/addresses/address-list.ts";
 import type { SendResult } from "../security/outbound/result.ts";
 import { hideSecrets } from "./hide-secrets.ts";
+import { hasResponseRules, JUDGED_BODY_BYTES } from "./judge.ts";
 import type { Entry, WebhookQueue } from "./queue.ts";
 import type { Bodies, Body } from "./render.ts";
 import type { SendableBody } from "./report.ts";
@@ -56,6 +57,8 @@ export interface Sender {
     readonly timeoutMs: number;
     readonly signal: AbortSignal;
     readonly allowedIps: AddressList | null;
+    /** How much of the answer's body is given back; 16 KiB unless said. */
+    readonly keptBodyBytes?: number;
   }): Promise<SendResult>;
 }
 
@@ -169,6 +172,7 @@ export class UnitSender {
         timeoutMs: webhook.timeoutMs,
         signal: this.#abort.signal,
         allowedIps: prepared.allowedIps,
+        ...(hasResponseRules(webhook) ? { keptBodyBytes: JUDGED_BODY_BYTES } : {}),
       })
       .then(
         (received) => {

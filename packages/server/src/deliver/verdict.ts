@@ -1,7 +1,7 @@
 // What came of a request, for each delivery in it: the attempt as it is recorded, and how the delivery goes on. Pure.
 // Rules of a webhook about answers stand here; decide.ts knows statuses and policies only.
-import type { SendResult } from "../security/outbound/result.ts";
-import { decide, outcomeOf } from "./decide.ts";
+import { decide } from "./decide.ts";
+import { excerptOf, type Judgement, judge } from "./judge.ts";
 import type { Entry } from "./queue.ts";
 import type { AttemptReport, DeliveryReport } from "./report.ts";
 import type { Sent, Unit } from "./unit.ts";
@@ -10,7 +10,7 @@ export function reportOf(unit: Unit, entry: Entry, sent: Sent): DeliveryReport &
   const { webhook } = unit.prepared;
   const { body, bodyHash, result, endedAtMs } = sent;
   const number = entry.attemptCount + 1;
-  const { outcome, code } = outcomeOf(result);
+  const judged = judgementOf(unit, sent);
   return {
     entry,
     attempt: {
@@ -20,15 +20,17 @@ export function reportOf(unit: Unit, entry: Entry, sent: Sent): DeliveryReport &
       endedAtMs,
       webhookVersion: webhook.version,
       url: webhook.url,
-      outcome,
-      outcomeCode: code,
+      outcome: judged.outcome,
+      outcomeCode: judged.code,
       bodyLength: body.bytes.length,
       bodyHash,
-      warnings: body.warnings,
-      result,
+      warnings: judged.warnings === null ? body.warnings : [...(body.warnings ?? []), ...judged.warnings],
+      extracted: judged.extracted,
+      result: excerptOf(result),
     },
     verdict: decide({
       result,
+      judged,
       schedule: webhook,
       place: {
         deliveryId: entry.idBytes,
@@ -40,7 +42,23 @@ export function reportOf(unit: Unit, entry: Entry, sent: Sent): DeliveryReport &
   };
 }
 
-/** The receiver says that it is gone for good. */
-export function isGone(result: SendResult): boolean {
-  return outcomeOf(result).outcome === "gone";
+/** What an answer means for the webhook as a whole. */
+export type Consequence = "endpoint_gone" | "pause" | "disable" | null;
+
+export function consequenceOf(unit: Unit, sent: Sent): Consequence {
+  const { outcome, action } = judgementOf(unit, sent);
+  if (action === "pause" || action === "disable") return action;
+  return action === null && outcome === "gone" ? "endpoint_gone" : null;
+}
+
+const judgements = new WeakMap<Sent, Judgement>();
+
+/** One judgement for all deliveries of a unit. */
+function judgementOf(unit: Unit, sent: Sent): Judgement {
+  let judged = judgements.get(sent);
+  if (judged === undefined) {
+    judged = judge(unit.prepared.webhook, sent.result);
+    judgements.set(sent, judged);
+  }
+  return judged;
 }

@@ -7,7 +7,7 @@ import type { TemplateError } from "../expressions/template-layout.ts";
 
 /** Something that is allowed and probably not meant. */
 export interface ConfigurationWarning {
-  readonly code: "NEVER_MATCHES_TYPE" | "MISSING_IN_TEMPLATE";
+  readonly code: "NEVER_MATCHES_TYPE" | "MISSING_IN_TEMPLATE" | "RULE_NOT_EVALUATED";
   /** `filters[0]`, `transform.template.order_id`. */
   readonly field: string;
   readonly message: string;

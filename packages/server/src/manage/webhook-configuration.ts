@@ -7,8 +7,10 @@ import { isSecretHeader, MASK } from "../lib/masking.ts";
 import { checkCustomHeaders } from "../security/outbound/headers.ts";
 import { type AuthSetting, maskAuth } from "../security/receiver-auth.ts";
 import type { RateLimitSetting, TransformSetting } from "../storage/configuration.ts";
+import type { ResponseRuleSetting } from "../storage/response-rules.ts";
 import type { RetryPolicySetting } from "../storage/retry-setting.ts";
 import { checkAllowedIps, checkAuth, checkSignature, checkTogether, unknownAuthMask } from "./receiver-fields.ts";
+import { checkResponseRule, checkSuccessWhen, responseRulesOf } from "./response-fields.ts";
 import { checkRetryPolicy, retryPolicyOf } from "./retry-fields.ts";
 import { checkTransform } from "./transform.ts";
 import type { WarningsOf } from "./warnings.ts";
@@ -35,6 +37,8 @@ export interface StoredConfiguration {
   readonly transform?: TransformSetting;
   /** Its secret member is the mask; the text is in table `secret`. */
   readonly auth?: AuthSetting;
+  readonly successWhen?: string;
+  readonly onResponse?: readonly ResponseRuleSetting[];
   readonly signature?: { readonly profiles: readonly SignatureProfile[] };
   readonly allowedIps?: readonly string[];
 }
@@ -64,6 +68,8 @@ export function checkFields(fields: WebhookChange, rules: ConfigurationRules, te
     ...(typeof fields.secret === "string" ? checkSecret(fields.secret) : []),
     ...(fields.retryPolicy ? checkRetryPolicy(fields.retryPolicy) : []),
     ...(fields.filters ?? []).flatMap(checkFilter),
+    ...(fields.successWhen ? checkSuccessWhen(fields.successWhen) : []),
+    ...(fields.onResponse ?? []).flatMap(checkResponseRule),
     ...(fields.transform ? checkTransform(fields.transform) : []),
     ...(fields.auth ? checkAuth(fields.auth) : []),
     ...(fields.signature ? checkSignature(fields.signature) : []),
@@ -89,6 +95,7 @@ export function applyFields(current: Partial<StoredConfiguration>, fields: Webho
   if (fields.auth?.type === "none") delete result["auth"];
   if (fields.headers) result["headers"] = storedHeaders(fields.headers, current.headers ?? {});
   if (fields.retryPolicy) result["retryPolicy"] = retryPolicyOf(fields.retryPolicy);
+  if (fields.onResponse) result["onResponse"] = responseRulesOf(fields.onResponse);
   if (fields.rateLimit) result["rateLimit"] = { ...fields.rateLimit, burst: fields.rateLimit.burst ?? 0 };
   return result as unknown as StoredConfiguration;
 }

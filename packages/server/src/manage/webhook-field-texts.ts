@@ -22,6 +22,9 @@ export const WEBHOOK_FIELD_TEXTS: Readonly<Record<string, string>> = {
   rateLimit: "No window of length `per` sees more than `limit` + `burst` requests.",
   metadata: "Up to 50 texts of your own; kept and shown, used for nothing.",
   filters: "Expressions over the event; it passes when all of them are true.",
+  successWhen:
+    "When an answer is a success: an expression over `response.status`, `.headers` and `.body`; any 2xx unless given.",
+  onResponse: "What follows an answer: rules that are asked in their order before `successWhen`.",
   transform: "The body to send, as a template, instead of the event's envelope.",
 };
 

@@ -2,6 +2,7 @@
 // Defaults are not filled in here: an absent field means the default of the program that reads it.
 import { z } from "zod";
 import { allowedIpsField, authField, RECEIVER_FIELD_HINTS, signatureField } from "./receiver-fields.ts";
+import { onResponseField, successWhenField } from "./response-fields.ts";
 import { expireAfterField, retryPolicyField } from "./retry-fields.ts";
 import { transformField } from "./transform.ts";
 import { described } from "./webhook-field-texts.ts";
@@ -41,6 +42,8 @@ const optionalFields = {
   metadata: metadata.nullable().optional(),
   filters: z.array(z.string().min(1)).max(MAX_FILTERS).nullable().optional(),
   transform: transformField.nullable().optional(),
+  successWhen: successWhenField.nullable().optional(),
+  onResponse: onResponseField.nullable().optional(),
   auth: authField.nullable().optional(),
   signature: signatureField.nullable().optional(),
   allowedIps: allowedIpsField.nullable().optional(),
@@ -84,7 +87,7 @@ export const WEBHOOK_FIELD_HINTS = {
   notYet: [
     ...(
       "conditions conditionLogic scope format batchSettings coalesce orderingKey onPoison " +
-      "priority successWhen onResponse tls pinVersion privacy"
+      "priority tls pinVersion privacy"
     ).split(" "),
     ...RECEIVER_FIELD_HINTS.notYet,
   ],

@@ -3,6 +3,7 @@ import { DEFAULT_SIGNATURE_PROFILES, type Id, idFromUuid, type SignatureProfile 
 import { maskHeaders } from "../lib/masking.ts";
 import { type AuthSetting, NO_AUTH } from "../security/receiver-auth.ts";
 import { type RateLimitSetting, type TransformSetting, WEBHOOK_DEFAULTS } from "../storage/configuration.ts";
+import type { ResponseRuleSetting } from "../storage/response-rules.ts";
 import type { RetryPolicySetting } from "../storage/retry-setting.ts";
 import type { ConfigurationWarning } from "./transform.ts";
 import type { StoredConfiguration } from "./webhook-configuration.ts";
@@ -28,6 +29,9 @@ export interface ConfigurationView {
   /** Null: as fast as it takes them. */
   readonly rateLimit: RateLimitSetting | null;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Null: any 2xx is a success. */
+  readonly successWhen: string | null;
+  readonly onResponse: readonly ResponseRuleSetting[];
   /** Its secret member is masked. */
   readonly auth: AuthSetting;
   readonly signature: { readonly profiles: readonly SignatureProfile[] };
@@ -137,6 +141,8 @@ function configurationView(stored: StoredConfiguration): ConfigurationView {
     maxInFlight: stored.maxInFlight ?? WEBHOOK_DEFAULTS.maxInFlight,
     rateLimit: stored.rateLimit ?? null,
     metadata: stored.metadata ?? {},
+    successWhen: stored.successWhen ?? null,
+    onResponse: stored.onResponse ?? [],
     auth: stored.auth ?? NO_AUTH,
     signature: stored.signature ?? { profiles: DEFAULT_SIGNATURE_PROFILES },
     allowedIps: stored.allowedIps ?? null,

@@ -36,6 +36,9 @@ export interface AttemptRow {
   readonly bodyHash: Uint8Array;
   /** JSON; null without warnings. */
   readonly warnings: string | null;
+  /** JSON of what rules took out of the answer, and the one of it that can be searched for. */
+  readonly extracted: string | null;
+  readonly externalId: string | null;
   readonly responseStatus: number | null;
   readonly responseHeaders: string | null;
   readonly responseBody: Uint8Array | null;
@@ -69,13 +72,13 @@ result as (
     $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::int2[], $8::bool[], $9::text[], $10::text[], $11::timestamptz[],
     $12::bool[], $13::uuid[], $14::int2[], $15::text[], $16::timestamptz[], $17::int4[], $18::int4[], $19::int4[],
     $20::int4[], $21::int4[], $22::int4[], $23::text[], $24::text[], $25::text[], $26::text[], $27::int4[], $28::int2[],
-    $29::text[], $30::int4[], $31::int4[], $32::bool[], $33::int4[], $36::text[]
+    $29::text[], $30::int4[], $31::int4[], $32::bool[], $33::int4[], $36::text[], $37::text[], $38::text[]
   ) as r (
     tenant_id, delivery_id, event_id, webhook_id, retention_class, replayed, verdict, reason, next_attempt_at,
     has_attempt, attempt_id, number, trigger, started_at, duration_ms, dns_ms, connect_ms,
     tls_ms, first_byte_ms, webhook_version, outcome, outcome_code, url, address, body_length, response_status,
     response_headers, response_start, response_length, response_truncated, hash_start,
-    warnings
+    warnings, extracted, external_id
   )
   where exists (select from fence)
 ),
@@ -103,14 +106,14 @@ tried as (
     tenant_id, id, delivery_id, event_id, webhook_id, started_at, next_attempt_at, duration_ms, dns_ms, connect_ms,
     tls_ms, first_byte_ms, body_length, webhook_version, retention_class, number, response_status, ends_delivery,
     replayed, response_truncated, trigger, outcome, outcome_code, url, address, body_hash, response_headers, response_body,
-    warnings
+    warnings, extracted, external_id
   )
   select r.tenant_id, r.attempt_id, r.delivery_id, r.event_id, r.webhook_id, r.started_at, r.next_attempt_at,
     r.duration_ms, r.dns_ms, r.connect_ms, r.tls_ms, r.first_byte_ms, r.body_length, r.webhook_version,
     r.retention_class, r.number, r.response_status, removed.id is not null, r.replayed, r.response_truncated, r.trigger,
     r.outcome, r.outcome_code, r.url, r.address, substring($35::bytea from r.hash_start for 32), r.response_headers,
     case when r.response_length >= 0 then substring($34::bytea from r.response_start for r.response_length) end,
-    r.warnings::json
+    r.warnings::json, r.extracted::json, r.external_id
   from result r
   left join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
   where r.has_attempt
@@ -202,6 +205,8 @@ export async function recordResults(
       responses.bytes,
       hashes.bytes,
       textArray(rows.map((row) => row.attempt?.warnings ?? null)),
+      textArray(rows.map((row) => row.attempt?.extracted ?? null)),
+      textArray(rows.map((row) => row.attempt?.externalId ?? null)),
     ],
   });
   return result.rows[0] as { fence_held: number; removed_count: number; rescheduled_count: number };

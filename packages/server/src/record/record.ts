@@ -23,6 +23,8 @@ export interface RecordedAttempt {
   readonly bodyHash: Uint8Array;
   /** What a template found no value for; null without such. */
   readonly warnings: readonly unknown[] | null;
+  /** What rules took out of the answer, by name; `externalId` can be searched for. */
+  readonly extracted: Readonly<Record<string, string>> | null;
   readonly result: SendResult;
 }
 
@@ -171,6 +173,8 @@ export class Recorder {
       bodyLength: attempt.bodyLength,
       bodyHash: attempt.bodyHash,
       warnings: attempt.warnings === null ? null : JSON.stringify(attempt.warnings),
+      extracted: attempt.extracted === null ? null : JSON.stringify(attempt.extracted),
+      externalId: attempt.extracted?.["externalId"] ?? null,
       responseStatus: responded?.status ?? null,
       responseHeaders: responded === null ? null : headerLines(responded.headers),
       responseBody: responded === null || responded.body.byteLength === 0 ? null : responded.body,
@@ -190,9 +194,11 @@ function headerLines(headers: readonly string[]): string | null {
   return lines === "" ? null : lines.replaceAll("\u0000", "\ufffd");
 }
 
+const BARE = { responseBody: null, responseHeaders: null, responseTruncated: true, extracted: null, externalId: null };
+
 /** The row without anything that came from the receiver; null when there is nothing more to leave out. */
 function withoutReceiverText(row: ResultRow): ResultRow | null {
   const { attempt } = row;
   if (attempt === null || (attempt.responseBody === null && attempt.responseHeaders === null)) return null;
-  return { ...row, attempt: { ...attempt, responseBody: null, responseHeaders: null, responseTruncated: true } };
+  return { ...row, attempt: { ...attempt, ...BARE } };
 }

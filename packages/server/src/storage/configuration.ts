@@ -15,6 +15,7 @@ import {
   type WebhookRow,
 } from "./configuration.sql.ts";
 import type { Executor } from "./pools.ts";
+import type { ResponseRuleSetting } from "./response-rules.ts";
 import type { RetryPolicySetting } from "./retry-setting.ts";
 
 /** Where a secret lies; decrypted by whoever needs its text. */
@@ -82,6 +83,10 @@ export interface Webhook {
   readonly retryPolicy: RetryPolicySetting | null;
   /** Milliseconds from a delivery's creation after which it is not attempted any more; null for never. */
   readonly expireAfterMs: number | null;
+  /** When an answer is a success, as an expression; null: any 2xx. */
+  readonly successWhen: string | null;
+  /** Asked of every answer, in their order. */
+  readonly onResponse: readonly ResponseRuleSetting[];
   /** Null means the default profiles. */
   readonly signatureProfiles: readonly SignatureProfile[] | null;
   readonly auth: AuthSetting;
@@ -302,6 +307,8 @@ interface StoredConfiguration {
   readonly retryPolicy?: RetryPolicySetting | null;
   /** Seconds. */
   readonly expireAfter?: number;
+  readonly successWhen?: string;
+  readonly onResponse?: readonly ResponseRuleSetting[];
   readonly signature?: { readonly profiles: readonly SignatureProfile[] };
   readonly auth?: AuthSetting;
   readonly allowedIps?: readonly string[];
@@ -344,6 +351,8 @@ export function webhookOfRow(row: WebhookRow): Webhook {
     rateLimit: stored.rateLimit ?? null,
     retryPolicy: stored.retryPolicy ?? null,
     expireAfterMs: stored.expireAfter === undefined ? null : stored.expireAfter * 1_000,
+    successWhen: stored.successWhen ?? null,
+    onResponse: stored.onResponse ?? [],
     signatureProfiles: stored.signature?.profiles ?? null,
     auth: stored.auth ?? NO_AUTH,
     allowedIps: stored.allowedIps ?? null,

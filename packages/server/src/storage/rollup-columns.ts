@@ -5,6 +5,7 @@
 export const COUNTED_OUTCOMES = [
   "delivered",
   "rejected",
+  "rejected_by_rule",
   "throttled",
   "gone",
   "timed_out",

@@ -22,6 +22,7 @@ const responded = (status: number, headers: string[] = []): SendResult => ({
 const decided = (result: SendResult, policyAttempt = 1) =>
   decide({
     result,
+    judged: { outcome: outcomeOf(result).outcome, action: null, afterMs: null },
     schedule: {
       retryPolicy: { maxRetries: 1, retryDelay: 5, backoffMultiplier: 1, failFastStatuses: [422] },
       expireAfterMs: null,

@@ -62,7 +62,7 @@ function simulate(
       onReport(report);
     },
     mayStart: () => true,
-    onEndpointGone: () => {},
+    onSwitch: () => {},
     onRoom: () => {},
     ...(options.maxInFlight === undefined ? {} : { maxInFlight: options.maxInFlight }),
   };

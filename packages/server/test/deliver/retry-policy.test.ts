@@ -171,7 +171,7 @@ describe("a policy with a calendar", () => {
         fc.nat({ max: 24 * HOUR_MS }),
         (deliveryId, shift, patience) => {
           const endedMs = startMs + shift;
-          const next = nextAttempt(scheduled(policy), place(deliveryId, 1), endedMs, patience);
+          const next = nextAttempt(scheduled(policy), place(deliveryId, 1), endedMs, { patienceMs: patience });
           if (next.kind === "none") throw new Error("none");
           expect(open.isOpen(next.ms)).toBe(true);
           expect(next.ms).toBeGreaterThanOrEqual(endedMs + patience);

@@ -33,6 +33,7 @@ const NOW = Date.UTC(2026, 10, 23, 15, 30);
 const ALL_OUTCOMES: Record<Outcome, true> = {
   delivered: true,
   rejected: true,
+  rejected_by_rule: true,
   throttled: true,
   gone: true,
   timed_out: true,
@@ -211,6 +212,8 @@ class World {
               responseBody: null,
               responseTruncated: false,
               warnings: null,
+              extracted: null,
+              externalId: null,
             },
     };
   }

@@ -1,6 +1,7 @@
 // Statements that read deliveries back, wherever they are: pending in `delivery`, otherwise in their terminal record
 // (a delivered attempt, a dead letter, a cancelled delivery). One statement reads all four, so that a delivery that
 // changes state meanwhile is seen once. API role, inside asTenant, the tenant clause written all the same.
+import type { AttemptWarning } from "../../manage/response-fields.ts";
 import type { StoredConfiguration } from "../../manage/webhook-configuration.ts";
 import type { Executor } from "../../storage/pools.ts";
 import { attemptsFrom, highestUuid, type IdSpan, lowestUuid, millisecondsOfUuid } from "../../lib/id-bounds.ts";
@@ -268,8 +269,9 @@ export interface AttemptRow {
   body_hash: Buffer | null;
   response_headers: string | null;
   response_body: Buffer | null;
-  /** What a template found no value for. */
-  warnings: readonly { readonly path: string; readonly expression: string }[] | null;
+  warnings: readonly AttemptWarning[] | null;
+  /** What rules took out of the answer. */
+  extracted: Readonly<Record<string, string>> | null;
 }
 
 /** The attempts of one delivery in their order, by index attempt_delivery. */
@@ -278,7 +280,7 @@ export async function selectAttempts(db: Executor, tenantUuid: string, deliveryU
     name: "select_attempts",
     text: `select id, number, trigger, started_at, next_attempt_at, duration_ms, dns_ms, connect_ms, tls_ms,
         first_byte_ms, body_length, webhook_version, response_status, ends_delivery, response_truncated, outcome,
-        outcome_code, url, address, body_hash, response_headers, response_body, warnings
+        outcome_code, url, address, body_hash, response_headers, response_body, warnings, extracted
       from attempt
       where tenant_id = $1 and delivery_id = $2 and id >= $3
       order by started_at, id`,

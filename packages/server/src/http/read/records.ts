@@ -8,6 +8,7 @@ import type { StoredConfiguration } from "../../manage/webhook-configuration.ts"
 import type { RetryPolicySetting } from "../../storage/retry-setting.ts";
 import { asTenant, type Executor } from "../../storage/pools.ts";
 import { type IdSpan, readBackwards, spanOf, type TimeBounds } from "../../lib/id-bounds.ts";
+import { selectDeliveryIdsByExternalId } from "./by-external-id.sql.ts";
 import {
   type DeliveryRow,
   type DeliveryState,
@@ -67,6 +68,8 @@ export interface DeliveryQuery extends TimeBounds {
   readonly reference: string | null;
   /** As receivers see it, or `evt_…`. */
   readonly eventId: string | null;
+  /** What a rule took out of the receiver's answer under this name. */
+  readonly externalId: string | null;
   readonly cursorUuid: string;
 }
 
@@ -121,6 +124,12 @@ export class Records {
     const query = ownDeliveries(reader, asked);
     if (query === null) return [];
     const span = this.#span(query, query.cursorUuid);
+    const { externalId } = query;
+    if (externalId !== null) {
+      return this.#read(reader, (db) =>
+        this.#deliveriesByExternalId(db, reader, { ...query, externalId }, span, limit),
+      );
+    }
     return this.#read(reader, (db) =>
       query.eventId === null && query.reference === null
         ? readBackwards(span, limit, (part, count) =>
@@ -164,6 +173,34 @@ export class Records {
     const schedule = { retryPolicy: configuration?.retryPolicy ?? null, expireAfterMs };
     const nextAttempts = this.#options.retryTimes(schedule, place, delivery.at.getTime()).map(isoTime);
     return { ...expiry, nextAttemptAt: nextAttempts[0], nextAttempts };
+  }
+
+  /** One document has one or a few of them: they are looked at one by one. */
+  async #deliveriesByExternalId(
+    db: Executor,
+    reader: Reader,
+    query: DeliveryQuery & { readonly externalId: string },
+    span: IdSpan,
+    limit: number,
+  ): Promise<ListedDeliveryRow[]> {
+    const found: ListedDeliveryRow[] = [];
+    const isWanted = (row: ListedDeliveryRow): boolean =>
+      (query.states.includes(row.state) || (row.state === "held" && query.states.includes("pending"))) &&
+      (query.webhookUuid === null || query.webhookUuid === row.webhook_id) &&
+      (query.reference === null || query.reference === row.reference) &&
+      (query.type === null || matchesType(query.type, row.event_type)) &&
+      (query.eventId === null || [row.sender_id, idFromUuid("event", row.event_id)].includes(query.eventId));
+    for (let { beforeUuid } = span; found.length < limit; ) {
+      const ids = await selectDeliveryIdsByExternalId(db, reader.tenantUuid, query.externalId, beforeUuid, limit);
+      for (const id of ids.filter((each) => each >= span.fromUuid)) {
+        const row = await selectDelivery(db, reader.tenantUuid, reader.livemode, id);
+        if (row !== null && isWanted(row) && found.length < limit) found.push(row);
+      }
+      const last = ids.at(-1);
+      if (ids.length < limit || last === undefined) break;
+      beforeUuid = last;
+    }
+    return found;
   }
 
   async #deliveriesOfEvents(

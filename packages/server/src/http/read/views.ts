@@ -1,7 +1,7 @@
 // Events, deliveries and attempts as everybody sees them. Pure: rows in, published names out.
 import { idFromUuid } from "@posthorn/contract";
 import type { StoredConfiguration } from "../../manage/webhook-configuration.ts";
-import { missingValueWarning } from "../../manage/transform.ts";
+import { attemptWarning } from "../../manage/response-fields.ts";
 import { bodyExcerpt } from "./body-excerpt.ts";
 import { millisecondsOfUuid } from "../../lib/id-bounds.ts";
 import type { AttemptRow, DeliveryRow, ListedDeliveryRow } from "./deliveries.sql.ts";
@@ -98,7 +98,8 @@ export function attemptView(
     outcomeCode: row.outcome_code,
     ...notAllowedMessage(row, configuration),
     endsDelivery: row.ends_delivery,
-    ...(row.warnings === null ? {} : { warnings: row.warnings.map(missingValueWarning) }),
+    ...(row.warnings === null ? {} : { warnings: row.warnings.map(attemptWarning) }),
+    ...(row.extracted === null ? {} : { extracted: row.extracted }),
     nextAttemptAt: row.next_attempt_at?.toISOString() ?? null,
     webhookVersion: row.webhook_version,
     address: row.address,

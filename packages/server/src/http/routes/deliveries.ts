@@ -22,6 +22,12 @@ const listQuery = z.strictObject({
   eventId: z.string().max(200).optional(),
   type: TYPE_PARAMETER.optional(),
   reference: REFERENCE_PARAMETER.optional(),
+  externalId: z
+    .string()
+    .min(1)
+    .max(500)
+    .meta({ description: "What the receiver calls it, where a rule of the webhook extracts `externalId`." })
+    .optional(),
   from: TIME_PARAMETER.optional(),
   to: TIME_PARAMETER.optional(),
 });
@@ -68,7 +74,7 @@ export function deliveryRoutes(records: DeliveriesFace, retries: RetriesFace): O
 async function list(records: DeliveriesFace, call: Call<z.output<typeof listQuery>>): Promise<Answer> {
   const start = pageStart("delivery", call.query);
   if (!start.ok) return start.failure;
-  const { type, reference, from, to, eventId, webhookId } = call.query;
+  const { type, reference, externalId, from, to, eventId, webhookId } = call.query;
   if (call.query.state !== undefined && call.query.status !== undefined && call.query.state !== call.query.status) {
     return fieldFailure([
       { field: "status", message: "It is another word for state: give one.", code: "INVALID_VALUE" },
@@ -85,6 +91,7 @@ async function list(records: DeliveriesFace, call: Call<z.output<typeof listQuer
     type: typeFilter(type),
     reference: reference ?? null,
     eventId: eventId ?? null,
+    externalId: externalId ?? null,
     fromMs: from ?? null,
     toMs: to ?? null,
     cursorUuid: start.beforeUuid,

@@ -16,6 +16,7 @@ import { type Webhook, webhookOfRow, WEBHOOK_DEFAULTS } from "../../storage/conf
 import { type Answer, type Failure, failure, fieldFailure, success } from "../answer.ts";
 import type { Principal } from "../principal.ts";
 import { bodyExcerpt } from "../read/body-excerpt.ts";
+import { previewAnswer } from "../read/preview-answer.ts";
 import { type PreviewEventSources, previewEvent } from "../read/preview-event.ts";
 import { sentHeaders } from "../read/request-headers.ts";
 import { hasScope } from "../scopes.ts";
@@ -83,7 +84,10 @@ async function show(face: PreviewFace, call: Call<undefined, PreviewBody>): Prom
   const typeMatches = configuration.events.some((pattern) => matchesPattern(pattern, event.type));
   const rendered = await face.bodies.bodyOf(snapshotOf(face, principal, configuration), event);
   const missing = rendered.kind === "body" ? (rendered.warnings ?? []).map(missingValueWarning) : [];
-  const warnings = [...face.warningsOf(configuration), ...missing];
+  const webhook = snapshotOf(face, principal, configuration);
+  const answered =
+    body.response === undefined ? null : previewAnswer(webhook, body.response, face.newId(), face.nowMs());
+  const warnings = [...face.warningsOf(configuration), ...missing, ...(answered?.warnings ?? [])];
   return success({
     matched: typeMatches && filters.every(({ result }) => result === true),
     typeMatches,
@@ -91,6 +95,7 @@ async function show(face: PreviewFace, call: Call<undefined, PreviewBody>): Prom
     filters,
     event: { id: event.publicId, event: event.type, timestamp: event.timestamp, livemode: event.livemode },
     ...requestView(face, configuration, event, rendered),
+    ...(answered === null ? {} : { answer: answered.answer }),
     ...(warnings.length === 0 ? {} : { warnings }),
   });
 }

@@ -7,7 +7,7 @@ import type { Catalogue } from "../../catalogue/catalogue.ts";
 import { matchesPattern } from "../../catalogue/pattern.ts";
 import type { OneRequests } from "../../deliver/one-request.ts";
 import type { DeliverableEvent } from "../../deliver/queue.ts";
-import { missingValueWarning } from "../../manage/transform.ts";
+import { attemptWarning } from "../../manage/response-fields.ts";
 import type { StatusChanged, WebhookStatuses } from "../../manage/webhook-status.ts";
 import type { Webhook } from "../../storage/configuration.ts";
 import { asTenant } from "../../storage/pools.ts";
@@ -104,11 +104,14 @@ async function test(
   const tested = await tests.requests.test(subject, body.secret === "next");
   switch (tested.kind) {
     case "tested": {
-      const { warnings } = tested.request;
+      const { judged, request } = tested;
+      const warnings = [...(request.warnings ?? []), ...(judged.warnings ?? [])].map(attemptWarning);
       return success({
         ...testAnswer(tested.outcome, tested.result),
-        request: shownRequest(tested.request),
-        ...(warnings === null ? {} : { warnings: warnings.map(missingValueWarning) }),
+        request: shownRequest(request),
+        ...(judged.code === null || tested.result.kind !== "responded" ? {} : { decidedBy: judged.code }),
+        ...(judged.extracted === null ? {} : { extracted: judged.extracted }),
+        ...(warnings.length === 0 ? {} : { warnings }),
       });
     }
     case "not_rendered":

@@ -36,7 +36,9 @@ export const webhookTestBody = z
 
 export const webhookTestResult = z
   .object({
-    delivered: z.boolean().meta({ description: "True when the receiver answered 200 to 299." }),
+    delivered: z
+      .boolean()
+      .meta({ description: "True when the answer is a success: 200 to 299, or as the webhook's rules say." }),
     outcome: z.string().meta({ description: "As of an attempt; `not_sent` when no request could be made." }),
     responseCode: z.int().nullable(),
     responseTime: z.int().nullable().meta({ description: "Milliseconds, from the name's lookup to the end." }),
@@ -44,6 +46,11 @@ export const webhookTestResult = z
     responseBody: z.string().nullable().meta({ description: "Its first 16 KiB." }),
     responseBodyEncoding: z.enum(["utf8", "base64"]).nullable(),
     responseBodyTruncated: z.boolean(),
+    decidedBy: z
+      .string()
+      .meta({ description: "The rule that decided, such as `onResponse[0]`; only when one did." })
+      .optional(),
+    extracted: z.record(z.string(), z.string()).meta({ description: "What rules took out of the answer." }).optional(),
     request: z.object(request).nullable().meta({ description: "What was sent; signatures are real." }),
     error: z
       .object({ code: z.string(), message: z.string() })

@@ -54,7 +54,13 @@ export const attemptSchema = z
       .meta({ description: "Only with ADDRESS_NOT_ALLOWED: the address seen, and the list." })
       .optional(),
     endsDelivery: z.boolean(),
-    warnings: warnings.meta({ description: "What a template found no value for; only then." }),
+    warnings: warnings.meta({
+      description: "What a template found no value for, and rules that could not be evaluated; only then.",
+    }),
+    extracted: z
+      .record(z.string(), z.string())
+      .meta({ description: "What rules of the webhook took out of the answer; only then." })
+      .optional(),
     nextAttemptAt: time.nullable(),
     webhookVersion: z.int().min(1),
     address: z.string().nullable().meta({ description: "The address dialled." }),

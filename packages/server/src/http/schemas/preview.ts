@@ -27,6 +27,14 @@ export const previewBody = z
       .union([webhookCreation, z.string().max(200)])
       .meta({ description: "A webhook as it would be created, or the id of one." }),
     event,
+    response: z
+      .strictObject({
+        status: z.int().min(200).max(599),
+        headers: z.record(z.string(), z.string()).optional(),
+        body: z.unknown().optional().meta({ description: "Any JSON value; a text is the body as it is." }),
+      })
+      .optional()
+      .meta({ description: "An answer, to see what the webhook's rules would make of it." }),
   })
   .meta({
     id: "PreviewRequest",
@@ -87,6 +95,18 @@ export const preview = z
     fault: z
       .object({ code: z.string(), field: z.string(), message: z.string() })
       .meta({ description: "Why there is no request: the template cannot be rendered, so the delivery would be held." })
+      .optional(),
+    answer: z
+      .object({
+        outcome: z.string().meta({ examples: ["delivered", "rejected_by_rule"] }),
+        decidedBy: z.string().nullable().meta({ description: "The rule that decided; null: the status." }),
+        verdict: z.string().meta({ examples: ["delivered", "retry", "dead_letter"] }),
+        nextAttemptAt: z.string().nullable().meta({ description: "If it came now, after a first attempt." }),
+        reason: z.string().nullable(),
+        webhookBecomes: z.enum(["paused", "disabled"]).nullable(),
+        extracted: z.record(z.string(), z.string()),
+      })
+      .meta({ description: "What would follow the answer given; only with `response`." })
       .optional(),
     warnings,
   })

@@ -2,6 +2,7 @@
 // described here fails the test that calls every route.
 import { SIGNATURE_ALGORITHMS, SIGNATURE_ENCODINGS, SIGNATURE_PROFILE_NAMES } from "@posthorn/contract";
 import { z } from "zod";
+import { RESPONSE_ACTIONS } from "../../storage/response-rules.ts";
 import { WEEKDAYS } from "../../lib/calendar.ts";
 import { described } from "../../manage/webhook-field-texts.ts";
 import { eventTypeName, headerMap, idSchema, time } from "./common.ts";
@@ -35,6 +36,13 @@ const retryPolicy = z
       .optional(),
   })
   .meta({ description: "Defaults are filled in; members that do not belong to its kind are absent." });
+
+const responseRule = z.object({
+  when: z.string(),
+  then: z.enum(RESPONSE_ACTIONS).optional(),
+  after: z.union([z.number(), z.string()]).meta({ description: "Seconds, or an expression." }).optional(),
+  extract: z.record(z.string(), z.string()).optional(),
+});
 
 const rateLimit = z.object({
   limit: z.int().min(1),
@@ -80,6 +88,8 @@ const configured = described({
   maxInFlight: z.int(),
   rateLimit: rateLimit.nullable(),
   metadata: z.record(z.string(), z.string()),
+  successWhen: z.string().nullable(),
+  onResponse: z.array(responseRule),
   transform: transform.nullable(),
   auth,
   signature: z.object({ profiles: z.array(signatureProfile) }),

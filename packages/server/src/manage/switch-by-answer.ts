@@ -1,0 +1,71 @@
+// Switches a webhook off because its endpoint answered 410 Gone, or pauses it or switches it off because one of its own
+// rules about answers says so. The change is the program's own and is audited as such. Must never touch a webhook that
+// somebody has changed since the answer came (its URL may be another one by now).
+import { type IdGenerator, uuidFromBytes } from "@posthorn/contract";
+import type pg from "pg";
+import type { Clock } from "../lib/clock.ts";
+import type { Webhook } from "../storage/configuration.ts";
+import { type Executor, inTransaction } from "../storage/pools.ts";
+import { insertAuditEntry } from "./audit.sql.ts";
+import { disableWebhook, pauseWebhook } from "./switch-by-answer.sql.ts";
+import { raiseConfigVersion, selectWebhook } from "./webhooks.sql.ts";
+
+export interface SwitchByAnswerOptions {
+  readonly engine: pg.Pool;
+  readonly clock: Clock;
+  readonly ids: IdGenerator;
+  /** `node_…`, the actor of the entry. */
+  readonly nodeId: () => string;
+}
+
+/** What the answer means: the endpoint is gone, or a rule said to pause or to disable. */
+export type AnswerConsequence = "endpoint_gone" | "pause" | "disable";
+
+/** True when the webhook was switched by this call. */
+export async function switchByAnswer(
+  options: SwitchByAnswerOptions,
+  webhook: Webhook,
+  consequence: AnswerConsequence,
+): Promise<boolean> {
+  return inTransaction(options.engine, async (db) => {
+    const configVersion = await raiseConfigVersion(db);
+    const now = await selectWebhook(db, webhook.tenantUuid, webhook.livemode, webhook.uuid);
+    if (now === null || now.version !== webhook.version) return false;
+    const atMs = options.clock.nowMs();
+    const change = { tenantUuid: webhook.tenantUuid, webhookUuid: webhook.uuid, configVersion, atMs };
+    const audited = await switchIt(db, change, consequence, now.status);
+    if (audited === null) return false;
+    await insertAuditEntry(db, {
+      tenantUuid: webhook.tenantUuid,
+      entryUuid: uuidFromBytes(options.ids.next()),
+      atMs,
+      actor: options.nodeId(),
+      objectType: "webhook",
+      objectId: webhook.id,
+      requestId: "",
+      ...audited,
+    });
+    return true;
+  });
+}
+
+async function switchIt(
+  db: Executor,
+  change: Parameters<typeof pauseWebhook>[1],
+  consequence: AnswerConsequence,
+  status: string,
+): Promise<{ action: string; change: Readonly<Record<string, unknown>> } | null> {
+  if (consequence === "pause") {
+    if (!(await pauseWebhook(db, change))) return null;
+    return {
+      action: "webhook.paused",
+      change: { status: { from: status, to: "paused" }, reason: { from: null, to: "response_rule" } },
+    };
+  }
+  const reason = consequence === "endpoint_gone" ? "endpoint_gone" : "response_rule";
+  if (!(await disableWebhook(db, { ...change, reason }))) return null;
+  return {
+    action: "webhook.disabled",
+    change: { active: { from: true, to: false }, disabledReason: { from: null, to: reason } },
+  };
+}
