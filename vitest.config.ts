@@ -9,7 +9,7 @@ export default defineConfig({
   test: {
     include: ["packages/*/test/**/*.test.ts"],
     pool: "forks",
-    maxWorkers: 2,
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     globalSetup: ["packages/server/test/support/global-setup.ts"],

@@ -75,6 +75,8 @@ export class Ownership {
   #identity: NodeIdentity;
   #beatSentAtMs = Number.NEGATIVE_INFINITY;
   #registered = false;
+  /** This incarnation may be in the list of nodes. */
+  #mayBeListed = false;
   #timer: NodeJS.Timeout | undefined;
   #leaseTimer: NodeJS.Timeout | undefined;
   #shareTimer: NodeJS.Timeout | undefined;
@@ -243,7 +245,7 @@ export class Ownership {
 
   async #look(): Promise<void> {
     await this.#takeOverSilentNodes();
-    await this.#share();
+    if (this.#registered) await this.#share();
   }
 
   // --- the share of the lanes --------------------------------------------------------------------------------------
@@ -260,6 +262,7 @@ export class Ownership {
     const wanted = lanesToTake(me, nodes, owners);
     if (wanted.length > 0) {
       const acquired = await acquireLanes(db, this.#identity, wanted);
+      if (!this.#registered) return;
       this.#gain(acquired);
       const gained = new Set(acquired);
       owners = owners.map((owner, lane) => (gained.has(lane) ? me : owner));
@@ -277,6 +280,8 @@ export class Ownership {
     for (const { node_id: owner, lanes } of await selectLaneOwners(this.#options.db)) {
       for (const lane of lanes) owners[lane] = owner;
     }
+    // The lease ran out while the answer was on its way: what the rows call ours is given back when the node joins again.
+    if (!this.#registered) return null;
     const me = this.#identity.uuid;
     this.#gain(owners.flatMap((owner, lane) => (owner === me && !this.#lanes.has(lane) ? [lane] : [])));
     const gone = [...this.#lanes.keys()].filter((lane) => owners[lane] !== me);
@@ -407,10 +412,12 @@ export class Ownership {
   async #register(): Promise<void> {
     const { db, clock, version } = this.#options;
     // A new incarnation whenever the old one may have been given up: its lanes are not ours any more.
-    if (this.#beatSentAtMs !== Number.NEGATIVE_INFINITY) {
+    if (this.#mayBeListed) {
       await releaseNode(db, this.#identity);
       this.#identity = { ...this.#identity, incarnation: this.#identity.incarnation + 1 };
     }
+    // An entry whose answer is lost shows the others a beat that never rises: it must not be made again as it was.
+    this.#mayBeListed = true;
     await upsertNode(db, {
       uuid: this.#identity.uuid,
       incarnation: this.#identity.incarnation,
