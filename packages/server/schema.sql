@@ -72,6 +72,8 @@ create table attempt (
   warnings json,
   external_id text,
   extracted json,
+  batch_id uuid,
+  shares_request boolean not null default false,
   constraint attempt_pkey PRIMARY KEY (tenant_id, retention_class, id),
   constraint attempt_trigger_check CHECK ((trigger = ANY (ARRAY['initial'::text, 'retry'::text, 'manual'::text, 'replay'::text])))
 ) partition by LIST (retention_class);
@@ -117,7 +119,9 @@ create table batch (
   created_at timestamp with time zone not null,
   lane smallint not null,
   member_ids uuid[] not null,
-  constraint batch_pkey PRIMARY KEY (tenant_id, id)
+  kind text not null default 'batch'::text,
+  constraint batch_pkey PRIMARY KEY (tenant_id, id),
+  constraint batch_kind_check CHECK ((kind = ANY (ARRAY['batch'::text, 'digest'::text])))
 );
 CREATE INDEX batch_lane ON batch USING btree (lane, webhook_id);
 alter table batch enable row level security;
@@ -125,6 +129,9 @@ alter table batch force row level security;
 create policy engine on batch as permissive for all to posthorn_engine
   using (true)
   with check (true);
+create policy tenant on batch as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 create table cancel_notice (
   tenant_id uuid not null,
@@ -153,6 +160,8 @@ create table cancelled_delivery (
   attempt_count smallint not null,
   replayed boolean not null,
   reason text not null,
+  batch_id uuid,
+  superseded_by uuid,
   constraint cancelled_delivery_pkey PRIMARY KEY (tenant_id, retention_class, id),
   constraint cancelled_delivery_reason_check CHECK ((reason = ANY (ARRAY['webhook_deleted'::text, 'requested'::text, 'superseded'::text])))
 ) partition by LIST (retention_class);
@@ -205,6 +214,8 @@ create table dead_letter (
   replayed boolean not null,
   reason text not null,
   ordering_key text,
+  batch_id uuid,
+  coalesced_count integer,
   constraint dead_letter_pkey PRIMARY KEY (tenant_id, retention_class, id),
   constraint dead_letter_reason_check CHECK ((reason = ANY (ARRAY['attempts_exhausted'::text, 'endpoint_gone'::text, 'webhook_disabled'::text, 'rejected_permanently'::text, 'expired'::text])))
 ) partition by LIST (retention_class);
@@ -237,11 +248,14 @@ create table delivery (
   next_trigger text not null default 'initial'::text,
   held_reason text,
   ordering_key text,
+  coalesced_count integer,
+  coalesce_key text,
   constraint delivery_pkey PRIMARY KEY (tenant_id, id),
   constraint delivery_check CHECK (((held_reason IS NULL) = (due_at < 'infinity'::timestamp with time zone))),
   constraint delivery_held_reason_check CHECK ((held_reason = ANY (ARRAY['paused'::text, 'breaker_open'::text, 'transformation_failed'::text, 'key_parked'::text]))),
   constraint delivery_next_trigger_check CHECK ((next_trigger = ANY (ARRAY['initial'::text, 'retry'::text, 'manual'::text, 'replay'::text])))
 ) with (autovacuum_enabled=off, fillfactor=80, vacuum_truncate=off);
+CREATE INDEX delivery_coalesced ON delivery USING btree (tenant_id, webhook_id, coalesce_key) WHERE (coalesce_key IS NOT NULL);
 CREATE INDEX delivery_due ON delivery USING btree (lane, webhook_id, due_at);
 CREATE INDEX delivery_handoff ON delivery USING btree (lane, seq) WHERE handoff;
 CREATE INDEX delivery_replayed ON delivery USING btree (tenant_id, event_id) WHERE replayed;
@@ -699,6 +713,7 @@ grant insert, select on attempt to posthorn_api;
 grant insert, select on attempt to posthorn_engine;
 grant insert, select on audit_entry to posthorn_api;
 grant insert, select on audit_entry to posthorn_engine;
+grant select on batch to posthorn_api;
 grant delete, insert, select, update on batch to posthorn_engine;
 grant insert, select on cancel_notice to posthorn_api;
 grant delete, insert, select on cancel_notice to posthorn_engine;

@@ -10,6 +10,7 @@ export const NAVIGATION = [
       "guides/receiving",
       "guides/retries",
       "guides/responses",
+      "guides/batches",
       "guides/ordering",
       "guides/filters-and-templates",
       "guides/security",

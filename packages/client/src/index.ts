@@ -31,9 +31,14 @@ export {
 export {
   checkWebhook,
   type Envelope,
+  eventsOf,
+  isWebhookBatch,
+  isWebhookDigest,
   type ReceivedWebhook,
   verifyWebhook,
+  type WebhookBatch,
   type WebhookCheck,
+  type WebhookDigest,
   type WebhookEvent,
   WebhookRefused,
 } from "./receive/verify-webhook.ts";

@@ -11,6 +11,8 @@ export const WEBHOOK_SIGNATURE_HEADER = "webhook-signature";
 export const EVENT_HEADER = "x-bigledger-event";
 export const DELIVERY_HEADER = "x-bigledger-delivery";
 export const ATTEMPT_HEADER = "x-bigledger-attempt";
+/** How many events a request stands for, where only the last state of each key is sent. */
+export const COALESCED_HEADER = "x-bigledger-coalesced";
 
 const STANDARD_PREFIX = "whsec_";
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;

@@ -41,7 +41,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const delivery: DeliveryParts = buildDelivery(ground, { wakeFanOuts: () => capturing.fanOuts.wake() });
   const capturing: CapturingParts = buildCapturing(ground, delivery);
   const { log, clock, ids, pools, offload, outbound, configuration, logFailure } = ground;
-  const { signals, ownership, deliveries, dispatch, recorder, oneRequests } = delivery;
+  const { signals, ownership, deliveries, gathering, dispatch, recorder, oneRequests } = delivery;
   const { capture, fanOuts } = capturing;
 
   let stage: "starting" | "open" | "stopping" = "starting";
@@ -86,10 +86,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await capture.drained();
     deliveries.stop();
     dispatch.stop();
+    gathering.stop();
     const finished = dispatch.drained();
     const interruption = setTimeout(() => dispatch.interrupt(), FINISH_MS);
     await finished;
     clearTimeout(interruption);
+    await gathering.drained();
     await recorder.drained();
     await fanOuts.stop();
     await ownership.stop();

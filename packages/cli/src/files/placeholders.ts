@@ -10,14 +10,15 @@ const LISTS = new Set([
   "filters",
   "allowedIps",
   "signature.profiles",
+  "batchSettings.flushOnEvent",
   "Event Triggers",
   "Filters",
   "Security Settings.IP Whitelist",
 ]);
 /** Fields of the own form that take a number, or true and false. */
 const NUMBERS =
-  /^(timeout|maxInFlight|retryPolicy\.(maxRetries|retryDelay|backoffMultiplier|increment|maxDelay|maxAge|jitter)|expireAfter|rateLimit\.(limit|burst))$/;
-const SWITCHES = /^active$/;
+  /^(timeout|maxInFlight|retryPolicy\.(maxRetries|retryDelay|backoffMultiplier|increment|maxDelay|maxAge|jitter)|expireAfter|rateLimit\.(limit|burst)|batchSettings\.(maxEvents|maxWaitTime)|coalesce\.(window|maxWait))$/;
+const SWITCHES = /^(active|batchSettings\.enabled)$/;
 /** Fields that hold a secret; what is stored there can be kept by sending the mask. */
 const SECRETS =
   /^(secret|headers\..+|auth\.(value|token|username|password|accessToken)|Authentication\.(Value|Token|Username|Password))$/;

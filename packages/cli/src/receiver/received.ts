@@ -1,5 +1,13 @@
 // One request that a local receiver took: what it says about itself, and how it is shown. Pure.
-import { ATTEMPT_HEADER, DELIVERY_HEADER, EVENT_HEADER, WEBHOOK_ID_HEADER } from "@posthorn/contract";
+import { isWebhookBatch, isWebhookDigest } from "@posthorn/client";
+import {
+  ATTEMPT_HEADER,
+  BATCH_EVENT,
+  DELIVERY_HEADER,
+  DIGEST_EVENT,
+  EVENT_HEADER,
+  WEBHOOK_ID_HEADER,
+} from "@posthorn/contract";
 import type { Colour, Io } from "../lib/io.ts";
 import { below, type Cell, clockTime, sizeText, streamLines } from "../live/lines.ts";
 import type { Judgement } from "./judge.ts";
@@ -19,6 +27,8 @@ export interface Received {
   /** Made by hand, by the webhook's test. */
   readonly isTest: boolean;
   readonly judgement: Judgement;
+  /** How many events of which types a batch or a digest stands for; null for one event. */
+  readonly contents: Readonly<Record<string, number>> | null;
   readonly byteCount: number;
   readonly status: number;
   readonly path: string;
@@ -41,20 +51,46 @@ export function describe(
     isRepeated: found.isRepeated,
     isTest: headers["x-bigledger-test"] === "true",
     judgement: found.judgement,
+    contents: inBody.contents,
     byteCount: body.length,
     status: found.status,
     path,
   };
 }
 
-/** Of the published envelope; nulls where a template made something else. */
-function envelopeOf(body: Buffer): { readonly id: string | null; readonly event: string | null } {
+interface InBody {
+  readonly id: string | null;
+  readonly event: string | null;
+  readonly contents: Received["contents"];
+}
+
+/** Of the published envelope, a batch or a digest; nulls where a template made something else. */
+function envelopeOf(body: Buffer): InBody {
+  let parsed: unknown;
   try {
-    const { id, event } = (JSON.parse(body.toString("utf8")) ?? {}) as { id?: unknown; event?: unknown };
-    return { id: typeof id === "string" ? id : null, event: typeof event === "string" ? event : null };
+    parsed = JSON.parse(body.toString("utf8"));
   } catch {
-    return { id: null, event: null };
+    return { id: null, event: null, contents: null };
   }
+  if (isWebhookBatch(parsed)) {
+    const counts = new Map<string, number>();
+    // What a template made of an event need not have its type.
+    for (const { event } of parsed.events as readonly { event?: unknown }[]) {
+      const type = typeof event === "string" ? event : "event";
+      counts.set(type, (counts.get(type) ?? 0) + 1);
+    }
+    return { id: parsed.batchId, event: BATCH_EVENT, contents: Object.fromEntries(counts) };
+  }
+  if (isWebhookDigest(parsed)) {
+    const contents = Object.fromEntries(parsed.eventTypes.map(({ event, count }) => [event, count]));
+    return { id: parsed.batchId, event: DIGEST_EVENT, contents };
+  }
+  const { id, event } = (parsed ?? {}) as { id?: unknown; event?: unknown };
+  return {
+    id: typeof id === "string" ? id : null,
+    event: typeof event === "string" ? event : null,
+    contents: null,
+  };
 }
 
 const SHOWN: Readonly<Record<Judgement["kind"], { readonly word: string; readonly colour: Colour }>> = {
@@ -88,6 +124,10 @@ export function receivedLines(io: Pick<Io, "columns" | "paint">, received: Recei
     cells,
     [eventId, deliveryId].filter((id) => id !== null),
   );
+  if (received.contents !== null) {
+    const parts = Object.entries(received.contents).map(([type, count]) => `${count} ${type}`);
+    lines.push(...below(io, parts.join(", ")));
+  }
   if (judgement.kind === "refused") {
     const { reason, profile, message } = judgement;
     lines.push(...below(io, explains ? `${reason} (${profile}): ${message}` : `${reason} (${profile})`));

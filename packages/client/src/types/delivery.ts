@@ -13,6 +13,8 @@ export interface Delivery {
   /** The version of the webhook that the event matched. */
   readonly webhookVersion: number;
   readonly replayed: boolean;
+  /** The batch that it goes or went in, with others; null for a request of its own. */
+  readonly batchId: string | null;
   readonly createdAt: string;
   /** Null while held, and when it has ended. */
   readonly nextAttemptAt: string | null;
@@ -23,6 +25,8 @@ export interface Delivery {
   readonly deadReason?: string | null;
   readonly cancelledAt?: string | null;
   readonly cancelledReason?: string | null;
+  /** Only when a newer state was sent in its place: that state's delivery. */
+  readonly supersededBy?: string;
 }
 
 /** A delivery with the name of its event. */
@@ -60,6 +64,8 @@ export interface Attempt {
   /** Only with `ADDRESS_NOT_ALLOWED`: the address seen, and the list. */
   readonly outcomeMessage?: string;
   readonly endsDelivery: boolean;
+  /** The batch that was sent; its members share the request. */
+  readonly batchId: string | null;
   /** What a template found no value for; only then. */
   readonly warnings?: readonly Warning[];
   /** What rules of the webhook took out of the answer; only then. */

@@ -31,6 +31,16 @@ export interface Preview {
     readonly timestamp: string;
     readonly livemode: boolean;
   };
+  /** How the event would travel with others; `request` shows a batch of it alone. */
+  readonly batch: {
+    readonly kind: "batch" | "digest";
+    /** What the batch's key says of the event, as JSON. */
+    readonly key: string | null;
+    /** Whether the event sends its batch (`flushOnEvent`). */
+    readonly sendsAtOnce: boolean;
+  } | null;
+  /** The thing that it is a state of, as JSON: only the last one is sent. */
+  readonly coalesceKey: string | null;
   /** What would be sent if the event matched; signatures and secret values are masked. */
   readonly request: {
     readonly method: string;

@@ -85,6 +85,34 @@ export interface Transform {
   readonly contentType?: string;
 }
 
+/** Many events in one request. */
+export interface BatchSettings {
+  /** True unless given; false keeps the numbers for imports alone. */
+  readonly enabled?: boolean;
+  /** 100 unless given. */
+  readonly maxEvents?: number;
+  /** Seconds that the oldest event waits; 30 unless given. */
+  readonly maxWaitTime?: number;
+  /** Event types and patterns: such an event sends its batch at once. */
+  readonly flushOnEvent?: readonly string[];
+  /** An expression: a batch holds events of one value. */
+  readonly key?: string | null;
+  /** What a template is filled for: each event (unless given), or the batch as a whole. */
+  readonly per?: "event" | "batch";
+}
+
+/** Only the last state of each key is sent. */
+export interface Coalesce {
+  /** An expression, `customer.id`. */
+  readonly key: string;
+  /** Seconds without a newer state. */
+  readonly window: number;
+  /** Seconds after the first state that waits; ten windows unless given. */
+  readonly maxWait?: number;
+}
+
+export type ImportMode = "each" | "batch" | "digest";
+
 /** The optional fields; `null` restores the default. */
 interface OptionalFields {
   readonly name?: string | null;
@@ -111,6 +139,10 @@ interface OptionalFields {
   /** IPs and CIDRs of which the address dialled must be one. */
   readonly allowedIps?: readonly string[] | null;
   readonly metadata?: Readonly<Record<string, string>> | null;
+  readonly batchSettings?: BatchSettings | null;
+  readonly coalesce?: Coalesce | null;
+  /** What becomes of events whose `context.source` is `import`: "each" unless given. */
+  readonly onImport?: ImportMode | null;
 }
 
 /** A webhook to create. */
@@ -172,6 +204,11 @@ export interface WebhookConfiguration {
   readonly auth: WebhookAuth;
   readonly signature: { readonly profiles: readonly SignatureProfile[] };
   readonly allowedIps: readonly string[] | null;
+  /** Null: each event in a request of its own. */
+  readonly batchSettings: BatchSettings | null;
+  /** Null: every state is sent. */
+  readonly coalesce: Coalesce | null;
+  readonly onImport: ImportMode;
 }
 
 export interface Webhook extends WebhookConfiguration {

@@ -5,6 +5,8 @@ import { resourceNamesOf } from "../catalogue/resource-names.ts";
 import { attemptLine } from "../deliver/attempt-line.ts";
 import { Deliveries } from "../deliver/deliveries.ts";
 import { Dispatch } from "../deliver/dispatch.ts";
+import { dissolveBatch, storeBatches, storeSurvivors } from "../deliver/gather/gather.sql.ts";
+import { Gathering } from "../deliver/gather/gathering.ts";
 import { createSignals, type Signals } from "../deliver/node-signals.ts";
 import { OneRequests } from "../deliver/one-request.ts";
 import { Ownership } from "../deliver/ownership.ts";
@@ -21,6 +23,7 @@ export interface DeliveryParts {
   readonly signals: Signals;
   readonly ownership: Ownership;
   readonly deliveries: Deliveries;
+  readonly gathering: Gathering;
   readonly dispatch: Dispatch;
   readonly recorder: Recorder;
   readonly memory: DeliveryMemory;
@@ -97,6 +100,7 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
       signals.handedOff(lane);
     },
     findWebhook: (tenantId, webhookId) => configuration.webhook(tenantId, webhookId),
+    dissolveBatch: (batch, memberUuids) => dissolveBatch(pools.engine, ownership.identity, batch, memberUuids),
     timestampOfEvent: timestampOfId,
   });
   const recorder = new Recorder({
@@ -118,6 +122,7 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
   const bodies = new Bodies({
     namesOf,
     renderLarge: (data, job) => offload.run<RenderedElsewhere>("render", data, job),
+    renderLargeBatch: (body, template) => offload.run<RenderedElsewhere>("renderBatch", body, template),
   });
   const openSecret: OpenSecret = (webhook, secret) =>
     vault.decryptSecret({
@@ -128,10 +133,25 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
       ciphertext: secret.ciphertext,
     });
   const sealLarge = (body: Buffer, parts: readonly SealPart[]): Promise<Seal> => offload.run<Seal>("seal", body, parts);
+  const gathering = new Gathering({
+    clock,
+    log,
+    memory,
+    namesOf,
+    newId: () => ids.next(),
+    storeBatches: (batches) => storeBatches(pools.engine, ownership.identity, batches),
+    storeSurvivors: (survivors) => storeSurvivors(pools.engine, ownership.identity, survivors),
+    ownsLane: (lane) => ownership.owns(lane),
+    onReady: (queue) => dispatch.pump(queue),
+    onSpilled: (queue) => deliveries.spilled(queue, false),
+    onDoubt: (queue) => deliveries.spilled(queue, true),
+    ...(failpoint === undefined ? {} : { failpoint }),
+  });
   // Asked once: at other levels an attempt does not even cost the question.
   const logsAttempts = log.isLevelEnabled("debug");
-  const dispatch = new Dispatch({
+  const dispatch: Dispatch = new Dispatch({
     bodies,
+    gathering,
     rates,
     clock,
     log,
@@ -140,23 +160,25 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
     openSecret,
     sealLarge,
     mayStart: () => ownership.maySend() && configuration.isFresh(),
-    record: (report) => {
-      const { entry, attempt, verdict } = report;
-      if (logsAttempts && attempt !== null) {
-        log.debug(attemptLine({ ...report, attempt }, ownership.identity.id), "attempt");
+    record: (reports) => {
+      for (const report of logsAttempts ? reports : []) {
+        const { attempt } = report;
+        if (attempt !== null) log.debug(attemptLine({ ...report, attempt }, ownership.identity.id), "attempt");
       }
-      return recorder.record({
-        tenantBytes: entry.queue.webhook.tenantBytes,
-        deliveryBytes: entry.idBytes,
-        eventBytes: entry.event.idBytes,
-        webhookBytes: entry.queue.webhook.bytes,
-        retentionClass: entry.event.retentionClass,
-        replayed: entry.replayed,
-        verdict: verdict.kind,
-        reason: "reason" in verdict ? verdict.reason : null,
-        nextAttemptAtMs: verdict.kind === "retry" ? verdict.nextAttemptAtMs : null,
-        attempt,
-      });
+      return recorder.record(
+        reports.map(({ entry, attempt, verdict }) => ({
+          tenantBytes: entry.queue.webhook.tenantBytes,
+          deliveryBytes: entry.idBytes,
+          eventBytes: entry.event.idBytes,
+          webhookBytes: entry.queue.webhook.bytes,
+          retentionClass: entry.event.retentionClass,
+          replayed: entry.replayed,
+          verdict: verdict.kind,
+          reason: "reason" in verdict ? verdict.reason : null,
+          nextAttemptAtMs: verdict.kind === "retry" ? verdict.nextAttemptAtMs : null,
+          attempt,
+        })),
+      );
     },
     onSwitch: (webhook, consequence) => {
       switchByAnswer({ engine: pools.engine, clock, ids, nodeId: () => ownership.identity.id }, webhook, consequence)
@@ -166,7 +188,19 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
     onRoom: (queue) => deliveries.roomMade(queue),
     ...(failpoint === undefined ? {} : { failpoint }),
   });
-  deliveries.attach(dispatch);
-  const oneRequests = new OneRequests({ clock, bodies, sender: outbound, openSecret, sealLarge });
-  return { signals, ownership, deliveries, dispatch, recorder, memory, oneRequests, bodies, openSecret, namesOf };
+  deliveries.attach(dispatch, gathering);
+  const oneRequests = new OneRequests({ clock, bodies, namesOf, sender: outbound, openSecret, sealLarge });
+  return {
+    signals,
+    ownership,
+    deliveries,
+    gathering,
+    dispatch,
+    recorder,
+    memory,
+    oneRequests,
+    bodies,
+    openSecret,
+    namesOf,
+  };
 }

@@ -16,7 +16,8 @@ export type Failpoint =
   | "before_send"
   | "after_response"
   | "before_record"
-  | "between_chunks";
+  | "between_chunks"
+  | "batch_stored";
 
 export interface NodeOptions {
   readonly connection: ConnectionConfig;

@@ -13,6 +13,10 @@ export interface DueRow {
   retention_class: number;
   replayed: boolean;
   next_trigger: "initial" | "retry" | "manual" | "replay";
+  /** The stored batch that it goes in. */
+  batch_id: string | null;
+  /** How many events it stands for; null until coalescing has let it through. */
+  coalesced_count: number | null;
   type: string | null;
   livemode: boolean;
   sender_id: string | null;
@@ -42,7 +46,7 @@ export async function selectDue(
     name: "select_due",
     text: `
 select d.tenant_id, d.id, d.event_id, d.webhook_id, d.attempt_count, d.policy_attempt_base, d.retention_class,
-  d.replayed, d.next_trigger, e.type, e.livemode, e.sender_id, e.sent_timestamp, e.data, e.context
+  d.replayed, d.next_trigger, d.batch_id, d.coalesced_count, e.type, e.livemode, e.sender_id, e.sent_timestamp, e.data, e.context
 from unnest($1::int2[], $2::uuid[], $3::timestamptz[], $4::int4[]) as r (lane, webhook_id, due_before, row_limit)
 cross join lateral (
   select * from delivery

@@ -9,6 +9,8 @@ import type { Executor } from "../storage/pools.ts";
 import type { HandedOver } from "./deliver.sql.ts";
 import type { Dispatch } from "./dispatch.ts";
 import { bytesOfUuid } from "./due-event.ts";
+import type { BatchKey } from "./gather/stored-batches.ts";
+import type { Gathering } from "./gather/gathering.ts";
 import { Intake } from "./intake.ts";
 import { LaneHolds } from "./lane-holds.ts";
 import type { DeliverableEvent, DeliveryMemory, Reservation, WebhookQueue } from "./queue.ts";
@@ -25,6 +27,8 @@ export interface DeliveriesOptions {
   /** Deliveries were written that the owner of this lane, another node, should look for. */
   readonly onHandedOff: (lane: number) => void;
   readonly findWebhook: (tenantId: Id<"tenant">, webhookId: Id<"webhook">) => Promise<Webhook | null>;
+  /** A batch that lost a member: what is left of it are single deliveries from now on. */
+  readonly dissolveBatch: (batch: BatchKey, memberUuids: readonly string[]) => Promise<void>;
   /** The time written in an event's id, as receivers see it when the sender gave none. */
   readonly timestampOfEvent: (eventIdBytes: Uint8Array) => string;
 }
@@ -36,6 +40,7 @@ export class Deliveries {
   readonly #intake: Intake;
   readonly #refill: Refill;
   #dispatch!: Dispatch;
+  #gathering!: Gathering;
 
   constructor(options: DeliveriesOptions) {
     this.#options = options;
@@ -45,6 +50,8 @@ export class Deliveries {
       queues: this.#queues,
       onFound: (rows) => this.wakeByIds(rows),
       onReady,
+      onArrived: (queue, entry) => this.#gathering.arrive(queue, entry),
+      onBatch: (queue, identity, entries) => this.#gathering.arriveBatch(queue, identity, entries),
       // Only a hand in the database can take an event away from under its delivery: end it where it is seen.
       onEventGone: (queue, entry) => this.#dispatch.end(queue, entry, { kind: "dead_letter", reason: "expired" }),
     });
@@ -53,6 +60,7 @@ export class Deliveries {
       queues: this.#queues,
       holds: this.#holds,
       onReady,
+      onArrived: (queue, entry) => this.#gathering.arrive(queue, entry),
       onSpilled: (queue) => this.#refill.spill(queue),
       onDoubt: (queue) => this.#refill.doubt(queue),
       onOrphaned: (webhook) => this.#wakeAsItIsNow(webhook),
@@ -60,8 +68,9 @@ export class Deliveries {
   }
 
   /** Completes the circle: dispatching needs the queues, the queues need dispatching. */
-  attach(dispatch: Dispatch): void {
+  attach(dispatch: Dispatch, gathering: Gathering): void {
     this.#dispatch = dispatch;
+    this.#gathering = gathering;
   }
 
   /** Deliveries in memory by webhook, for tests and metrics. */
@@ -155,7 +164,10 @@ export class Deliveries {
       const idBytes = bytesOfUuid(notice.cancelled_id);
       for (const entry of queue.entries) {
         if (Buffer.compare(entry.idBytes, idBytes) !== 0) continue;
-        if (queue.ready.withdraw(entry)) this.#options.memory.remove(entry);
+        const withdrawn = this.#gathering.withdraw(queue, entry);
+        for (const each of withdrawn) this.#options.memory.remove(each);
+        // With the batch that it was in.
+        if (withdrawn.length > 1) this.#refill.spill(queue);
       }
       this.roomMade(queue);
     }
@@ -176,7 +188,7 @@ export class Deliveries {
   /** These lanes are about to be given away: what has not started stays in the table, nothing more is taken. */
   lanesDraining(lanes: readonly number[]): void {
     for (const queue of this.#queues.ofLanes(lanes)) {
-      for (const entry of queue.ready.takeAll()) this.#options.memory.remove(entry);
+      for (const entry of this.#gathering.takeAll(queue)) this.#options.memory.remove(entry);
     }
   }
 
@@ -204,7 +216,7 @@ export class Deliveries {
 
   /** These lanes are somebody else's now. They were drained. */
   lanesReleased(lanes: readonly number[]): void {
-    for (const queue of this.#queues.ofLanes(lanes)) this.#queues.forget(queue);
+    for (const queue of this.#queues.ofLanes(lanes)) this.#forget(queue);
     this.#refill.lanesReleased(lanes);
   }
 
@@ -214,6 +226,7 @@ export class Deliveries {
     for (const queue of this.#queues.all()) {
       for (const entry of queue.entries) this.#options.memory.remove(entry);
       queue.ready.clear();
+      this.#gathering.forget(queue);
     }
     this.#queues.forgetAll();
   }
@@ -221,8 +234,20 @@ export class Deliveries {
   /** Something left a queue's memory. */
   roomMade(queue: WebhookQueue): void {
     if (!this.#queues.has(queue)) return;
-    if (queue.idle) this.#queues.forget(queue);
+    if (queue.idle) this.#forget(queue);
     else this.#refill.roomMade(queue);
+  }
+
+  #forget(queue: WebhookQueue): void {
+    this.#queues.forget(queue);
+    this.#gathering.forget(queue);
+  }
+
+  /** Rows of this queue that were in memory are to be looked for in the table. */
+  spilled(queue: WebhookQueue, inDoubt: boolean): void {
+    if (!this.#queues.has(queue)) return;
+    if (inDoubt) this.#refill.doubt(queue);
+    else this.#refill.spill(queue);
   }
 
   start(): void {

@@ -5,13 +5,14 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Webhook } from "../storage/configuration.ts";
 import { Gates, type GatesOptions } from "./gates.ts";
+import type { Gathering } from "./gather/gathering.ts";
 import type { DeliveryMemory, Entry, WebhookQueue } from "./queue.ts";
 import type { DeliveryReport, RecordDelivery } from "./report.ts";
 import type { PreparedWebhook } from "./request.ts";
 import { isExpired } from "./retry-policy.ts";
 import { Slots } from "./slots.ts";
 import { type Sent, type Unit, type UnitEnd, unitOf, UnitSender, type UnitSenderOptions } from "./unit.ts";
-import { type Consequence, consequenceOf, reportOf } from "./verdict.ts";
+import { type Consequence, consequenceOf, reportsOf } from "./verdict.ts";
 
 export interface DispatchOptions
   extends Pick<UnitSenderOptions, "sender" | "bodies" | "sealLarge" | "failpoint">,
@@ -19,6 +20,8 @@ export interface DispatchOptions
   readonly clock: Clock;
   readonly log: Log;
   readonly memory: DeliveryMemory;
+  /** What stands before a start: coalescing and batches. */
+  readonly gathering: Gathering;
   readonly record: RecordDelivery;
   /** Lease held and configuration confirmed: asked just before each send. */
   readonly mayStart: () => boolean;
@@ -63,7 +66,7 @@ export class Dispatch {
 
   /** Starts what may start of one queue. */
   pump(queue: WebhookQueue): void {
-    if (this.#stopped || queue.ready.count === 0 || this.#pumping === queue) return;
+    if (this.#stopped || this.#options.gathering.waitingCount(queue) === 0 || this.#pumping === queue) return;
     const gate = this.#gates.of(queue);
     switch (gate.kind) {
       case "off":
@@ -95,24 +98,27 @@ export class Dispatch {
   }
 
   #startUnits(queue: WebhookQueue, prepared: PreparedWebhook): void {
-    while (queue.ready.count > 0 && queue.inFlightCount < prepared.webhook.maxInFlight) {
+    const { gathering, clock } = this.#options;
+    gathering.collect(queue);
+    while (gathering.hasNext(queue) && queue.inFlightCount < prepared.webhook.maxInFlight) {
       if (this.#slots.isFull) {
         this.#slots.wait(queue);
         return;
       }
       // The gate counts, so it comes last.
       if (!this.#gates.pass(queue)) return;
-      const entry = queue.ready.take();
-      if (entry === undefined) return;
-      const nowMs = this.#options.clock.nowMs();
-      // Whoever retries by hand gets one attempt, however late.
-      if (entry.trigger !== "manual" && isExpired(prepared.webhook, entry.idBytes, nowMs)) {
-        this.end(queue, entry, { kind: "dead_letter", reason: "expired" });
+      const startable = gathering.next(queue);
+      if (startable === undefined) return;
+      const nowMs = clock.nowMs();
+      const [first] = startable.entries;
+      // Whoever retries by hand gets one attempt, however late. A batch is as old as its oldest.
+      if (first.trigger !== "manual" && isExpired(prepared.webhook, first.idBytes, nowMs)) {
+        this.#endAll(queue, startable.entries, { kind: "dead_letter", reason: "expired" });
         continue;
       }
       this.#slots.take(queue);
       this.#openCount += 1;
-      this.#sender.start(unitOf(entry, prepared, nowMs));
+      this.#sender.start(unitOf(startable, prepared, nowMs));
     }
   }
 
@@ -136,33 +142,43 @@ export class Dispatch {
 
   /** Ends a delivery without a request. */
   end(queue: WebhookQueue, entry: Entry, verdict: DeliveryReport["verdict"]): void {
+    this.#endAll(queue, [entry], verdict);
+  }
+
+  #endAll(queue: WebhookQueue, entries: readonly Entry[], verdict: DeliveryReport["verdict"]): void {
     this.#openCount += 1;
-    this.#finish(queue, { entry, attempt: null, verdict });
+    this.#finish(
+      queue,
+      entries.map((entry) => ({ entry, attempt: null, verdict })),
+    );
   }
 
   /** A unit has left its slot. */
   #ended(unit: Unit, end: UnitEnd): void {
     const { queue, entries, prepared } = unit;
     this.#slots.release(queue);
-    // An open count for each entry, and one was taken for the unit.
-    this.#openCount += entries.length - 1;
     switch (end.kind) {
       case "sent":
-        for (const entry of entries) this.#conclude(unit, entry, end);
+        this.#conclude(unit, end);
         this.#switchWebhook(unit, end);
         break;
       case "not_rendered":
         this.#logUnrendered(prepared.webhook, entries[0], end.failed);
-        for (const entry of entries) {
-          this.#finish(queue, { entry, attempt: null, verdict: { kind: "held", reason: "transformation_failed" } });
-        }
+        this.#finish(
+          queue,
+          entries.map((entry) => ({
+            entry,
+            attempt: null,
+            verdict: { kind: "held", reason: "transformation_failed" },
+          })),
+        );
         break;
       case "fault":
         this.#options.log.error({ err: end.error, webhook: prepared.webhook.id }, "an attempt failed inside the node");
-        for (const entry of entries) this.#putBack(queue, entry);
+        this.#putBack(queue, entries);
         break;
       case "not_started":
-        for (const entry of entries) this.#putBack(queue, entry);
+        this.#putBack(queue, entries);
         break;
       default:
         unknownEnd(end);
@@ -176,16 +192,16 @@ export class Dispatch {
     if (consequence !== null) this.#options.onSwitch(unit.prepared.webhook, consequence);
   }
 
-  #conclude(unit: Unit, entry: Entry, sent: Sent): void {
-    let report: DeliveryReport;
+  #conclude(unit: Unit, sent: Sent): void {
+    let reports: DeliveryReport[];
     try {
-      report = reportOf(unit, entry, sent);
+      reports = reportsOf(unit, sent);
     } catch (error) {
       this.#options.log.error({ err: error, webhook: unit.prepared.webhook.id }, "a result could not be judged");
-      this.#putBack(unit.queue, entry);
+      this.#putBack(unit.queue, unit.entries);
       return;
     }
-    this.#finish(unit.queue, report);
+    this.#finish(unit.queue, reports);
   }
 
   /** The template cannot be rendered for this event, now or later: the delivery waits for a person. */
@@ -200,23 +216,25 @@ export class Dispatch {
     );
   }
 
-  /** Forgets an entry that nothing was sent of, or nobody knows; it is read from the table again. */
-  #putBack(queue: WebhookQueue, entry: Entry): void {
-    this.#options.memory.remove(entry);
+  /** Forgets entries of which nothing was sent, or nobody knows; they are read from the table again. */
+  #putBack(queue: WebhookQueue, entries: readonly Entry[]): void {
+    for (const entry of entries) this.#options.memory.remove(entry);
     // Not at once: what fails inside would fail again in a tight loop.
     queue.nextDueAtMs = Math.min(queue.nextDueAtMs, this.#options.clock.nowMs() + FAULT_RETRY_MS);
     this.#options.onRoom(queue);
     this.#close();
   }
 
-  #finish(queue: WebhookQueue, report: DeliveryReport): void {
-    const { verdict } = report;
+  /** @param reports of one request: they are recorded together */
+  #finish(queue: WebhookQueue, reports: readonly DeliveryReport[]): void {
     this.#options
-      .record(report)
+      .record(reports)
       .catch((error: unknown) => this.#options.log.error({ err: error }, "a result could not be recorded"))
       .finally(() => {
-        this.#options.memory.remove(report.entry);
-        if (verdict.kind === "retry") queue.nextDueAtMs = Math.min(queue.nextDueAtMs, verdict.nextAttemptAtMs);
+        for (const { entry, verdict } of reports) {
+          this.#options.memory.remove(entry);
+          if (verdict.kind === "retry") queue.nextDueAtMs = Math.min(queue.nextDueAtMs, verdict.nextAttemptAtMs);
+        }
         this.#options.onRoom(queue);
         this.#close();
       });
@@ -229,7 +247,7 @@ export class Dispatch {
 
   /** A paused webhook's deliveries wait in the table, where they cost no memory; resumed, they are read again. */
   #leaveInTable(queue: WebhookQueue): void {
-    for (const entry of queue.ready.takeAll()) this.#options.memory.remove(entry);
+    for (const entry of this.#options.gathering.takeAll(queue)) this.#options.memory.remove(entry);
     queue.spilled = true;
   }
 
@@ -243,7 +261,7 @@ export class Dispatch {
             kind: "dead_letter",
             reason: disabledReason === "endpoint_gone" ? "endpoint_gone" : "webhook_disabled",
           };
-    for (const entry of queue.ready.takeAll()) this.end(queue, entry, verdict);
+    for (const entry of this.#options.gathering.takeAll(queue)) this.end(queue, entry, verdict);
   }
 
   /** Each queue once at most: one that may not start now (its rate, a pause) leaves its turn to the next. */

@@ -5,6 +5,7 @@ import type { LaneHolds } from "./lane-holds.ts";
 import {
   type DeliverableEvent,
   type DeliveryMemory,
+  type Entry,
   type Reservation,
   unreachable,
   type WebhookQueue,
@@ -19,6 +20,8 @@ export interface IntakeOptions {
   readonly ownsLane: (lane: number) => boolean;
   /** Deliveries were written that the owner of this lane, another node, should look for. */
   readonly onHandedOff: (lane: number) => void;
+  /** A delivery is committed: it waits for its turn. */
+  readonly onArrived: (queue: WebhookQueue, entry: Entry) => void;
   /** Something of this queue may start. */
   readonly onReady: (queue: WebhookQueue) => void;
   /** The table holds something of this queue. */
@@ -74,7 +77,7 @@ export class Intake {
           this.#options.onOrphaned(entry.queue.webhook);
           return;
         }
-        entry.queue.ready.push(entry);
+        this.#options.onArrived(entry.queue, entry);
         this.#options.onReady(entry.queue);
         return;
       }

@@ -9,10 +9,13 @@ import type { Outcome } from "./decide.ts";
 import { excerptOf, hasResponseRules, judge, JUDGED_BODY_BYTES, type RuleWarning } from "./judge.ts";
 import type { Sender } from "./unit.ts";
 import { hideSecrets } from "./hide-secrets.ts";
+import { type BatchIdentity, newBatch } from "./gather/batch-body.ts";
+import { gatherPlanOf, type NamesOf } from "./gather/plan.ts";
 import type { DeliverableEvent } from "./queue.ts";
 import type { Bodies } from "./render.ts";
 import {
   type AttemptIdentity,
+  batchNames,
   hasNextSecret,
   type OpenSecret,
   prepareWebhook,
@@ -25,6 +28,7 @@ import { sealBody } from "./seal.ts";
 export interface OneRequestsOptions {
   readonly clock: Clock;
   readonly bodies: Bodies;
+  readonly namesOf: NamesOf;
   readonly sender: Sender;
   readonly openSecret: OpenSecret;
   readonly sealLarge: (body: Buffer, parts: readonly SealPart[]) => Promise<Seal>;
@@ -37,6 +41,8 @@ export interface RequestSubject {
   readonly deliveryBytes: Uint8Array;
   /** Of the attempt, from 1. */
   readonly number: number;
+  /** The stored batch that it goes in, with the events of all members. */
+  readonly batch?: { readonly identity: BatchIdentity; readonly events: readonly DeliverableEvent[] };
 }
 
 /** A request as somebody may see it: secret values masked, signatures real. */
@@ -140,16 +146,36 @@ export class OneRequests {
     this.#abort.abort();
   }
 
+  /** A webhook that gets batches gets one here too; what was tried by itself stays by itself. */
+  #batchOfOne({ webhook, event, number, deliveryBytes }: RequestSubject): NonNullable<RequestSubject["batch"]> | null {
+    if (number > 1) return null;
+    const place = gatherPlanOf(webhook, this.#options.namesOf)?.batchOf(event) ?? null;
+    if (place === null) return null;
+    return {
+      identity: newBatch(place.rules.kind, deliveryBytes, this.#options.clock.nowMs()),
+      events: [event],
+    };
+  }
+
   async #build(subject: RequestSubject, useNextSecret: boolean, extraHeaders: readonly string[]) {
     const { clock, bodies, openSecret, sealLarge } = this.#options;
     const { webhook, event } = subject;
     const prepared = await prepareWebhook(webhook, openSecret, { useNextSecret });
-    const body = await bodies.bodyOf(webhook, event);
+    const batch = subject.batch ?? this.#batchOfOne(subject);
+    const body = await (batch === null
+      ? bodies.bodyOf(webhook, event)
+      : bodies.batchBodyOf(webhook, batch.identity, batch.events));
     if (body.kind === "failed") return { ...body, kind: "not_rendered" } as const;
+    const names =
+      batch === null
+        ? {
+            publicEventId: event.publicId,
+            eventType: event.type,
+            deliveryId: formatId("delivery", subject.deliveryBytes),
+          }
+        : batchNames(batch.identity);
     const identity: AttemptIdentity = {
-      publicEventId: event.publicId,
-      eventType: event.type,
-      deliveryId: formatId("delivery", subject.deliveryBytes),
+      ...names,
       number: subject.number,
       timestampSeconds: Math.floor(clock.nowMs() / 1_000),
     };

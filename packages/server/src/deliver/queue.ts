@@ -2,6 +2,7 @@
 // Bounded in count and bytes, with a share per webhook, so that one dead endpoint cannot fill the node. Must never
 // hold the same delivery twice, and never forget that the table holds more (`spilled`, `nextDueAtMs`).
 import type { Webhook } from "../storage/configuration.ts";
+import type { GatheredQueue } from "./gather/gathered-queue.ts";
 import { ReadyEntries } from "./ready.ts";
 
 /** An event as deliveries need it; shared by all deliveries of the event. */
@@ -30,6 +31,8 @@ export interface Entry {
   readonly policyAttemptBase: number;
   readonly trigger: AttemptTrigger;
   readonly replayed: boolean;
+  /** How many events it stands for; null until coalescing has let it through. */
+  coalescedCount: number | null;
   readonly byteLength: number;
 }
 
@@ -66,6 +69,8 @@ export class WebhookQueue {
   readonly entries = new Set<Entry>();
   /** Waiting for their turn. */
   readonly ready = new ReadyEntries();
+  /** What waits to travel together, or to be superseded; undefined where nothing ever did. */
+  gathered: GatheredQueue | undefined;
   inFlightCount = 0;
   byteLength = 0;
   /** The table may hold due deliveries that are not in memory. */
@@ -112,7 +117,10 @@ export class DeliveryMemory {
   }
 
   /** Puts a delivery into memory; the caller has asked `roomFor`. */
-  add(queue: WebhookQueue, entry: Omit<Entry, "queue" | "byteLength">): Entry {
+  add(
+    queue: WebhookQueue,
+    entry: Omit<Entry, "queue" | "byteLength" | "coalescedCount"> & Partial<Pick<Entry, "coalescedCount">>,
+  ): Entry {
     const { data, context } = entry.event;
     // Data is counted twice: once as received, once inside the envelope.
     const byteLength = data.byteLength * 2 + (context?.byteLength ?? 0) * 2 + ENTRY_OVERHEAD_BYTES;
@@ -125,6 +133,7 @@ export class DeliveryMemory {
       policyAttemptBase: entry.policyAttemptBase,
       trigger: entry.trigger,
       replayed: entry.replayed,
+      coalescedCount: entry.coalescedCount ?? null,
     };
     queue.entries.add(added);
     queue.byteLength += byteLength;
@@ -138,5 +147,6 @@ export class DeliveryMemory {
     entry.queue.byteLength -= entry.byteLength;
     this.entryCount -= 1;
     this.byteLength -= entry.byteLength;
+    entry.queue.gathered?.left(entry);
   }
 }

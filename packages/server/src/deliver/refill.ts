@@ -14,6 +14,9 @@ import {
 } from "./deliver.sql.ts";
 import { bytesOfUuid, eventOfRow } from "./due-event.ts";
 import type { DeliverableEvent, DeliveryMemory, Entry, WebhookQueue } from "./queue.ts";
+import type { BatchIdentity } from "./gather/batch-body.ts";
+import { selectBatchMembers } from "./gather/gather.sql.ts";
+import { type BatchKey, batchesOf, NO_BATCHES, storedBatches, type StoredBatches } from "./gather/stored-batches.ts";
 import type { Queues } from "./queues.ts";
 
 export interface RefillOptions {
@@ -27,6 +30,12 @@ export interface RefillOptions {
   readonly timestampOfEvent: (eventIdBytes: Uint8Array) => string;
   /** These webhooks have rows in the table; each one becomes a queue to be read (`spill`). */
   readonly onFound: (rows: readonly { tenant_id: string; webhook_id: string }[]) => Promise<void>;
+  /** A due delivery was read: it waits for its turn. */
+  readonly onArrived: (queue: WebhookQueue, entry: Entry) => void;
+  /** A stored batch was read, whole. */
+  readonly onBatch: (queue: WebhookQueue, identity: BatchIdentity, entries: readonly [Entry, ...Entry[]]) => void;
+  /** A batch that lost a member: what is left of it are single deliveries from now on. */
+  readonly dissolveBatch: (batch: BatchKey, memberUuids: readonly string[]) => Promise<void>;
   /** Something of this queue may start. */
   readonly onReady: (queue: WebhookQueue) => void;
   /** The event of this delivery is not there any more. */
@@ -211,8 +220,10 @@ export class Refill {
     try {
       const rows = await selectDue(db, requests, inMemory);
       const nextDue = await selectNextDue(db, requests);
+      const batches = await this.#readBatches(rows);
       if (generation !== this.#generation) return;
       this.#addRows(queues, requests, rows);
+      this.#addBatches(queues, batches);
       const nextByWebhook = new Map(nextDue.map((row) => [row.webhook_id, row.next_due_ms]));
       for (const queue of queues) {
         const nextDueAtMs = nextByWebhook.get(queue.webhook.uuid) ?? Number.POSITIVE_INFINITY;
@@ -239,29 +250,72 @@ export class Refill {
     for (const row of rows) {
       counts.set(row.webhook_id, (counts.get(row.webhook_id) ?? 0) + 1);
       const queue = byUuid.get(row.webhook_id);
-      if (queue === undefined || this.#cancelledMeanwhile.has(row.id)) continue;
+      // A member of a batch comes with the others.
+      if (queue === undefined || row.batch_id !== null || this.#cancelledMeanwhile.has(row.id)) continue;
       // About to be given away since the read began.
       if (!this.#options.ownsLane(queue.webhook.lane)) continue;
-      let event = events.get(row.event_id);
-      if (event === undefined) {
-        event = eventOfRow(row, this.#options.timestampOfEvent);
-        events.set(row.event_id, event);
-      }
-      const entry = this.#options.memory.add(queue, {
-        idBytes: bytesOfUuid(row.id),
-        event,
-        attemptCount: row.attempt_count,
-        policyAttemptBase: row.policy_attempt_base,
-        trigger: row.next_trigger,
-        replayed: row.replayed,
-      });
+      const entry = this.#add(queue, row, events);
       // Only a hand in the database can take an event away from under its delivery: end it where it is seen.
       if (row.type === null) this.#options.onEventGone(queue, entry);
-      else queue.ready.push(entry);
+      else this.#options.onArrived(queue, entry);
     }
     queues.forEach((queue, index) => {
       // The limit was reached: the table holds more of it.
       if ((counts.get(queue.webhook.uuid) ?? 0) >= (requests[index] as RefillRequest).limit) queue.spilled = true;
     });
+  }
+
+  #add(queue: WebhookQueue, row: DueRow, events: Map<string, DeliverableEvent>): Entry {
+    let event = events.get(row.event_id);
+    if (event === undefined) {
+      event = eventOfRow(row, this.#options.timestampOfEvent);
+      events.set(row.event_id, event);
+    }
+    return this.#options.memory.add(queue, {
+      idBytes: bytesOfUuid(row.id),
+      event,
+      attemptCount: row.attempt_count,
+      policyAttemptBase: row.policy_attempt_base,
+      trigger: row.next_trigger,
+      replayed: row.replayed,
+      coalescedCount: row.coalesced_count,
+    });
+  }
+
+  /** The batches that due deliveries are members of, whole: some members may not have been among the rows. */
+  async #readBatches(rows: readonly DueRow[]): Promise<StoredBatches> {
+    const keys = batchesOf(rows);
+    if (keys.length === 0) return NO_BATCHES;
+    const batches = storedBatches(keys, await selectBatchMembers(this.#options.db, keys));
+    for (const key of batches.broken) {
+      const members = rows.filter((row) => row.batch_id === key.batch_id).map((row) => row.id);
+      await this.#options.dissolveBatch(key, members);
+    }
+    return batches;
+  }
+
+  #addBatches(queues: readonly WebhookQueue[], { whole, broken }: StoredBatches): void {
+    const byUuid = new Map(queues.map((queue) => [queue.webhook.uuid, queue]));
+    const events = new Map<string, DeliverableEvent>();
+    for (const { identity, webhookUuid, rows } of whole) {
+      const queue = byUuid.get(webhookUuid);
+      if (queue === undefined || !this.#options.ownsLane(queue.webhook.lane)) continue;
+      // Read beside the rows, so it may be more than there is room for; but one that nothing else is there for comes.
+      const isTooMuch = this.#options.memory.roomFor(queue) < rows.length && queue.entries.size > 0;
+      if (isTooMuch || rows.some((row) => this.#cancelledMeanwhile.has(row.id))) {
+        queue.spilled = true;
+        continue;
+      }
+      const [first, ...others] = rows;
+      this.#options.onBatch(queue, identity, [
+        this.#add(queue, first, events),
+        ...others.map((row) => this.#add(queue, row, events)),
+      ]);
+    }
+    // Their rows are single ones now: they are read again.
+    for (const { webhook_id } of broken) {
+      const queue = byUuid.get(webhook_id);
+      if (queue !== undefined) queue.spilled = true;
+    }
   }
 }

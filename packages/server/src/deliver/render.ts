@@ -5,6 +5,8 @@ import { parseKeepingTexts } from "../expressions/payload.ts";
 import type { Scope } from "../expressions/scope.ts";
 import { type ResourceNames, scopeOfEvent } from "../expressions/scope-of-event.ts";
 import type { Webhook } from "../storage/configuration.ts";
+import { type BatchIdentity, batchBody, digestBody } from "./gather/batch-body.ts";
+import { batchScope } from "./gather/batch-scope.ts";
 import type { DeliverableEvent } from "./queue.ts";
 import { envelopeOf } from "./request.ts";
 
@@ -34,6 +36,8 @@ export interface BodiesOptions {
   readonly namesOf: (eventType: string) => ResourceNames;
   /** Renders a large event away from the event loop. */
   readonly renderLarge: (data: Uint8Array, job: RenderJob) => Promise<RenderedElsewhere>;
+  /** Renders a template for a large batch: the body that it would have without one. */
+  readonly renderLargeBatch: (body: Uint8Array, template: unknown) => Promise<RenderedElsewhere>;
 }
 
 /** Above this, parsing and rendering take longer than some milliseconds. */
@@ -65,10 +69,39 @@ export class Bodies {
         template: webhook.transform.template,
         event: { publicId, type, timestamp, livemode, retentionClass, context },
         names: namesOf(type),
-      }).then((rendered) => (rendered.kind === "body" ? { ...rendered, bytes: bufferOf(rendered.bytes) } : rendered));
+      }).then(hereAgain);
     }
     const template = this.#templateOf(webhook, webhook.transform.template);
     return template instanceof Template ? bodyFrom(template, this.#scopeOf(event)) : template;
+  }
+
+  /**
+   * The body of a batch or a digest: the events' envelopes, what the template makes of each of them or of the batch as a
+   * whole (`batchSettings.per`), or their counts. A promise where something large is rendered.
+   */
+  batchBodyOf(webhook: Webhook, batch: BatchIdentity, events: readonly DeliverableEvent[]): Body | Promise<Body> {
+    if (batch.kind === "digest") return { kind: "body", bytes: digestBody(batch, events), warnings: null };
+    if (webhook.transform === null) {
+      return { kind: "body", bytes: batchBody(batch, events.map(envelopeOf)), warnings: null };
+    }
+    if (webhook.batchSettings?.per === "batch")
+      return this.#wholeBatch(webhook.transform.template, webhook, batch, events);
+    const parts = events.map((event) => this.bodyOf(webhook, event));
+    return parts.some((part) => part instanceof Promise)
+      ? Promise.all(parts.map((part) => Promise.resolve(part))).then((rendered) => joinedBody(batch, rendered))
+      : joinedBody(batch, parts as Body[]);
+  }
+
+  #wholeBatch(
+    source: unknown,
+    webhook: Webhook,
+    batch: BatchIdentity,
+    events: readonly DeliverableEvent[],
+  ): Body | Promise<Body> {
+    const bytes = batchBody(batch, events.map(envelopeOf));
+    if (bytes.length > LARGE_BYTES) return this.#options.renderLargeBatch(bytes, source).then(hereAgain);
+    const template = this.#templateOf(webhook, source);
+    return template instanceof Template ? bodyFrom(template, batchScope(bytes)) : template;
   }
 
   #templateOf(webhook: Webhook, source: unknown): Template | FailedBody {
@@ -94,6 +127,34 @@ export function renderJob(data: Uint8Array, { template: source, event, names }: 
   const template = compiledOrFailed(source);
   if (!(template instanceof Template)) return template;
   return bodyFrom(template, scopeOfEvent({ ...event, data }, names, parseKeepingTexts));
+}
+
+/** The same for a template that is filled for a whole batch. */
+export function renderBatchJob(body: Uint8Array, source: unknown): Body {
+  const template = compiledOrFailed(source);
+  return template instanceof Template ? bodyFrom(template, batchScope(body)) : template;
+}
+
+function hereAgain(rendered: RenderedElsewhere): Body {
+  return rendered.kind === "body" ? { ...rendered, bytes: bufferOf(rendered.bytes) } : rendered;
+}
+
+/** Told with a batch's attempt; more would only say the same of the next event. */
+const MAX_WARNINGS = 20;
+
+function joinedBody(batch: BatchIdentity, parts: readonly Body[]): Body {
+  const bodies: BodyOf[] = [];
+  for (const part of parts) {
+    if (part.kind === "failed") return part;
+    bodies.push(part);
+  }
+  const warnings = bodies.flatMap((body) => body.warnings ?? []);
+  const told = [...new Map(warnings.map((warning) => [warning.path, warning])).values()].slice(0, MAX_WARNINGS);
+  const bytes = batchBody(
+    batch,
+    bodies.map((body) => body.bytes),
+  );
+  return { kind: "body", bytes, warnings: told.length === 0 ? null : told };
 }
 
 function compiledOrFailed(source: unknown): Template | FailedBody {

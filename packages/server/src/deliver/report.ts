@@ -25,6 +25,8 @@ export interface AttemptReport {
   readonly warnings: readonly (MissingValue | RuleWarning)[] | null;
   /** What rules took out of the answer, by name. */
   readonly extracted: Readonly<Record<string, string>> | null;
+  /** The batch that went out; null for a delivery by itself. */
+  readonly batchBytes: Uint8Array | null;
   readonly result: SendResult;
 }
 
@@ -38,5 +40,5 @@ export interface DeliveryReport {
     | { readonly kind: "held"; readonly reason: "transformation_failed" };
 }
 
-/** Declared here, written by record: resolves when the report is committed (or can never be: the lease is gone). */
-export type RecordDelivery = (report: DeliveryReport) => Promise<void>;
+/** Declared here, written by record: resolves when the reports of one request are committed, all of them (or can never be: the lease is gone). */
+export type RecordDelivery = (reports: readonly DeliveryReport[]) => Promise<void>;

@@ -2,7 +2,10 @@
 // adds is added to a copy. Must sign exactly the bytes that are sent, and must never log or return a key.
 import {
   ATTEMPT_HEADER,
+  BATCH_EVENT,
+  COALESCED_HEADER,
   DELIVERY_HEADER,
+  DIGEST_EVENT,
   ENVELOPE_BEFORE_CONTEXT,
   ENVELOPE_END,
   EVENT_HEADER,
@@ -18,6 +21,7 @@ import { type AddressList, parseAddressList } from "../security/addresses/addres
 import { authHeaderName, authHeaderValue, shownAuthHeaderValue } from "../security/receiver-auth.ts";
 import { type StoredSecret, type Webhook, WEBHOOK_DEFAULTS } from "../storage/configuration.ts";
 import { textsToHide } from "./hide-secrets.ts";
+import type { BatchIdentity } from "./gather/batch-body.ts";
 import type { DeliverableEvent } from "./queue.ts";
 import { type Seal, type SealPart, sealBody } from "./seal.ts";
 import { type Signer, type Signing, signersAt, signWithOne, signWithTwo } from "./signers.ts";
@@ -146,13 +150,21 @@ export function envelopeOf(event: DeliverableEvent): Buffer {
   return body;
 }
 
+/** A batch under its own name: receivers know it again by its id, as they know an event by its own. */
+export function batchNames(batch: BatchIdentity): Pick<AttemptIdentity, "publicEventId" | "eventType" | "deliveryId"> {
+  const eventType = batch.kind === "batch" ? BATCH_EVENT : DIGEST_EVENT;
+  return { publicEventId: batch.id, eventType, deliveryId: batch.id };
+}
+
 export interface AttemptIdentity {
   readonly publicEventId: string;
   readonly eventType: string;
-  /** `dlv_…` */
+  /** `dlv_…`, or `batch_…` */
   readonly deliveryId: string;
   /** From 1. */
   readonly number: number;
+  /** How many events it stands for; only where the last state of each key is sent. */
+  readonly coalescedCount?: number;
   /** When the attempt starts: seconds since 1970, estimated database time. */
   readonly timestampSeconds: number;
 }
@@ -194,6 +206,7 @@ export function requestHeaders(
     WEBHOOK_ID_HEADER,
     attempt.publicEventId,
   ];
+  if (attempt.coalescedCount !== undefined) headers.push(COALESCED_HEADER, String(attempt.coalescedCount));
   const signers = signersAt(prepared.signing, attempt.timestampSeconds);
   for (let i = 0; i < signers.length; i += 1) {
     const { recipe } = signers[i] as Signer;

@@ -1,16 +1,18 @@
 // Sends one unit: builds its body, seals it, sends it, and says how that ended. A unit is what goes out as one request:
-// at present always one delivery. Must decide nothing about deliveries, and must start no request without a lease.
+// a delivery, or a stored batch. Must decide nothing about deliveries, and must start no request without a lease.
 import { formatId } from "@posthorn/contract";
 import type { Clock } from "../lib/clock.ts";
 import type { AddressList } from "../security/addresses/address-list.ts";
 import type { SendResult } from "../security/outbound/result.ts";
 import { hideSecrets } from "./hide-secrets.ts";
 import { hasResponseRules, JUDGED_BODY_BYTES } from "./judge.ts";
+import type { Startable } from "./gather/startable.ts";
 import type { Entry, WebhookQueue } from "./queue.ts";
 import type { Bodies, Body } from "./render.ts";
 import type { SendableBody } from "./report.ts";
 import {
   type AttemptIdentity,
+  batchNames,
   envelopeOf,
   type PreparedWebhook,
   requestHeaders,
@@ -20,10 +22,8 @@ import {
 import type { Seal, SealPart } from "./seal.ts";
 
 /** One request under way: the deliveries in it, and what was fixed when it started. */
-export interface Unit {
+export interface Unit extends Startable {
   readonly queue: WebhookQueue;
-  /** In the order in which the body names them; never empty. */
-  readonly entries: readonly [Entry, ...Entry[]];
   readonly prepared: PreparedWebhook;
   readonly identity: AttemptIdentity;
   readonly startedAtMs: number;
@@ -79,20 +79,29 @@ export interface UnitSenderOptions {
 /** Above this, sealing takes longer than a millisecond. */
 const LARGE_BYTES = 256 * 1024;
 
-export function unitOf(entry: Entry, prepared: PreparedWebhook, startedAtMs: number): Unit {
-  return {
-    queue: entry.queue,
-    entries: [entry],
-    prepared,
-    startedAtMs,
-    identity: {
-      publicEventId: entry.event.publicId,
-      eventType: entry.event.type,
-      deliveryId: formatId("delivery", entry.idBytes),
-      number: entry.attemptCount + 1,
-      timestampSeconds: Math.floor(startedAtMs / 1_000),
-    },
+export function unitOf({ entries, batch }: Startable, prepared: PreparedWebhook, startedAtMs: number): Unit {
+  const [{ queue, event, idBytes }] = entries;
+  const sent = {
+    number: Math.max(...entries.map(({ attemptCount }) => attemptCount)) + 1,
+    ...coalescedCountOf(entries),
+    timestampSeconds: Math.floor(startedAtMs / 1_000),
   };
+  const identity: AttemptIdentity =
+    batch === null
+      ? {
+          publicEventId: event.publicId,
+          eventType: event.type,
+          deliveryId: formatId("delivery", idBytes),
+          ...sent,
+        }
+      : { ...batchNames(batch), ...sent };
+  return { queue, entries, batch, prepared, startedAtMs, identity };
+}
+
+/** Of deliveries that coalescing let through: how many events they stand for. */
+function coalescedCountOf(entries: readonly Entry[]): { coalescedCount?: number } {
+  if (entries.every(({ coalescedCount }) => coalescedCount === null)) return {};
+  return { coalescedCount: entries.reduce((sum, { coalescedCount }) => sum + (coalescedCount ?? 1), 0) };
 }
 
 export class UnitSender {
@@ -107,11 +116,18 @@ export class UnitSender {
     const { bodies } = this.#options;
     const { webhook } = unit.prepared;
     const [{ event }] = unit.entries;
-    if (webhook.transform === null) {
+    if (unit.batch === null && webhook.transform === null) {
       this.#seal(unit, { bytes: envelopeOf(event), warnings: null });
       return;
     }
-    const body = bodies.bodyOf(webhook, event);
+    const body =
+      unit.batch === null
+        ? bodies.bodyOf(webhook, event)
+        : bodies.batchBodyOf(
+            webhook,
+            unit.batch,
+            unit.entries.map((entry) => entry.event),
+          );
     if (!(body instanceof Promise)) {
       this.#rendered(unit, body);
       return;

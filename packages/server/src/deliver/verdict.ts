@@ -3,11 +3,19 @@
 import { decide } from "./decide.ts";
 import { excerptOf, type Judgement, judge } from "./judge.ts";
 import type { Entry } from "./queue.ts";
-import type { AttemptReport, DeliveryReport } from "./report.ts";
+import type { AttemptPlace } from "./retry-policy.ts";
+import type { DeliveryReport } from "./report.ts";
 import type { Sent, Unit } from "./unit.ts";
 
-export function reportOf(unit: Unit, entry: Entry, sent: Sent): DeliveryReport & { readonly attempt: AttemptReport } {
+/** What came of a request for each delivery in it, in their order. */
+export function reportsOf(unit: Unit, sent: Sent): DeliveryReport[] {
+  const place = placeOf(unit);
+  return unit.entries.map((entry) => reportOf(unit, entry, sent, place));
+}
+
+function reportOf(unit: Unit, entry: Entry, sent: Sent, place: AttemptPlace): DeliveryReport {
   const { webhook } = unit.prepared;
+  const { batch } = unit;
   const { body, bodyHash, result, endedAtMs } = sent;
   const number = entry.attemptCount + 1;
   const judged = judgementOf(unit, sent);
@@ -27,16 +35,13 @@ export function reportOf(unit: Unit, entry: Entry, sent: Sent): DeliveryReport &
       warnings: judged.warnings === null ? body.warnings : [...(body.warnings ?? []), ...judged.warnings],
       extracted: judged.extracted,
       result: excerptOf(result),
+      batchBytes: batch?.idBytes ?? null,
     },
     verdict: decide({
       result,
       judged,
       schedule: webhook,
-      place: {
-        deliveryId: entry.idBytes,
-        policyAttempt: number - entry.policyAttemptBase,
-        isRevived: entry.policyAttemptBase > 0,
-      },
+      place,
       endedAtMs,
     }),
   };
@@ -61,4 +66,13 @@ function judgementOf(unit: Unit, sent: Sent): Judgement {
     judgements.set(sent, judged);
   }
   return judged;
+}
+
+/** A batch is tried again as one, so its members have one time: that of the first. */
+function placeOf({ entries }: Unit): AttemptPlace {
+  return {
+    deliveryId: entries[0].idBytes,
+    policyAttempt: Math.max(...entries.map((each) => each.attemptCount - each.policyAttemptBase)) + 1,
+    isRevived: entries.some(({ policyAttemptBase }) => policyAttemptBase > 0),
+  };
 }

@@ -26,6 +26,11 @@ export function millisecondsOfUuid(uuid: string): number {
   return Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16);
 }
 
+/** The milliseconds that a UUIDv7's sixteen bytes start with. */
+export function millisecondsOfId(bytes: Uint8Array): number {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, 6).readUIntBE(0, 6);
+}
+
 /** The next UUID: as the inclusive start of what comes after this one. */
 export function uuidAfter(uuid: string): string {
   const next = (BigInt(`0x${uuid.replaceAll("-", "")}`) + 1n).toString(16).padStart(32, "0").slice(-32);

@@ -5,6 +5,8 @@ export interface MicroBatchOptions<Item> {
   /** Handles one batch; called again only when the promise has settled (unless `lanes` allows more). */
   readonly flush: (items: Item[]) => Promise<void>;
   readonly maxItems: number;
+  /** For how many an item counts; 1 unless given. */
+  readonly countOf?: (item: Item) => number;
   readonly maxBytes: number;
   readonly bytesOf: (item: Item) => number;
   /** How many batches may be under way at once. */
@@ -74,12 +76,14 @@ export class MicroBatch<Item> {
   }
 
   #take(): Item[] {
-    const { maxItems, maxBytes, bytesOf } = this.#options;
+    const { maxItems, maxBytes, bytesOf, countOf } = this.#options;
     let bytes = 0;
+    let weight = 0;
     let count = 0;
     for (const item of this.#waiting) {
       bytes += bytesOf(item);
-      if (count > 0 && (bytes > maxBytes || count >= maxItems)) break;
+      weight += countOf === undefined ? 1 : countOf(item);
+      if (count > 0 && (bytes > maxBytes || weight > maxItems)) break;
       count += 1;
     }
     if (count === this.#waiting.length) {

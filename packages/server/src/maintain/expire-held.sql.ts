@@ -40,7 +40,7 @@ export async function expireHeldChunk(
         delete from delivery d using expiring
         where d.tenant_id = expiring.tenant_id and d.id = expiring.id
         returning d.tenant_id, d.id, d.event_id, d.webhook_id, d.seq, d.webhook_version, d.retention_class, d.lane,
-                  d.attempt_count, d.replayed, d.ordering_key
+                  d.attempt_count, d.replayed, d.ordering_key, d.batch_id, d.coalesced_count
       ),
       told as (
         insert into cancel_notice (tenant_id, delivery_id, webhook_id, lane)
@@ -50,10 +50,11 @@ export async function expireHeldChunk(
       dead as (
         insert into dead_letter (
           tenant_id, id, event_id, webhook_id, seq, dead_at, webhook_version, retention_class, lane, attempt_count,
-          replayed, reason, ordering_key
+          replayed, reason, ordering_key, batch_id, coalesced_count
         )
         select tenant_id, id, event_id, webhook_id, seq, to_timestamp($1::float8 / 1000), webhook_version,
-               retention_class, lane, attempt_count, replayed, 'expired', ordering_key
+               retention_class, lane, attempt_count, replayed, 'expired', ordering_key, batch_id,
+               coalesced_count
         from removed
         returning ${TALLIED_DEAD_LETTER_COLUMNS}
       ),

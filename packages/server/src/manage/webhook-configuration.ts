@@ -6,10 +6,23 @@ import { compileExpression } from "../expressions/compile.ts";
 import { isSecretHeader, MASK } from "../lib/masking.ts";
 import { checkCustomHeaders } from "../security/outbound/headers.ts";
 import { type AuthSetting, maskAuth } from "../security/receiver-auth.ts";
-import type { RateLimitSetting, TransformSetting } from "../storage/configuration.ts";
+import type {
+  BatchSetting,
+  CoalesceSetting,
+  ImportMode,
+  RateLimitSetting,
+  TransformSetting,
+} from "../storage/configuration.ts";
 import type { ResponseRuleSetting } from "../storage/response-rules.ts";
 import type { RetryPolicySetting } from "../storage/retry-setting.ts";
 import { checkAllowedIps, checkAuth, checkSignature, checkTogether, unknownAuthMask } from "./receiver-fields.ts";
+import {
+  checkBatchSettings,
+  checkCoalesce,
+  type FieldChecks,
+  withBatchDefaults,
+  withCoalesceDefaults,
+} from "./batch-fields.ts";
 import { checkResponseRule, checkSuccessWhen, responseRulesOf } from "./response-fields.ts";
 import { checkRetryPolicy, retryPolicyOf } from "./retry-fields.ts";
 import { checkTransform } from "./transform.ts";
@@ -41,6 +54,9 @@ export interface StoredConfiguration {
   readonly onResponse?: readonly ResponseRuleSetting[];
   readonly signature?: { readonly profiles: readonly SignatureProfile[] };
   readonly allowedIps?: readonly string[];
+  readonly batchSettings?: BatchSetting;
+  readonly coalesce?: CoalesceSetting;
+  readonly onImport?: ImportMode;
 }
 
 export interface ConfigurationRules {
@@ -61,19 +77,25 @@ export interface TenantRules {
 
 /** Everything wrong with the fields given, in the order of the fields. */
 export function checkFields(fields: WebhookChange, rules: ConfigurationRules, tenant: TenantRules): ErrorDetail[] {
+  const checks: FieldChecks = {
+    expression: checkExpression,
+    eventType: (pattern, field) => checkEvent(pattern, field, rules, tenant),
+  };
   return [
     ...(fields.url === undefined ? [] : checkUrlField(fields.url, rules)),
-    ...(fields.events ?? []).flatMap((pattern, index) => checkEvent(pattern, index, rules, tenant)),
+    ...(fields.events ?? []).flatMap((pattern, index) => checkEvent(pattern, `events[${index}]`, rules, tenant)),
     ...(fields.headers ? checkHeadersField(fields.headers) : []),
     ...(typeof fields.secret === "string" ? checkSecret(fields.secret) : []),
     ...(fields.retryPolicy ? checkRetryPolicy(fields.retryPolicy) : []),
-    ...(fields.filters ?? []).flatMap(checkFilter),
+    ...(fields.filters ?? []).flatMap((source, index) => checkExpression(source, `filters[${index}]`)),
     ...(fields.successWhen ? checkSuccessWhen(fields.successWhen) : []),
     ...(fields.onResponse ?? []).flatMap(checkResponseRule),
     ...(fields.transform ? checkTransform(fields.transform) : []),
     ...(fields.auth ? checkAuth(fields.auth) : []),
     ...(fields.signature ? checkSignature(fields.signature) : []),
     ...(fields.allowedIps ? checkAllowedIps(fields.allowedIps) : []),
+    ...(fields.batchSettings ? checkBatchSettings(fields.batchSettings, checks) : []),
+    ...(fields.coalesce ? checkCoalesce(fields.coalesce, checks) : []),
   ];
 }
 
@@ -97,6 +119,8 @@ export function applyFields(current: Partial<StoredConfiguration>, fields: Webho
   if (fields.retryPolicy) result["retryPolicy"] = retryPolicyOf(fields.retryPolicy);
   if (fields.onResponse) result["onResponse"] = responseRulesOf(fields.onResponse);
   if (fields.rateLimit) result["rateLimit"] = { ...fields.rateLimit, burst: fields.rateLimit.burst ?? 0 };
+  if (fields.batchSettings) result["batchSettings"] = withBatchDefaults(fields.batchSettings);
+  if (fields.coalesce) result["coalesce"] = withCoalesceDefaults(fields.coalesce);
   return result as unknown as StoredConfiguration;
 }
 
@@ -153,8 +177,7 @@ function checkUrlField(url: string, rules: ConfigurationRules): ErrorDetail[] {
   return [{ field: "url", message: check.message, code: "TARGET_REFUSED", reason: check.code }];
 }
 
-function checkEvent(pattern: string, index: number, rules: ConfigurationRules, tenant: TenantRules): ErrorDetail[] {
-  const field = `events[${index}]`;
+function checkEvent(pattern: string, field: string, rules: ConfigurationRules, tenant: TenantRules): ErrorDetail[] {
   const check = checkPattern(pattern, [...rules.catalogueNames(), ...tenant.registeredTypes]);
   switch (check.kind) {
     case "valid":
@@ -185,10 +208,10 @@ function checkSecret(secret: string): ErrorDetail[] {
   return problem === null ? [] : [{ field: "secret", message: problem, code: "INVALID_VALUE" }];
 }
 
-function checkFilter(source: string, index: number): ErrorDetail[] {
+function checkExpression(source: string, field: string): ErrorDetail[] {
   const compiled = compileExpression(source);
   if (compiled.ok) return [];
   const { code: reason, message, position, hint } = compiled.error;
   const text = hint === undefined ? message : `${message} ${hint}`;
-  return [{ field: `filters[${index}]`, message: text, code: "INVALID_EXPRESSION", reason, position }];
+  return [{ field, message: text, code: "INVALID_EXPRESSION", reason, position }];
 }

@@ -25,6 +25,9 @@ export const WEBHOOK_FIELD_TEXTS: Readonly<Record<string, string>> = {
   successWhen:
     "When an answer is a success: an expression over `response.status`, `.headers` and `.body`; any 2xx unless given.",
   onResponse: "What follows an answer: rules that are asked in their order before `successWhen`.",
+  batchSettings: "Many events in one request: up to `maxEvents`, none waiting longer than `maxWaitTime` seconds.",
+  coalesce: "Only the last state of each `key` is sent, once nothing newer came for `window` seconds.",
+  onImport: "What becomes of events of an import: each as any other, in batches, or one digest of them.",
   transform: "The body to send, as a template, instead of the event's envelope.",
 };
 

@@ -2,6 +2,7 @@
 // Defaults are not filled in here: an absent field means the default of the program that reads it.
 import { z } from "zod";
 import { allowedIpsField, authField, RECEIVER_FIELD_HINTS, signatureField } from "./receiver-fields.ts";
+import { batchSettingsField, coalesceField, onImportField } from "./batch-fields.ts";
 import { onResponseField, successWhenField } from "./response-fields.ts";
 import { expireAfterField, retryPolicyField } from "./retry-fields.ts";
 import { transformField } from "./transform.ts";
@@ -47,6 +48,9 @@ const optionalFields = {
   auth: authField.nullable().optional(),
   signature: signatureField.nullable().optional(),
   allowedIps: allowedIpsField.nullable().optional(),
+  batchSettings: batchSettingsField.nullable().optional(),
+  coalesce: coalesceField.nullable().optional(),
+  onImport: onImportField.nullable().optional(),
 };
 const url = z.string().min(1);
 const events = z.array(z.string()).min(1, "Name at least one event type").max(MAX_EVENTS);
@@ -85,10 +89,7 @@ const setByPosthorn = "It is set by Posthorn. Leave it out.";
 /** For the validation of bodies: fields that the contract knows and that cannot be written (yet). */
 export const WEBHOOK_FIELD_HINTS = {
   notYet: [
-    ...(
-      "conditions conditionLogic scope format batchSettings coalesce orderingKey onPoison " +
-      "priority tls pinVersion privacy"
-    ).split(" "),
+    ...("conditions conditionLogic scope format orderingKey onPoison " + "priority tls pinVersion privacy").split(" "),
     ...RECEIVER_FIELD_HINTS.notYet,
   ],
   notYetValues: RECEIVER_FIELD_HINTS.notYetValues,

@@ -2,7 +2,14 @@
 import { DEFAULT_SIGNATURE_PROFILES, type Id, idFromUuid, type SignatureProfile } from "@posthorn/contract";
 import { maskHeaders } from "../lib/masking.ts";
 import { type AuthSetting, NO_AUTH } from "../security/receiver-auth.ts";
-import { type RateLimitSetting, type TransformSetting, WEBHOOK_DEFAULTS } from "../storage/configuration.ts";
+import {
+  type BatchSetting,
+  type CoalesceSetting,
+  type ImportMode,
+  type RateLimitSetting,
+  type TransformSetting,
+  WEBHOOK_DEFAULTS,
+} from "../storage/configuration.ts";
 import type { ResponseRuleSetting } from "../storage/response-rules.ts";
 import type { RetryPolicySetting } from "../storage/retry-setting.ts";
 import type { ConfigurationWarning } from "./transform.ts";
@@ -37,6 +44,11 @@ export interface ConfigurationView {
   readonly signature: { readonly profiles: readonly SignatureProfile[] };
   /** Null: any address that the guard lets through. */
   readonly allowedIps: readonly string[] | null;
+  /** Null: each event in a request of its own. */
+  readonly batchSettings: Required<BatchSetting> | null;
+  /** Null: every state is sent. */
+  readonly coalesce: CoalesceSetting | null;
+  readonly onImport: ImportMode;
 }
 
 export interface WebhookView extends ConfigurationView {
@@ -146,5 +158,8 @@ function configurationView(stored: StoredConfiguration): ConfigurationView {
     auth: stored.auth ?? NO_AUTH,
     signature: stored.signature ?? { profiles: DEFAULT_SIGNATURE_PROFILES },
     allowedIps: stored.allowedIps ?? null,
+    batchSettings: stored.batchSettings === undefined ? null : { key: null, ...stored.batchSettings },
+    coalesce: stored.coalesce ?? null,
+    onImport: stored.onImport ?? WEBHOOK_DEFAULTS.onImport,
   };
 }

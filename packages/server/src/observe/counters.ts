@@ -6,7 +6,12 @@ import { Histogram } from "./histogram.ts";
 /** The parts of a recorded result that are counted. */
 export interface CountedResult {
   readonly verdict: string;
-  readonly attempt: { readonly outcome: string; readonly durationMs: number } | null;
+  /** `sharesRequest`: its request is counted with another delivery of the same batch. */
+  readonly attempt: {
+    readonly outcome: string;
+    readonly durationMs: number;
+    readonly sharesRequest: boolean;
+  } | null;
 }
 
 const ENDS = ["delivered", "dead_letter", "cancelled"];
@@ -51,7 +56,7 @@ export class Counters {
     for (const { verdict, attempt } of results) {
       const ended = this.#ended[verdict];
       if (ended !== undefined) this.#ended[verdict] = ended + 1;
-      if (attempt === null) continue;
+      if (attempt === null || attempt.sharesRequest) continue;
       this.#attempts[attempt.outcome] = (this.#attempts[attempt.outcome] ?? 0) + 1;
       this.#attemptSeconds.add(attempt.durationMs / 1_000);
     }

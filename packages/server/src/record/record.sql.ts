@@ -43,6 +43,10 @@ export interface AttemptRow {
   readonly responseHeaders: string | null;
   readonly responseBody: Uint8Array | null;
   readonly responseTruncated: boolean;
+  /** The batch that went out. */
+  readonly batchBytes: Uint8Array | null;
+  /** Its request is counted with another delivery's attempt. */
+  readonly sharesRequest: boolean;
 }
 
 export interface ResultRow {
@@ -72,20 +76,22 @@ result as (
     $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::int2[], $8::bool[], $9::text[], $10::text[], $11::timestamptz[],
     $12::bool[], $13::uuid[], $14::int2[], $15::text[], $16::timestamptz[], $17::int4[], $18::int4[], $19::int4[],
     $20::int4[], $21::int4[], $22::int4[], $23::text[], $24::text[], $25::text[], $26::text[], $27::int4[], $28::int2[],
-    $29::text[], $30::int4[], $31::int4[], $32::bool[], $33::int4[], $36::text[], $37::text[], $38::text[]
+    $29::text[], $30::int4[], $31::int4[], $32::bool[], $33::int4[], $36::text[], $37::text[], $38::text[],
+    $39::uuid[], $40::bool[]
   ) as r (
     tenant_id, delivery_id, event_id, webhook_id, retention_class, replayed, verdict, reason, next_attempt_at,
     has_attempt, attempt_id, number, trigger, started_at, duration_ms, dns_ms, connect_ms,
     tls_ms, first_byte_ms, webhook_version, outcome, outcome_code, url, address, body_length, response_status,
     response_headers, response_start, response_length, response_truncated, hash_start,
-    warnings, extracted, external_id
+    warnings, extracted, external_id, batch_id, shares_request
   )
   where exists (select from fence)
 ),
 removed as (
   delete from delivery d using result r
   where r.verdict not in ('retry', 'held') and d.tenant_id = r.tenant_id and d.id = r.delivery_id
-  returning d.tenant_id, d.id, d.seq, d.lane, d.webhook_version, d.attempt_count, d.ordering_key
+  returning d.tenant_id, d.id, d.seq, d.lane, d.webhook_version, d.attempt_count, d.ordering_key,
+    d.batch_id, d.coalesced_count
 ),
 rescheduled as (
   update delivery d
@@ -106,14 +112,15 @@ tried as (
     tenant_id, id, delivery_id, event_id, webhook_id, started_at, next_attempt_at, duration_ms, dns_ms, connect_ms,
     tls_ms, first_byte_ms, body_length, webhook_version, retention_class, number, response_status, ends_delivery,
     replayed, response_truncated, trigger, outcome, outcome_code, url, address, body_hash, response_headers, response_body,
-    warnings, extracted, external_id
+    warnings, extracted, external_id, batch_id, shares_request
   )
   select r.tenant_id, r.attempt_id, r.delivery_id, r.event_id, r.webhook_id, r.started_at, r.next_attempt_at,
     r.duration_ms, r.dns_ms, r.connect_ms, r.tls_ms, r.first_byte_ms, r.body_length, r.webhook_version,
     r.retention_class, r.number, r.response_status, removed.id is not null, r.replayed, r.response_truncated, r.trigger,
     r.outcome, r.outcome_code, r.url, r.address, substring($35::bytea from r.hash_start for 32), r.response_headers,
     case when r.response_length >= 0 then substring($34::bytea from r.response_start for r.response_length) end,
-    r.warnings::json, r.extracted::json, r.external_id
+    r.warnings::json, r.extracted::json, r.external_id, nullif(r.batch_id, '00000000-0000-0000-0000-000000000000'),
+    r.shares_request
   from result r
   left join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
   where r.has_attempt
@@ -126,10 +133,11 @@ tallied_attempts as (
 dead as (
   insert into dead_letter (
     tenant_id, id, event_id, webhook_id, seq, dead_at, webhook_version, retention_class, lane, attempt_count, replayed,
-    reason, ordering_key
+    reason, ordering_key, batch_id, coalesced_count
   )
   select r.tenant_id, r.delivery_id, r.event_id, r.webhook_id, removed.seq, clock_timestamp(), removed.webhook_version,
-    r.retention_class, removed.lane, coalesce(r.number, removed.attempt_count), r.replayed, r.reason, removed.ordering_key
+    r.retention_class, removed.lane, coalesce(r.number, removed.attempt_count), r.replayed, r.reason, removed.ordering_key,
+    removed.batch_id, removed.coalesced_count
   from result r
   join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
   where r.verdict = 'dead_letter'
@@ -140,10 +148,11 @@ tallied_dead as (
 ),
 cancelled as (
   insert into cancelled_delivery (
-    tenant_id, id, event_id, webhook_id, cancelled_at, webhook_version, retention_class, attempt_count, replayed, reason
+    tenant_id, id, event_id, webhook_id, cancelled_at, webhook_version, retention_class, attempt_count, replayed, reason,
+    batch_id
   )
   select r.tenant_id, r.delivery_id, r.event_id, r.webhook_id, clock_timestamp(), removed.webhook_version,
-    r.retention_class, coalesce(r.number, removed.attempt_count), r.replayed, r.reason
+    r.retention_class, coalesce(r.number, removed.attempt_count), r.replayed, r.reason, removed.batch_id
   from result r
   join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
   where r.verdict = 'cancelled'
@@ -207,6 +216,8 @@ export async function recordResults(
       textArray(rows.map((row) => row.attempt?.warnings ?? null)),
       textArray(rows.map((row) => row.attempt?.extracted ?? null)),
       textArray(rows.map((row) => row.attempt?.externalId ?? null)),
+      uuidArray(rows.map((row) => row.attempt?.batchBytes ?? NO_ID)),
+      boolArray(rows.map((row) => row.attempt?.sharesRequest ?? false)),
     ],
   });
   return result.rows[0] as { fence_held: number; removed_count: number; rescheduled_count: number };

@@ -25,6 +25,8 @@ export interface RecordedAttempt {
   readonly warnings: readonly unknown[] | null;
   /** What rules took out of the answer, by name; `externalId` can be searched for. */
   readonly extracted: Readonly<Record<string, string>> | null;
+  /** The batch that went out; null for a delivery by itself. */
+  readonly batchBytes: Uint8Array | null;
   readonly result: SendResult;
 }
 
@@ -57,8 +59,9 @@ export interface RecordOptions {
   readonly failpoint?: (name: "before_record") => void;
 }
 
+/** Results that are written together or not at all. */
 interface Pending {
-  readonly row: ResultRow;
+  readonly rows: readonly ResultRow[];
   readonly incarnation: number;
   readonly done: () => void;
 }
@@ -68,6 +71,8 @@ const MAX_BYTES = 4 * 1024 * 1024;
 const RETRY_MS = 100;
 /** Nobody waits for a record, and a statement costs the same for one row as for ten: a little patience halves them. */
 const SPACING_MS = 5;
+/** What is kept of an answer to many deliveries with all but the first of them. */
+const SHARED_ANSWER_BYTES = 512;
 
 export class Recorder {
   readonly #options: RecordOptions;
@@ -79,17 +84,24 @@ export class Recorder {
       flush: (items) => this.#flush(items),
       maxItems: MAX_ROWS,
       maxBytes: MAX_BYTES,
-      bytesOf: (item) => 300 + (item.row.attempt?.responseBody?.byteLength ?? 0),
+      countOf: (item) => item.rows.length,
+      bytesOf: (item) => item.rows.reduce((sum, row) => sum + 300 + (row.attempt?.responseBody?.byteLength ?? 0), 0),
       concurrency: 1,
       spacingMs: SPACING_MS,
     });
   }
 
-  /** Resolves when the result is committed, or can never be because this node lost its lanes. */
-  record(result: DeliveryResult): Promise<void> {
+  /**
+   * Resolves when the results are committed, or can never be because this node lost its lanes.
+   * @param results of one request: all of them are written, or none
+   */
+  record(results: readonly DeliveryResult[]): Promise<void> {
     return new Promise((done) => {
-      const row: ResultRow = { ...result, attempt: result.attempt === null ? null : this.#attemptRow(result.attempt) };
-      this.#batch.add({ row, incarnation: this.#options.identity().incarnation, done });
+      const rows = results.map((result, index): ResultRow => {
+        const attempt = result.attempt === null ? null : this.#attemptRow(result.attempt, index > 0);
+        return { ...result, attempt };
+      });
+      this.#batch.add({ rows, incarnation: this.#options.identity().incarnation, done });
     });
   }
 
@@ -108,7 +120,7 @@ export class Recorder {
         for (const item of items) if (item.incarnation !== node.incarnation) item.done();
       }
       if (current.length === 0) return;
-      const rows = current.map((item) => item.row);
+      const rows = current.flatMap((item) => item.rows);
       const sentAtMs = monotonicMs();
       try {
         const answer = await recordResults(db, node, rows);
@@ -143,17 +155,20 @@ export class Recorder {
       return;
     }
     const item = items[0] as Pending;
-    const bare = withoutReceiverText(item.row);
-    if (bare === null) {
+    const bare = item.rows.map(withoutReceiverText);
+    if (bare.every((row, index) => row === item.rows[index])) {
       item.done();
       return;
     }
-    await this.#flush([{ ...item, row: bare }]);
+    await this.#flush([{ ...item, rows: bare }]);
   }
 
-  #attemptRow(attempt: RecordedAttempt): AttemptRow {
+  /** @param sharesRequest the same request is recorded with another delivery already */
+  #attemptRow(attempt: RecordedAttempt, sharesRequest: boolean): AttemptRow {
     const { result } = attempt;
     const responded = result.kind === "responded" ? result : null;
+    const answer = responded === null || responded.body.byteLength === 0 ? null : responded.body;
+    const kept = sharesRequest ? (answer?.subarray(0, SHARED_ANSWER_BYTES) ?? null) : answer;
     const { timings } = result;
     return {
       idBytes: this.#options.ids.next(),
@@ -177,8 +192,10 @@ export class Recorder {
       externalId: attempt.extracted?.["externalId"] ?? null,
       responseStatus: responded?.status ?? null,
       responseHeaders: responded === null ? null : headerLines(responded.headers),
-      responseBody: responded === null || responded.body.byteLength === 0 ? null : responded.body,
-      responseTruncated: responded?.bodyTruncated ?? false,
+      responseBody: kept,
+      responseTruncated: (responded?.bodyTruncated ?? false) || kept?.byteLength !== answer?.byteLength,
+      batchBytes: attempt.batchBytes,
+      sharesRequest,
     };
   }
 }
@@ -196,9 +213,9 @@ function headerLines(headers: readonly string[]): string | null {
 
 const BARE = { responseBody: null, responseHeaders: null, responseTruncated: true, extracted: null, externalId: null };
 
-/** The row without anything that came from the receiver; null when there is nothing more to leave out. */
-function withoutReceiverText(row: ResultRow): ResultRow | null {
+/** The row without anything that came from the receiver; the row itself when there is nothing to leave out. */
+function withoutReceiverText(row: ResultRow): ResultRow {
   const { attempt } = row;
-  if (attempt === null || (attempt.responseBody === null && attempt.responseHeaders === null)) return null;
+  if (attempt === null || (attempt.responseBody === null && attempt.responseHeaders === null)) return row;
   return { ...row, attempt: { ...attempt, ...BARE } };
 }

@@ -2,7 +2,7 @@
 // same. Not prepared by name: the bounds prune partitions at planning time, which needs the values.
 import type { IdSpan } from "../lib/id-bounds.ts";
 import type { Executor } from "../storage/pools.ts";
-import { revivalOf } from "./retry.sql.ts";
+import { revivalOf, withTheirBatches } from "./retry.sql.ts";
 
 export interface DeadLetterFilter {
   readonly webhookUuid: string | null;
@@ -103,7 +103,7 @@ export async function lockEnabledWebhooks(
 
 /**
  * Dead letters become the pending deliveries that they were, as reviveDeadLetter does with one. By dead_letter_webhook.
- * @returns how many: one that somebody else took meanwhile is left out
+ * @returns how many: one that somebody else took meanwhile is left out, the rest of a batch counts
  */
 export async function reviveDeadLetters(
   db: Executor,
@@ -112,17 +112,8 @@ export async function reviveDeadLetters(
   dueAt: string,
 ): Promise<number> {
   const { rowCount } = await db.query({
-    text: revivalOf(
-      "retention_class = any ($2::int2[]) and webhook_id = any ($3::uuid[]) and id = any ($4::uuid[])",
-      "$5",
-    ),
-    values: [
-      tenantUuid,
-      [...new Set(keys.map((key) => key.retention_class))],
-      [...new Set(keys.map((key) => key.webhook_id))],
-      keys.map((key) => key.id),
-      dueAt,
-    ],
+    text: revivalOf(`webhook_id = any ($2::uuid[]) and ${withTheirBatches("dead_letter", "$3")}`, "$4"),
+    values: [tenantUuid, [...new Set(keys.map((key) => key.webhook_id))], keys.map((key) => key.id), dueAt],
   });
   return rowCount ?? 0;
 }

@@ -13,16 +13,36 @@ export function revivalOf(condition: string, dueAt: string): string {
         delete from dead_letter
         where tenant_id = $1 and ${condition}
         returning tenant_id, id, event_id, webhook_id, seq, dead_at, webhook_version, retention_class, lane,
-          attempt_count, replayed, ordering_key
+          attempt_count, replayed, ordering_key, batch_id, coalesced_count
       ),
       tallied as (
         ${tallyOfDeadLetters("removed", "taken_back")}
       )
       insert into delivery (tenant_id, id, event_id, webhook_id, seq, due_at, webhook_version, retention_class, lane,
-        attempt_count, policy_attempt_base, handoff, replayed, next_trigger, ordering_key)
+        attempt_count, policy_attempt_base, handoff, replayed, next_trigger, ordering_key,
+        batch_id, coalesced_count)
       select tenant_id, id, event_id, webhook_id, seq, ${dueAt}::timestamptz, webhook_version, retention_class, lane,
-        attempt_count, attempt_count, true, replayed, 'manual', ordering_key
+        attempt_count, attempt_count, true, replayed, 'manual', ordering_key, batch_id,
+        coalesced_count
       from removed`;
+}
+
+/**
+ * The ids, and with each member of a batch the whole batch: it goes as one. By primary keys.
+ * @param table where the deliveries are
+ * @param ids a parameter with their ids
+ */
+export function withTheirBatches(table: "delivery" | "dead_letter", ids: string): string {
+  // One list, so that the index finds them; who left a batch meanwhile is not meant.
+  return `id = any (array(
+          select unnest(${ids}::uuid[])
+          union
+          select unnest(b.member_ids) from batch b
+          where b.tenant_id = $1 and b.id = any (array(
+            select member.batch_id from ${table} member
+            where member.tenant_id = $1 and member.id = any (${ids}::uuid[]) and member.batch_id is not null
+          ))
+        )) and (batch_id is not null or id = any (${ids}::uuid[]))`;
 }
 
 export interface WebhookOfDelivery {
@@ -56,7 +76,7 @@ export async function lockWebhookOfDelivery(
 }
 
 /**
- * A pending or held delivery falls due, by primary key; its owner is told by `handoff`.
+ * A pending or held delivery falls due, with the batch that it is in; its owner is told by `handoff`.
  * @returns false when it is not pending (any more)
  */
 export async function makeDueNow(
@@ -69,15 +89,15 @@ export async function makeDueNow(
     name: "make_due_now",
     text: `update delivery
       set due_at = $3, held_reason = null, next_trigger = 'manual', handoff = true
-      where tenant_id = $1 and id = $2`,
-    values: [tenantUuid, deliveryUuid, dueAt],
+      where tenant_id = $1 and ${withTheirBatches("delivery", "$2")}`,
+    values: [tenantUuid, [deliveryUuid], dueAt],
   });
-  return rowCount === 1;
+  return (rowCount ?? 0) > 0;
 }
 
 /**
  * A dead letter becomes the pending delivery that it was: same id, attempts counted on, the policy from its start.
- * Whoever deletes the terminal record writes the delivery, so two at once make one. The id prunes to a day.
+ * Whoever deletes the terminal record writes the delivery, so two at once make one. Of a batch all members come back.
  * @returns false when there is no such dead letter (any more)
  */
 export async function reviveDeadLetter(
@@ -88,10 +108,10 @@ export async function reviveDeadLetter(
 ): Promise<boolean> {
   const { rowCount } = await db.query({
     name: "revive_dead_letter",
-    text: revivalOf("id = $2", "$3"),
-    values: [tenantUuid, deliveryUuid, dueAt],
+    text: revivalOf(withTheirBatches("dead_letter", "$2"), "$3"),
+    values: [tenantUuid, [deliveryUuid], dueAt],
   });
-  return rowCount === 1;
+  return (rowCount ?? 0) > 0;
 }
 
 /**

@@ -56,6 +56,35 @@ export interface TransformSetting {
   readonly contentType?: string;
 }
 
+/** Events in batches, defaults filled in. */
+export interface BatchSetting {
+  /** False: events go one by one, and the numbers are for imports only (`onImport`). */
+  readonly enabled: boolean;
+  readonly maxEvents: number;
+  /** Seconds that the oldest event waits. */
+  readonly maxWaitTime: number;
+  /** Event types and patterns: one of them sends its batch at once. */
+  readonly flushOnEvent: readonly string[];
+  /** An expression: a batch holds events of one value. Absent: all in one. */
+  readonly key?: string | null;
+  /** What a template is filled for. */
+  readonly per: "event" | "batch";
+}
+
+/** Only the last state of each key is sent, defaults filled in. */
+export interface CoalesceSetting {
+  /** An expression; an event for which it has no value goes by itself. */
+  readonly key: string;
+  /** Seconds without a newer state. */
+  readonly window: number;
+  /** Seconds after the first state that waits. */
+  readonly maxWait: number;
+}
+
+/** What becomes of events of an import (`context.source` is `import`). */
+export const IMPORT_MODES = ["each", "batch", "digest"] as const;
+export type ImportMode = (typeof IMPORT_MODES)[number];
+
 /** One webhook at one moment. A change makes a new object, so anything derived can hang on its identity. */
 export interface Webhook {
   readonly tenantId: Id<"tenant">;
@@ -92,6 +121,9 @@ export interface Webhook {
   readonly auth: AuthSetting;
   /** Addresses and CIDR blocks that may be dialled; null for all that the guard lets through. */
   readonly allowedIps: readonly string[] | null;
+  readonly batchSettings: BatchSetting | null;
+  readonly coalesce: CoalesceSetting | null;
+  readonly onImport: ImportMode;
   readonly secrets: WebhookSecrets;
 }
 
@@ -312,6 +344,9 @@ interface StoredConfiguration {
   readonly signature?: { readonly profiles: readonly SignatureProfile[] };
   readonly auth?: AuthSetting;
   readonly allowedIps?: readonly string[];
+  readonly batchSettings?: BatchSetting;
+  readonly coalesce?: CoalesceSetting;
+  readonly onImport?: ImportMode;
 }
 
 /** Fields that a webhook leaves out. Timeout in seconds, as everywhere in the published API. */
@@ -320,6 +355,7 @@ export const WEBHOOK_DEFAULTS = {
   contentType: "application/json",
   timeout: 15,
   maxInFlight: 64,
+  onImport: "each",
 } as const;
 
 /** A snapshot from its row; `configuration` holds the fields as the administrator gave them. */
@@ -356,6 +392,9 @@ export function webhookOfRow(row: WebhookRow): Webhook {
     signatureProfiles: stored.signature?.profiles ?? null,
     auth: stored.auth ?? NO_AUTH,
     allowedIps: stored.allowedIps ?? null,
+    batchSettings: stored.batchSettings ?? null,
+    coalesce: stored.coalesce ?? null,
+    onImport: stored.onImport ?? WEBHOOK_DEFAULTS.onImport,
     secrets: secretsOfRows(row.secrets ?? []),
   };
 }

@@ -6,7 +6,7 @@ import { DURATION_BOUNDS_MS } from "./rollup-columns.ts";
 
 /** What the rows of `tallyOfAttempts` must have. */
 export const TALLIED_ATTEMPT_COLUMNS =
-  "tenant_id, webhook_id, started_at, duration_ms, response_status, ends_delivery, outcome";
+  "tenant_id, webhook_id, started_at, duration_ms, response_status, ends_delivery, outcome, shares_request";
 /** What the rows of `tallyOfDeadLetters` must have. */
 export const TALLIED_DEAD_LETTER_COLUMNS = "tenant_id, webhook_id, dead_at";
 
@@ -14,7 +14,8 @@ const minuteOf = (column: string): string => `date_bin('1 minute', ${column}, ti
 const ARRIVED = "ends_delivery and outcome = 'delivered'";
 
 /**
- * Counts attempts that were inserted: an attempt that `on conflict do nothing` left out is counted already.
+ * Counts attempts that were inserted: an attempt that `on conflict do nothing` left out is counted already. A request for
+ * many deliveries counts once, what it delivered as often as there were deliveries.
  * @param rows name of a CTE with TALLIED_ATTEMPT_COLUMNS
  */
 export function tallyOfAttempts(rows: string): string {
@@ -25,7 +26,8 @@ export function tallyOfAttempts(rows: string): string {
       when response_status is not null then width_bucket(duration_ms, array[${DURATION_BOUNDS_MS.join(", ")}])
     end,
     gen_random_uuid(), max(started_at + duration_ms * interval '1 millisecond') filter (where ${ARRIVED}),
-    sum(duration_ms), count(*), count(*) filter (where ${ARRIVED})
+    coalesce(sum(duration_ms) filter (where not shares_request), 0), count(*) filter (where not shares_request),
+    count(*) filter (where ${ARRIVED})
   from ${rows}
   group by 1, 2, 3, 4, 5`;
 }

@@ -8,7 +8,7 @@ import { Rates } from "../../src/deliver/rate.ts";
 import { Bodies } from "../../src/deliver/render.ts";
 import type { DeliveryReport } from "../../src/deliver/report.ts";
 import { DatabaseClock } from "../../src/lib/clock.ts";
-import { addReady, mostInAnyWindow, openPlainSecret, respondedWith, webhookWith } from "./support.ts";
+import { addReady, mostInAnyWindow, nothingGathered, openPlainSecret, respondedWith, webhookWith } from "./support.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance", "Date"] });
@@ -56,10 +56,12 @@ function simulate(
     bodies: new Bodies({
       namesOf: () => ({ name: "invoice", aliases: [], fieldAliases: {} }),
       renderLarge: () => Promise.reject(new Error("nothing large here")),
+      renderLargeBatch: () => Promise.reject(new Error("nothing large here")),
     }),
-    record: async (report: DeliveryReport) => {
-      reports.push(report);
-      onReport(report);
+    gathering: nothingGathered(memory, clock),
+    record: async (recorded) => {
+      reports.push(...recorded);
+      for (const report of recorded) onReport(report);
     },
     mayStart: () => true,
     onSwitch: () => {},

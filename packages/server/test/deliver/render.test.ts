@@ -2,7 +2,7 @@
 import { createHmac } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { DeliverableEvent } from "../../src/deliver/queue.ts";
-import { Bodies, type Body, type RenderJob, renderJob } from "../../src/deliver/render.ts";
+import { Bodies, type Body, type RenderJob, renderBatchJob, renderJob } from "../../src/deliver/render.ts";
 import type { Webhook } from "../../src/storage/configuration.ts";
 import { type Receiver, startReceiver } from "../support/receivers/receiver.ts";
 import { startTestNode, type TestNode } from "../support/node.ts";
@@ -37,6 +37,7 @@ function newBodies(): { bodies: Bodies; asked: string[]; jobs: RenderJob[] } {
       jobs.push(structuredClone(job));
       return structuredClone(renderJob(data, job));
     },
+    renderLargeBatch: async (body, template) => structuredClone(renderBatchJob(body, template)),
   });
   return { bodies, asked, jobs };
 }

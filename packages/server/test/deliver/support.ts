@@ -1,6 +1,8 @@
 // Parts for tests of deliver without a node: snapshots of webhooks, entries, a sender that answers by itself.
 import { uuidFromBytes } from "@posthorn/contract";
+import { Gathering, type GatheringOptions } from "../../src/deliver/gather/gathering.ts";
 import type { DeliverableEvent, DeliveryMemory, Entry, WebhookQueue } from "../../src/deliver/queue.ts";
+import type { Clock } from "../../src/lib/clock.ts";
 import type { SendResult } from "../../src/security/outbound/result.ts";
 import { type Webhook, webhookOfRow } from "../../src/storage/configuration.ts";
 
@@ -63,6 +65,26 @@ export function addReady(memory: DeliveryMemory, queue: WebhookQueue, number: nu
   });
   queue.ready.push(entry);
   return entry;
+}
+
+/** The stages before a start, for webhooks that gather nothing. */
+export function nothingGathered(memory: DeliveryMemory, clock: Clock): Gathering {
+  const fail = (): never => {
+    throw new Error("nothing is gathered here");
+  };
+  return new Gathering({
+    clock,
+    memory,
+    log: { warn: fail } as unknown as GatheringOptions["log"],
+    namesOf: fail,
+    newId: fail,
+    storeBatches: fail,
+    storeSurvivors: fail,
+    ownsLane: () => true,
+    onReady: () => {},
+    onSpilled: fail,
+    onDoubt: fail,
+  });
 }
 
 /** What a receiver answers, without a socket. */

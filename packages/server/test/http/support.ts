@@ -182,7 +182,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
         catalogue: makeCatalogue([]),
         records: new Records({ api: pools.api, clock, retryTimes }),
         webhooks,
-        bodies: { bodyOf: notHere },
+        bodies: { bodyOf: notHere, batchBodyOf: notHere },
         namesOf: notHere,
         warningsOf: () => [],
         newId,

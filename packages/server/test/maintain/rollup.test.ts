@@ -214,6 +214,8 @@ class World {
               warnings: null,
               extracted: null,
               externalId: null,
+              batchBytes: null,
+              sharesRequest: false,
             },
     };
   }

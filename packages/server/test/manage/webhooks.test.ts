@@ -149,7 +149,7 @@ describe("what is refused, and how", () => {
     ["a number among events", { events: [7] }, "WRONG_TYPE", "events[0]"],
     ["a misspelt field", { retrypolicy: {} }, "UNKNOWN_FIELD", "retrypolicy"],
     ["a misspelt field inside", { retryPolicy: { maxRetry: 3 } }, "UNKNOWN_FIELD", "retryPolicy.maxRetry"],
-    ["a field that is not built yet", { batchSettings: {} }, "FIELD_NOT_AVAILABLE_YET", "batchSettings"],
+    ["a field that is not built yet", { privacy: {} }, "FIELD_NOT_AVAILABLE_YET", "privacy"],
     ["the map form of filters", { filters: { "invoice.status": ["paid"] } }, "FIELD_NOT_AVAILABLE_YET", "filters"],
     ["a read-only field", { status: "paused" }, "READ_ONLY_FIELD", "status"],
     ["a long name", { name: "x".repeat(201) }, "VALIDATION_ERROR", "name"],

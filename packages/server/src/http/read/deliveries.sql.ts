@@ -20,6 +20,10 @@ export interface DeliveryRow {
   attempt_count: number;
   policy_attempt_base: number;
   replayed: boolean;
+  /** The batch that it goes or went in. */
+  batch_id: string | null;
+  /** Of one that was superseded: the delivery that was sent in its place. */
+  superseded_by: string | null;
   state: DeliveryState;
   /** When it is due, or when it ended; null while held. */
   at: Date | null;
@@ -44,7 +48,7 @@ interface Source {
   readonly byClass: boolean;
 }
 
-const SHARED = "t.event_id, t.webhook_id, t.retention_class, t.webhook_version";
+const SHARED = "t.event_id, t.webhook_id, t.retention_class, t.webhook_version, t.batch_id";
 /** Pausing a webhook writes nothing into its deliveries, of which there may be millions: its status holds them. */
 const PAUSED = "exists (select from webhook w where w.tenant_id = $1 and w.id = t.webhook_id and w.status = 'paused')";
 const HELD = `(t.held_reason is not null or ${PAUSED})`;
@@ -52,7 +56,7 @@ const PENDING: Source = {
   from: "delivery t",
   id: "t.id",
   columns: `t.id, ${SHARED}, t.attempt_count, t.policy_attempt_base, t.replayed,
-      case when ${HELD} then 'held' else 'pending' end as state, case when not ${HELD} then t.due_at end as at,
+      null::uuid as superseded_by, case when ${HELD} then 'held' else 'pending' end as state, case when not ${HELD} then t.due_at end as at,
       case when ${HELD} then coalesce(t.held_reason, 'paused') end as reason`,
   where: "true",
   byClass: false,
@@ -65,14 +69,15 @@ const SOURCES: Readonly<Record<DeliveryState, Source>> = {
     from: "attempt t",
     id: "t.delivery_id",
     columns: `t.delivery_id as id, ${SHARED}, t.number as attempt_count, 0::smallint as policy_attempt_base, t.replayed,
-      'delivered' as state, t.started_at + t.duration_ms * interval '1 millisecond' as at, null as reason`,
+      null::uuid as superseded_by, 'delivered' as state, t.started_at + t.duration_ms * interval '1 millisecond' as at, null as reason`,
     where: "t.ends_delivery and t.outcome = 'delivered'",
     byClass: false,
   },
   dead_letter: {
     from: "dead_letter t",
     id: "t.id",
-    columns: `t.id, ${SHARED}, t.attempt_count, 0::smallint as policy_attempt_base, t.replayed, 'dead_letter' as state,
+    columns: `t.id, ${SHARED}, t.attempt_count, 0::smallint as policy_attempt_base, t.replayed,
+      null::uuid as superseded_by, 'dead_letter' as state,
       t.dead_at as at, t.reason`,
     where: "true",
     byClass: true,
@@ -80,7 +85,8 @@ const SOURCES: Readonly<Record<DeliveryState, Source>> = {
   cancelled: {
     from: "cancelled_delivery t",
     id: "t.id",
-    columns: `t.id, ${SHARED}, t.attempt_count, 0::smallint as policy_attempt_base, t.replayed, 'cancelled' as state,
+    columns: `t.id, ${SHARED}, t.attempt_count, 0::smallint as policy_attempt_base, t.replayed,
+      t.superseded_by, 'cancelled' as state,
       t.cancelled_at as at, t.reason`,
     where: "true",
     byClass: true,
@@ -261,6 +267,9 @@ export interface AttemptRow {
   webhook_version: number;
   response_status: number | null;
   ends_delivery: boolean;
+  /** The batch that went. */
+  batch_id: string | null;
+  is_digest: boolean;
   response_truncated: boolean;
   outcome: string;
   outcome_code: string | null;
@@ -280,7 +289,8 @@ export async function selectAttempts(db: Executor, tenantUuid: string, deliveryU
     name: "select_attempts",
     text: `select id, number, trigger, started_at, next_attempt_at, duration_ms, dns_ms, connect_ms, tls_ms,
         first_byte_ms, body_length, webhook_version, response_status, ends_delivery, response_truncated, outcome,
-        outcome_code, url, address, body_hash, response_headers, response_body, warnings, extracted
+        outcome_code, url, address, body_hash, response_headers, response_body, warnings, extracted,
+        batch_id, coalesce((select b.kind = 'digest' from batch b where b.tenant_id = $1 and b.id = batch_id), false) as is_digest
       from attempt
       where tenant_id = $1 and delivery_id = $2 and id >= $3
       order by started_at, id`,

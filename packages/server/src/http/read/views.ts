@@ -1,5 +1,5 @@
 // Events, deliveries and attempts as everybody sees them. Pure: rows in, published names out.
-import { idFromUuid } from "@posthorn/contract";
+import { BATCH_EVENT, DIGEST_EVENT, idFromUuid } from "@posthorn/contract";
 import type { StoredConfiguration } from "../../manage/webhook-configuration.ts";
 import { attemptWarning } from "../../manage/response-fields.ts";
 import { bodyExcerpt } from "./body-excerpt.ts";
@@ -42,6 +42,7 @@ export function deliveryView(row: DeliveryRow): Record<string, unknown> {
     attemptCount: row.attempt_count,
     webhookVersion: row.webhook_version,
     replayed: row.replayed,
+    batchId: row.batch_id === null ? null : idFromUuid("batch", row.batch_id),
     createdAt: new Date(millisecondsOfUuid(row.id)).toISOString(),
     ...stateView(row, at),
   };
@@ -58,10 +59,14 @@ function stateView(row: DeliveryRow, at: string | null): Record<string, unknown>
     case "dead_letter":
       return { nextAttemptAt: null, deadAt: at, deadReason: row.reason };
     case "cancelled":
-      return { nextAttemptAt: null, cancelledAt: at, cancelledReason: row.reason };
+      return { nextAttemptAt: null, cancelledAt: at, cancelledReason: row.reason, ...supersededBy(row) };
     default:
       return row.state satisfies never;
   }
+}
+
+function supersededBy(row: DeliveryRow): { supersededBy?: string } {
+  return row.superseded_by === null ? {} : { supersededBy: idFromUuid("delivery", row.superseded_by) };
 }
 
 /** A delivery with the name of its event. */
@@ -81,9 +86,7 @@ export function attemptView(
   configuration: StoredConfiguration | undefined,
 ): Record<string, unknown> {
   const sent = {
-    publicEventId: publicEventId({ id: delivery.event_id, sender_id: delivery.sender_id }),
-    eventType: delivery.event_type,
-    deliveryId: idFromUuid("delivery", delivery.id),
+    ...namesOf(row, delivery),
     number: row.number,
     startedAtMs: row.started_at.getTime(),
   };
@@ -98,6 +101,7 @@ export function attemptView(
     outcomeCode: row.outcome_code,
     ...notAllowedMessage(row, configuration),
     endsDelivery: row.ends_delivery,
+    batchId: row.batch_id === null ? null : idFromUuid("batch", row.batch_id),
     ...(row.warnings === null ? {} : { warnings: row.warnings.map(attemptWarning) }),
     ...(row.extracted === null ? {} : { extracted: row.extracted }),
     nextAttemptAt: row.next_attempt_at?.toISOString() ?? null,
@@ -111,6 +115,22 @@ export function attemptView(
       bodySha256: row.body_hash?.toString("hex") ?? null,
     },
     response: responseView(row),
+  };
+}
+
+/** What a request was called: by its event, or by the batch that went. */
+function namesOf(
+  { batch_id: batchUuid, is_digest: isDigest }: AttemptRow,
+  delivery: ListedDeliveryRow,
+): { publicEventId: string; eventType: string; deliveryId: string } {
+  if (batchUuid !== null) {
+    const id = idFromUuid("batch", batchUuid);
+    return { publicEventId: id, eventType: isDigest ? DIGEST_EVENT : BATCH_EVENT, deliveryId: id };
+  }
+  return {
+    publicEventId: publicEventId({ id: delivery.event_id, sender_id: delivery.sender_id }),
+    eventType: delivery.event_type,
+    deliveryId: idFromUuid("delivery", delivery.id),
   };
 }
 

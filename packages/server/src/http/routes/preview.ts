@@ -2,6 +2,9 @@
 // would be sent. It decides with the very parts that route and deliver use; nothing is sent, stored or decrypted.
 import { formatId, parseId, uuidFromBytes } from "@posthorn/contract";
 import { matchesPattern } from "../../catalogue/pattern.ts";
+import { type BatchIdentity, newBatch } from "../../deliver/gather/batch-body.ts";
+import { gatherPlanOf } from "../../deliver/gather/plan.ts";
+import { batchNames } from "../../deliver/request.ts";
 import type { Body, Bodies } from "../../deliver/render.ts";
 import type { DeliverableEvent } from "../../deliver/queue.ts";
 import { explainFilter } from "../../expressions/explain.ts";
@@ -26,7 +29,7 @@ import { actorOf, FIELD_ERRORS } from "./webhooks.ts";
 
 export interface PreviewFace extends PreviewEventSources {
   readonly webhooks: Pick<Webhooks, "check" | "configurationOf">;
-  readonly bodies: Pick<Bodies, "bodyOf">;
+  readonly bodies: Pick<Bodies, "bodyOf" | "batchBodyOf">;
   readonly namesOf: (eventType: string) => ResourceNames;
   readonly warningsOf: WarningsOf;
   readonly nowMs: () => number;
@@ -82,7 +85,13 @@ async function show(face: PreviewFace, call: Call<undefined, PreviewBody>): Prom
   const scope = scopeOfEvent(event, face.namesOf(event.type), (bytes) => parsePayload(bytes, exact));
   const filters = (configuration.filters ?? []).map((source) => explainFilter(source, scope));
   const typeMatches = configuration.events.some((pattern) => matchesPattern(pattern, event.type));
-  const rendered = await face.bodies.bodyOf(snapshotOf(face, principal, configuration), event);
+  const snapshot = snapshotOf(face, principal, configuration);
+  const plan = gatherPlanOf(snapshot, face.namesOf);
+  const place = plan?.batchOf(event) ?? null;
+  const batch = place === null ? null : newBatch(place.rules.kind, face.newId(), face.nowMs());
+  const rendered = await (batch === null
+    ? face.bodies.bodyOf(snapshot, event)
+    : face.bodies.batchBodyOf(snapshot, batch, [event]));
   const missing = rendered.kind === "body" ? (rendered.warnings ?? []).map(missingValueWarning) : [];
   const webhook = snapshotOf(face, principal, configuration);
   const answered =
@@ -94,7 +103,9 @@ async function show(face: PreviewFace, call: Call<undefined, PreviewBody>): Prom
     ...(status === null ? {} : { status }),
     filters,
     event: { id: event.publicId, event: event.type, timestamp: event.timestamp, livemode: event.livemode },
-    ...requestView(face, configuration, event, rendered),
+    batch: place === null ? null : { kind: place.rules.kind, key: place.value, sendsAtOnce: place.flushes },
+    coalesceKey: plan !== null && plan.coalesce !== null ? plan.coalesceKeyOf(event) : null,
+    ...requestView(face, configuration, event, batch, rendered),
     ...(answered === null ? {} : { answer: answered.answer }),
     ...(warnings.length === 0 ? {} : { warnings }),
   });
@@ -142,6 +153,7 @@ function requestView(
   face: PreviewFace,
   configuration: StoredConfiguration,
   event: DeliverableEvent,
+  batch: BatchIdentity | null,
   rendered: Body,
 ): Record<string, unknown> {
   if (rendered.kind === "failed") {
@@ -149,10 +161,12 @@ function requestView(
     return { request: null, fault: { code, field: templateFieldName(path), message } };
   }
   const { bytes } = rendered;
+  const names =
+    batch === null
+      ? { publicEventId: event.publicId, eventType: event.type, deliveryId: formatId("delivery", face.newId()) }
+      : batchNames(batch);
   const headers = sentHeaders(configuration, {
-    publicEventId: event.publicId,
-    eventType: event.type,
-    deliveryId: formatId("delivery", face.newId()),
+    ...names,
     number: 1,
     startedAtMs: face.nowMs(),
   });

@@ -12,6 +12,7 @@ const own = {
   attemptCount: z.int().min(0),
   webhookVersion: z.int().min(1).meta({ description: "The version of the webhook that the event matched." }),
   replayed: z.boolean(),
+  batchId: idSchema("batch").nullable().meta({ description: "The batch that it goes or went in, with others." }),
   createdAt: time,
   nextAttemptAt: time.nullable().meta({ description: "Null while held, and when it has ended." }),
   heldReason: z.string().meta({ description: "Only while it is held." }).optional(),
@@ -20,6 +21,9 @@ const own = {
   deadReason: z.string().nullable().optional(),
   cancelledAt: time.nullable().optional(),
   cancelledReason: z.string().nullable().optional(),
+  supersededBy: idSchema("delivery")
+    .meta({ description: "Only when a newer state was sent in its place: that state's delivery." })
+    .optional(),
 };
 
 export const deliverySchema = z
@@ -54,6 +58,9 @@ export const attemptSchema = z
       .meta({ description: "Only with ADDRESS_NOT_ALLOWED: the address seen, and the list." })
       .optional(),
     endsDelivery: z.boolean(),
+    batchId: idSchema("batch")
+      .nullable()
+      .meta({ description: "The batch that was sent; its members share the request." }),
     warnings: warnings.meta({
       description: "What a template found no value for, and rules that could not be evaluated; only then.",
     }),

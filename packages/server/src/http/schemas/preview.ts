@@ -80,6 +80,18 @@ export const preview = z
     status: z.string().optional().meta({ description: "Of a webhook that exists: one that is disabled gets nothing." }),
     filters: z.array(filter),
     event: z.object({ id: z.string(), event: z.string(), timestamp: z.string(), livemode: z.boolean() }),
+    batch: z
+      .object({
+        kind: z.enum(["batch", "digest"]),
+        key: z.string().nullable().meta({ description: "What the batch's key says of the event, as JSON." }),
+        sendsAtOnce: z.boolean().meta({ description: "Whether the event sends its batch (`flushOnEvent`)." }),
+      })
+      .nullable()
+      .meta({ description: "How the event would travel with others; the request shows a batch of it alone." }),
+    coalesceKey: z
+      .string()
+      .nullable()
+      .meta({ description: "The thing that it is a state of, as JSON: only the last one is sent." }),
     request: z
       .object({
         method: z.string(),

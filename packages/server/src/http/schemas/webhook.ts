@@ -5,6 +5,7 @@ import { z } from "zod";
 import { RESPONSE_ACTIONS } from "../../storage/response-rules.ts";
 import { WEEKDAYS } from "../../lib/calendar.ts";
 import { described } from "../../manage/webhook-field-texts.ts";
+import { IMPORT_MODES } from "../../storage/configuration.ts";
 import { eventTypeName, headerMap, idSchema, time } from "./common.ts";
 import { warnings } from "./warning.ts";
 
@@ -73,6 +74,21 @@ const signatureProfile = z.union([
   }),
 ]);
 
+const batchSettings = z.object({
+  enabled: z.boolean(),
+  maxEvents: z.int().min(1),
+  maxWaitTime: z.number().meta({ description: "Seconds that the oldest event waits." }),
+  flushOnEvent: z.array(eventTypeName).meta({ description: "Such an event sends its batch at once." }),
+  key: z.string().nullable().meta({ description: "An expression: a batch holds events of one value." }),
+  per: z.enum(["event", "batch"]).meta({ description: "What a template is filled for." }),
+});
+
+const coalesce = z.object({
+  key: z.string().meta({ description: "An expression; an event for which it has no value goes by itself." }),
+  window: z.number().meta({ description: "Seconds without a newer state." }),
+  maxWait: z.number().meta({ description: "Seconds after the first state that waits." }),
+});
+
 /** The fields that a version remembers. */
 const configured = described({
   name: z.string().nullable(),
@@ -94,6 +110,9 @@ const configured = described({
   auth,
   signature: z.object({ profiles: z.array(signatureProfile) }),
   allowedIps: z.array(z.string()).nullable(),
+  batchSettings: batchSettings.nullable(),
+  coalesce: coalesce.nullable(),
+  onImport: z.enum(IMPORT_MODES),
 });
 
 const secretRotation = z
