@@ -141,19 +141,6 @@ export class Capture {
     await Promise.all([this.#small.drained(), this.#large.drained()]);
   }
 
-  /** As `take`, with a promise. */
-  capture(
-    sender: Sender,
-    body: Buffer,
-    frame: Frame,
-    scanned: ScannedEvent,
-    idempotencyKey: string | null,
-  ): Promise<CaptureOutcome> {
-    return new Promise((resolve, reject) => {
-      this.take(sender, body, frame, scanned, idempotencyKey, { resolve, reject });
-    });
-  }
-
   /**
    * Captures one scanned event, and tells `ending` when it is stored or refused: no promise for each item of a batch.
    * @param body the raw bytes that the offsets in `scanned` point into; `frame` is this event's part, for its hash

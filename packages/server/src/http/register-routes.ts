@@ -1,5 +1,6 @@
 // Puts the table of routes into Fastify, under /v1 and /api/v1 alike: authentication and permission before the body is
 // read, then validation, then the handler. Must not allocate on the way of a raw request beyond what it hands over.
+import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { type Failure, failure } from "./answer.ts";
@@ -14,7 +15,8 @@ import type { Call, OrdinaryRoute, RawRoute, Route } from "./route-entry.ts";
 import type { Answering, HttpServerOptions } from "./server.ts";
 import { validate } from "./validation.ts";
 
-const BASES = ["/v1", "/api/v1"];
+/** Where the API begins; the second is how the published contract writes it. */
+export const BASES = ["/v1", "/api/v1"];
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"] as const;
 const JSON_ONLY = ["application/json"];
 const EMPTY_BODY = Buffer.alloc(0);
@@ -34,7 +36,7 @@ export function registerRoutes(app: FastifyInstance, options: HttpServerOptions,
         method: route.method,
         url: base + fastifyPath(route.path),
         onRequest: gate(route, options, answering),
-        handler: route.raw ? rawHandler(route) : ordinaryHandler(route, answering),
+        handler: route.raw ? rawHandler(route, answering) : ordinaryHandler(route, answering),
         ...(route.raw ? { bodyLimit: route.bodyLimitBytes } : {}),
       });
     }
@@ -47,7 +49,16 @@ export function registerRoutes(app: FastifyInstance, options: HttpServerOptions,
 function gate(route: Route, { authenticator }: HttpServerOptions, answering: Answering) {
   const contentTypes = route.raw ? route.contentTypes : JSON_ONLY;
   const enter = (request: FastifyRequest, reply: FastifyReply, who: Authentication, done: () => void): void => {
-    const refusal = who.ok ? refusalFor(route, contentTypes, who.principal, request, reply) : who.failure;
+    const refusal = who.ok
+      ? refusalFor(
+          route,
+          contentTypes,
+          who.principal,
+          request.params as Record<string, string>,
+          request.headers,
+          reply.raw,
+        )
+      : who.failure;
     if (refusal !== null) {
       answering.send(request, reply, refusal);
       return;
@@ -72,24 +83,34 @@ function credentialsOf(request: FastifyRequest): Credentials {
   return { authorization, companyId, ip: request.ip };
 }
 
-function refusalFor(
+/** What a known sender's request is refused for before its body is read; null lets it in. */
+export function refusalFor(
   route: Route,
   contentTypes: readonly string[],
   principal: Principal,
-  request: FastifyRequest,
-  reply: FastifyReply,
+  params: Readonly<Record<string, string>>,
+  headers: IncomingHttpHeaders,
+  response: ServerResponse,
 ): Failure | null {
-  const refusal =
-    refusedByPermission(route, principal, request.params as Record<string, string>) ??
-    refusedByHead(request.headers, contentTypes);
+  const refusal = refusedByPermission(route, principal, params) ?? refusedByHead(headers, contentTypes);
   if (refusal !== null || !route.raw || route.admit === null) return refusal;
-  return route.admit(principal, declaredLength(request.headers), reply);
+  return route.admit(principal, declaredLength(headers), response);
 }
 
-function rawHandler(route: RawRoute) {
+function rawHandler(route: RawRoute, answering: Answering) {
   return (request: FastifyRequest, reply: FastifyReply): void | Promise<void> => {
     const body = (request.body as Buffer | undefined) ?? EMPTY_BODY;
-    return route.handle((request as KnownRequest).principal, body, request, reply);
+    return route.handle((request as KnownRequest).principal, body, {
+      headers: request.headers,
+      requestId: request.id,
+      begin() {
+        reply.hijack();
+        return reply.raw;
+      },
+      fail(error: unknown) {
+        if (!reply.raw.headersSent) answering.sendThrown(request, reply, error);
+      },
+    });
   };
 }
 

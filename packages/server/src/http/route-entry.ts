@@ -1,10 +1,11 @@
 // The shape of an entry in the table of routes: routing, permission, validation (and OpenAPI) are read from it.
 // Two kinds: ordinary entries get validated input and answer with a value; raw entries get bytes and answer themselves.
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { ServerResponse } from "node:http";
 import type { ErrorCode } from "@posthorn/contract";
 import type { z } from "zod";
 import type { Answer, Failure } from "./answer.ts";
 import type { Principal } from "./principal.ts";
+import type { RawCall } from "./raw-call.ts";
 import type { Scope } from "./scopes.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -98,15 +99,10 @@ export interface OrdinaryRoute extends EntryBase {
 }
 
 /**
- * Takes a raw request from here. It answers exactly once, through answer-now.ts or reply.send; a throw or rejection
- * becomes a failure answer. `body` is what the sender sent, unparsed and never shared.
+ * Takes a raw request from here. It answers exactly once, through answer-now.ts; a throw or rejection becomes a
+ * failure answer. `body` is what the sender sent, unparsed and never shared.
  */
-export type RawHandler = (
-  principal: Principal,
-  body: Buffer,
-  request: FastifyRequest,
-  reply: FastifyReply,
-) => void | Promise<void>;
+export type RawHandler = (principal: Principal, body: Buffer, call: RawCall) => void | Promise<void>;
 
 export interface RawRoute extends EntryBase {
   readonly raw: true;
@@ -117,11 +113,10 @@ export interface RawRoute extends EntryBase {
   /**
    * Asked before a byte of the body is read, so that an overloaded node does not buffer what it cannot take.
    * @param contentLength as declared, or -1 for a chunked body
-   * @param reply to hang a release on (`reply.raw` closes exactly once); not to be answered through
-   * @param reply closes (`reply.raw`) when the request is over, however it ends
+   * @param response to hang a release on: it closes exactly once, when the request is over, however it ends
    * @returns a failure to refuse with, or null
    */
-  readonly admit: ((principal: Principal, contentLength: number, reply: FastifyReply) => Failure | null) | null;
+  readonly admit: ((principal: Principal, contentLength: number, response: ServerResponse) => Failure | null) | null;
   readonly handle: RawHandler;
 }
 

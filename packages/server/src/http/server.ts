@@ -21,7 +21,8 @@ import type { Authenticator } from "./authenticate.ts";
 import { limitClosing } from "./close-connections.ts";
 import { failureOfThrown } from "./failures-thrown.ts";
 import { addMetricsRoute, type MetricsOptions } from "./metrics.ts";
-import { registerRoutes } from "./register-routes.ts";
+import { takePastFastify } from "./past-fastify.ts";
+import { BASES, registerRoutes } from "./register-routes.ts";
 import type { Route } from "./route-entry.ts";
 
 /** The part of a pino logger that is used here. */
@@ -88,6 +89,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     return answering.send(request, reply, failure("NOT_FOUND", `There is nothing at ${path}. The API begins at /v1.`));
   });
   logRequests(app, options.log);
+  takePastFastify(app, BASES, options, answering);
   limitClosing(app);
   registerRoutes(app, options, answering);
   if (options.metrics !== undefined) addMetricsRoute(app, options.metrics, options.authenticator, answering);

@@ -18,9 +18,9 @@ let refuseAdmission = false;
 
 const take =
   (path: string): RawHandler =>
-  (principal, body, _request, reply) => {
+  (principal, body, call) => {
     raw.push({ body, tenantId: principal.tenantId, path });
-    answerNow(reply, 202, '{"success":true}', ["idempotency-replayed", "true"]);
+    answerNow(call, 202, '{"success":true}', ["idempotency-replayed", "true"]);
   };
 
 beforeAll(async () => {
@@ -352,5 +352,80 @@ describe("paths that no route can have", () => {
       const answer = await face.inject({ method: method as "GET", url: "/v1/webhooks" });
       expect([method, answer.status, answer.headers["allow"]]).toEqual([method, 405, "POST, GET, HEAD"]);
     }
+  });
+});
+
+describe("a raw request past Fastify", () => {
+  /** `inject` never reaches the socket's listener, so it goes through Fastify. */
+  async function bothWays(headers: Record<string, string>, body: string, url = "/v1/events") {
+    const direct = await fetch(`http://127.0.0.1:${port}${url}`, { method: "POST", headers, body });
+    const through = await face.inject({ method: "POST", url, headers, payload: body });
+    const own = new Set(["date", "connection", "keep-alive", "x-request-id"]);
+    const bodyOf = (text: string): unknown =>
+      JSON.parse(text, (name, value: unknown) => (name === "requestId" ? isId("request", value as string) : value));
+    return {
+      direct: {
+        status: direct.status,
+        headers: Object.fromEntries([...direct.headers].filter(([name]) => !own.has(name))),
+        body: bodyOf(await direct.text()),
+      },
+      through: {
+        status: through.status,
+        headers: Object.fromEntries(
+          Object.entries(through.headers)
+            .filter(([name]) => !own.has(name))
+            .map(([name, value]) => [name, String(value)]),
+        ),
+        body: bodyOf(JSON.stringify(through.body)),
+      },
+    };
+  }
+
+  // Seen red: without the refusals' own headers, and with handlers that are called before they are admitted.
+  test.each([
+    ["let in", 202, {}, "{}"],
+    ["let in, by the other base", 202, {}, "{}", "/api/v1/events"],
+    ["without a key", 401, { authorization: "" }, "{}"],
+    [
+      "with a key that nobody has",
+      401,
+      { authorization: "Bearer blg_live_sk_0123456789012345678901234567890123" },
+      "{}",
+    ],
+    ["in another media type", 415, { "content-type": "text/plain" }, "{}"],
+    ["encoded", 415, { "content-encoding": "gzip" }, "{}"],
+    ["for a company that is not there", 403, { "x-company-id": "company_nowhere" }, "{}"],
+    ["longer than the route takes", 413, {}, " ".repeat(12 * 1024 * 1024)],
+    ["with a query", 202, {}, "{}", "/v1/events?a=b"],
+  ])("is answered as through it: %s", async (_name, status, headers, body, url?: string) => {
+    const given = { authorization: `Bearer ${key}`, "content-type": "application/json", ...headers };
+    // Once before, so that the key is remembered: only then is the way short.
+    await bothWays({ authorization: `Bearer ${key}`, "content-type": "application/json" }, "{}");
+    const { direct, through } = await bothWays(given, body, url);
+    expect(direct.status).toBe(status);
+    expect(direct).toEqual(through);
+  });
+
+  test("is refused before its body is handed over, with the headers of the refusal", async () => {
+    const handled = raw.length;
+    refuseAdmission = true;
+    const { direct, through } = await bothWays(
+      { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      "{}",
+    ).finally(() => {
+      refuseAdmission = false;
+    });
+    expect(direct).toEqual(through);
+    expect(direct.headers).toMatchObject({ "retry-after": "1" });
+    expect(raw.length).toBe(handled);
+  });
+
+  test("brings the bytes as they came, in however many pieces", async () => {
+    const body = `"${"é".repeat(200_000)}"`;
+    await bothWays({ authorization: `Bearer ${key}`, "content-type": "application/json" }, body);
+    const taken = raw.slice(-2);
+    for (const { body: bytes } of taken) expect(bytes.equals(Buffer.from(body))).toBe(true);
+    await bothWays({ authorization: `Bearer ${key}`, "content-type": "application/json" }, "");
+    expect(raw.slice(-2).map(({ body: bytes }) => bytes.length)).toEqual([0, 0]);
   });
 });

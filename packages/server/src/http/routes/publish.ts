@@ -1,7 +1,7 @@
 // POST /events and POST /events/batch: bytes in, capture, answer. The hot path: no schema library, no re-serialising.
 // Must never parse the payload, and must answer each item of a batch for itself.
 import { ERRORS, type ErrorCode } from "@posthorn/contract";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { ServerResponse } from "node:http";
 import type { Admission, AdmissionControl } from "../../capture/admission.ts";
 import type { Capture } from "../../capture/capture.ts";
 import {
@@ -17,6 +17,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { type Failure, failure, failureBody, successBody } from "../answer.ts";
 import { answerNow } from "../answer-now.ts";
 import type { Principal } from "../principal.ts";
+import type { RawCall } from "../raw-call.ts";
 
 export interface PublishOptions {
   readonly capture: Capture;
@@ -82,11 +83,11 @@ const NDJSON = "application/x-ndjson";
 export function publishHandlers(options: PublishOptions) {
   const { capture, admission, clock } = options;
 
-  const answerFailure = (reply: FastifyReply, refusal: Failure): void => {
-    const meta = { requestId: reply.request.id, nowMs: clock.nowMs() };
+  const answerFailure = (call: RawCall, refusal: Failure): void => {
+    const meta = { requestId: call.requestId, nowMs: clock.nowMs() };
     const headers = Object.entries(refusal.headers ?? {}).flat();
     const body = failureBody(refusal, meta, options.documentationUrl(refusal.code));
-    answerNow(reply, ERRORS[refusal.code].status, body, headers);
+    answerNow(call, ERRORS[refusal.code].status, body, headers);
   };
 
   const scan = (
@@ -135,58 +136,70 @@ export function publishHandlers(options: PublishOptions) {
       }
     });
 
+  const answerOne = (call: RawCall, outcome: CaptureOutcome): void => {
+    switch (outcome.outcome) {
+      case "accepted":
+      case "replayed": {
+        const meta = { requestId: call.requestId, nowMs: clock.nowMs() };
+        const replayed = outcome.outcome === "replayed" ? ["idempotency-replayed", "true"] : undefined;
+        return answerNow(call, 202, successBody(answerJson(outcome.answer), meta), replayed);
+      }
+      case "refused":
+      case "unavailable":
+        return answerFailure(call, failureOfOutcome(outcome));
+      default:
+        return outcome satisfies never;
+    }
+  };
+
+  /** No promise on this way: capture tells the outcome, and whatever goes wrong then is this request's alone. */
+  const captureOne = (principal: Principal, body: Buffer, call: RawCall, scanned: ScannedEvent | ScanRefusal): void => {
+    if (scanned.kind === "refused") return answerFailure(call, failureOfScan(scanned));
+    const key = call.headers["idempotency-key"];
+    const keyRefusal = checkIdempotencyKey(key);
+    if (keyRefusal !== null) return answerFailure(call, failureOfOutcome(keyRefusal));
+    const frame = { start: 0, end: body.length };
+    capture.take(principal, body, frame, scanned, typeof key === "string" ? key : null, {
+      resolve(outcome) {
+        try {
+          answerOne(call, outcome);
+        } catch (error) {
+          call.fail(error);
+        }
+      },
+      reject: (error) => call.fail(error),
+    });
+  };
+
   return {
     admit(limitBytes: number) {
-      return (principal: Principal, contentLength: number, reply: FastifyReply): Failure | null => {
+      return (principal: Principal, contentLength: number, response: ServerResponse): Failure | null => {
         if (!options.isOpen()) return withRetryAfter(failure("SHUTTING_DOWN"), 1);
         const byteLength = contentLength >= 0 ? Math.min(contentLength, limitBytes) : limitBytes;
         const admitted = admission.reserve(principal.tenantId, byteLength);
         if (admitted.outcome !== "admitted") return refusalOf(admitted);
-        reply.raw.once("close", () => admission.release(principal.tenantId, byteLength));
+        response.once("close", () => admission.release(principal.tenantId, byteLength));
         return null;
       };
     },
 
-    async event(principal: Principal, body: Buffer, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    event(principal: Principal, body: Buffer, call: RawCall): void | Promise<void> {
       const limited = admission.countEvents(principal, 1);
-      if (limited.outcome !== "admitted") return answerFailure(reply, refusalOf(limited));
+      if (limited.outcome !== "admitted") return answerFailure(call, refusalOf(limited));
       const scanning = scan(body, 0, body.length);
-      const scanned = scanning instanceof Promise ? await scanning : scanning;
-      if (scanned.kind === "refused") return answerFailure(reply, failureOfScan(scanned));
-      const key = request.headers["idempotency-key"];
-      const keyRefusal = checkIdempotencyKey(key);
-      if (keyRefusal !== null) return answerFailure(reply, failureOfOutcome(keyRefusal));
-      const outcome = await capture.capture(
-        principal,
-        body,
-        { start: 0, end: body.length },
-        scanned,
-        typeof key === "string" ? key : null,
-      );
-      switch (outcome.outcome) {
-        case "accepted":
-        case "replayed": {
-          const meta = { requestId: request.id, nowMs: clock.nowMs() };
-          const replayed = outcome.outcome === "replayed" ? ["idempotency-replayed", "true"] : undefined;
-          return answerNow(reply, 202, successBody(answerJson(outcome.answer), meta), replayed);
-        }
-        case "refused":
-        case "unavailable":
-          return answerFailure(reply, failureOfOutcome(outcome));
-        default:
-          return outcome satisfies never;
-      }
+      if (scanning instanceof Promise) return scanning.then((scanned) => captureOne(principal, body, call, scanned));
+      captureOne(principal, body, call, scanning);
     },
 
-    async batch(principal: Principal, body: Buffer, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-      const isNdjson = request.headers["content-type"]?.toLowerCase().startsWith(NDJSON) ?? false;
+    async batch(principal: Principal, body: Buffer, call: RawCall): Promise<void> {
+      const isNdjson = call.headers["content-type"]?.toLowerCase().startsWith(NDJSON) ?? false;
       const batch = await splitBatch(body, isNdjson);
-      if (batch.kind === "refused") return answerFailure(reply, failureOfScan(batch));
+      if (batch.kind === "refused") return answerFailure(call, failureOfScan(batch));
       const limited = admission.countEvents(principal, batch.items.length);
-      if (limited.outcome !== "admitted") return answerFailure(reply, refusalOf(limited));
-      const header = request.headers["idempotency-key"];
+      if (limited.outcome !== "admitted") return answerFailure(call, refusalOf(limited));
+      const header = call.headers["idempotency-key"];
       const keyRefusal = checkIdempotencyKey(header);
-      if (keyRefusal !== null) return answerFailure(reply, failureOfOutcome(keyRefusal));
+      if (keyRefusal !== null) return answerFailure(call, failureOfOutcome(keyRefusal));
       const outcomes = await captureAll(principal, body, batch.items, typeof header === "string" ? header : null);
       const first = outcomes[0];
       if (
@@ -194,11 +207,11 @@ export function publishHandlers(options: PublishOptions) {
         "failure" in first &&
         outcomes.every((each) => "failure" in each && each.unavailable)
       ) {
-        return answerFailure(reply, first.failure);
+        return answerFailure(call, first.failure);
       }
       const results = outcomes.map(itemJson).join(",");
-      const meta = { requestId: request.id, nowMs: clock.nowMs() };
-      answerNow(reply, 202, successBody(`{"results":[${results}]}`, meta));
+      const meta = { requestId: call.requestId, nowMs: clock.nowMs() };
+      answerNow(call, 202, successBody(`{"results":[${results}]}`, meta));
     },
   };
 }
