@@ -8,7 +8,8 @@ const STOP_LIMIT_MS = 20_000;
 
 /** Serves until a signal comes; the result is the exit code. */
 export async function runServe(settings: Settings): Promise<number> {
-  const signalled = firstSignal();
+  let abandon = (): void => {};
+  const signalled = firstSignal(() => abandon());
   // Only now: help and mistakes of usage need none of it.
   const { serve } = await import("@posthorn/server");
   const served = await serve(settings);
@@ -16,22 +17,28 @@ export async function runServe(settings: Settings): Promise<number> {
     fail(served.code, served.message);
     return 1;
   }
+  abandon = () => served.abandon();
   greet(served, settings);
   const signal = await signalled;
   say(`${signal}: finishing what runs; once more ends at once.`);
   setTimeout(() => {
     fail("STOP_TIMED_OUT", "Not finished after 20 s; what was under way is repeated at the next start.");
+    served.abandon();
     process.exit(1);
   }, STOP_LIMIT_MS).unref();
   await served.stop();
   return 0;
 }
 
-function firstSignal(): Promise<NodeJS.Signals> {
+/** @param onSecond called before the second signal ends the process */
+function firstSignal(onSecond: () => void): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let seen = false;
     const onSignal = (signal: NodeJS.Signals): void => {
-      if (seen) process.exit(signal === "SIGINT" ? 130 : 143);
+      if (seen) {
+        onSecond();
+        process.exit(signal === "SIGINT" ? 130 : 143);
+      }
       seen = true;
       resolve(signal);
     };
@@ -41,7 +48,8 @@ function firstSignal(): Promise<NodeJS.Signals> {
 }
 
 function greet(served: Extract<ServeResult, { outcome: "serving" }>, settings: Settings): void {
-  say(`${bold("Posthorn")} serves at ${bold(served.url)}`);
+  const inProcesses = settings.processes === 1 ? "" : ` in ${settings.processes} processes`;
+  say(`${bold("Posthorn")} serves at ${bold(served.url)}${inProcesses}`);
   if (served.database === "adopted") say("The database of an earlier start was still running and is used again.");
   if (!served.isFirstStart) return;
   const key = served.mintedApiKey ?? "$POSTHORN_BOOTSTRAP_API_KEY";

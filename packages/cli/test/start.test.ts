@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { findPostmaster } from "../../server/src/storage/embedded/postmaster.ts";
@@ -172,6 +173,19 @@ describe("npm start", PATIENT, () => {
     const third = start(dataDir);
     expect(await answers(await third.url)).toBe(true);
     expect(await end(third)).toBe(0);
+  });
+
+  test("ends at once at a second signal, and its database ends by itself", async () => {
+    const first = start(dataDir);
+    await first.url;
+    first.child.kill("SIGTERM");
+    first.child.kill("SIGINT");
+    expect([130, 143]).toContain(await first.ended);
+    while (findPostmaster(join(stateDirOf(dataDir), "data")) !== undefined) await delay(20);
+    const second = start(dataDir);
+    await second.url;
+    expect(second.output()).not.toContain("still running");
+    expect(await end(second)).toBe(0);
   });
 
   test("refuses the wrong master key and the database of another PostgreSQL major version, and changes nothing", async () => {

@@ -24,6 +24,8 @@ export interface Database {
   /** Tells a second start where this one serves. */
   announce(url: string): Promise<void>;
   stop(): Promise<void>;
+  /** Tells our own to shut down, without waiting for it. */
+  abandon(): void;
 }
 
 /**
@@ -39,7 +41,8 @@ export async function obtainDatabase(
     const connection = { connectionString: settings.databaseUrl };
     const check = await checkServer(connection);
     if (!check.ok) return { outcome: "refused", code: check.code, message: check.message };
-    return { outcome: "obtained", kind: "external", connection, announce: async () => {}, stop: async () => {} };
+    const nothing = async (): Promise<void> => {};
+    return { outcome: "obtained", kind: "external", connection, announce: nothing, stop: nothing, abandon() {} };
   }
   try {
     const dataDir = resolve(settings.dataDir);
@@ -50,6 +53,7 @@ export async function obtainDatabase(
       connection: server.connection,
       announce: (url) => server.announce(url),
       stop: () => server.stop(),
+      abandon: () => server.abandon(),
     };
   } catch (error) {
     const refusal = refusalOf(error);

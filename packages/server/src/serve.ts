@@ -1,12 +1,16 @@
 // What `posthorn serve` does, start to stop: a database, its preparation, a node. Every refusal is a value with a code
 // and a sentence that says what to do; nothing is left running after one.
 import { resolve } from "node:path";
-import { type RunningNode, startNode } from "./compose.ts";
+import { startNode } from "./compose.ts";
+import { declareAllDead } from "./deliver/takeover.ts";
+import { DatabaseClock } from "./lib/clock.ts";
 import { createLog, type Log } from "./lib/log.ts";
 import type { Settings } from "./lib/settings.ts";
 import { type Database, obtainDatabase, refusalOf, type ServeRefusal, VERSION } from "./obtain-database.ts";
 import { openOperatorAccess } from "./operator-access.ts";
-import { prepareDatabase } from "./prepare.ts";
+import { type Prepared, prepareDatabase } from "./prepare.ts";
+import { startProcesses } from "./processes/primary.ts";
+import { type ConnectionConfig, openPools } from "./storage/pools.ts";
 
 export type ServeResult =
   | {
@@ -16,8 +20,13 @@ export type ServeResult =
       readonly mintedApiKey: string | null;
       readonly isFirstStart: boolean;
       readonly database: "embedded" | "adopted" | "external";
-      /** Ends the node, then the embedded database; within 20 s. */
+      /** Ends the nodes, then the embedded database; within 20 s. */
       stop(): Promise<void>;
+      /**
+       * For a caller that is about to end at once: kills the other processes, tells the embedded database to shut down,
+       * and waits for neither. What was under way is repeated at the next start.
+       */
+      abandon(): void;
     }
   | ServeRefusal;
 
@@ -48,20 +57,9 @@ async function startOn(database: Database, settings: Settings, log: Log): Promis
     givenApiKey: settings.bootstrapApiKey,
   });
   if (prepared.outcome === "refused") return prepared;
-  const node: RunningNode = await startNode({
-    connection: database.connection,
-    withRoles: prepared.withRoles,
-    masterKey: prepared.masterKey,
-    allowTargets: settings.allowTargets,
-    host: settings.host,
-    port: settings.port,
-    // The lock on the data directory keeps every other node away from the embedded database.
-    soleNode: isEmbedded,
-    version: VERSION,
-    log,
-    ...(settings.metricsToken === undefined ? {} : { metricsToken: settings.metricsToken }),
-  });
   const { connection } = database;
+  const node = await startNodes(database, prepared, settings, log);
+  if (node.outcome === "refused") return node;
   const closeAccess = await openOperatorAccess({ connection, withRoles: prepared.withRoles, dataDir, node }).catch(
     async (error: unknown) => {
       await node.stop();
@@ -81,5 +79,58 @@ async function startOn(database: Database, settings: Settings, log: Log): Promis
       await node.stop();
       await database.stop();
     },
+    abandon() {
+      node.abandon();
+      database.abandon();
+    },
   };
+}
+
+interface Nodes {
+  readonly outcome: "serving";
+  readonly url: string;
+  readonly address: string;
+  stop(): Promise<void>;
+  abandon(): void;
+}
+
+/** One node in this process, or several in processes of their own. */
+async function startNodes(
+  { connection, kind }: Database,
+  { withRoles, masterKey }: Extract<Prepared, { outcome: "ready" }>,
+  settings: Settings,
+  log: Log,
+): Promise<Nodes | ServeRefusal> {
+  // The lock on the data directory keeps every other start away from the embedded database.
+  const isEmbedded = kind !== "external";
+  const { allowTargets, host, logLevel, metricsToken, port, processes } = settings;
+  const shared = { connection, withRoles, host, port, version: VERSION };
+  const given = metricsToken === undefined ? shared : { ...shared, metricsToken };
+  if (processes === 1) {
+    const node = await startNode({ ...given, masterKey, allowTargets, soleNode: isEmbedded, log });
+    // It ends with this process.
+    return { outcome: "serving", url: node.url, address: node.address, stop: () => node.stop(), abandon() {} };
+  }
+  // Whoever is in the list was killed with an earlier start.
+  if (isEmbedded) await endEveryNode(connection, withRoles);
+  return startProcesses({
+    count: processes,
+    start: {
+      ...given,
+      masterKeyBase64: masterKey.key.export().toString("base64"),
+      allowTargets: allowTargets.text,
+      logLevel,
+    },
+    clock: new DatabaseClock(),
+    log,
+  });
+}
+
+async function endEveryNode(connection: ConnectionConfig, withRoles: boolean): Promise<void> {
+  const pools = openPools({ connection, withRoles, onIdleError: () => {} });
+  try {
+    await declareAllDead(pools.control);
+  } finally {
+    await pools.end();
+  }
 }

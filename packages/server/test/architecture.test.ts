@@ -75,8 +75,8 @@ const topFolder = (file: SourceFile): string => (file.path.includes("/") ? (file
 const STAGES = ["capture", "route", "deliver", "record"];
 /** Beside the flow: they change it by writing rows. */
 const BESIDE = ["manage", "replay", "maintain", "backup"];
-/** What wires: the files at the top, and the parts of compose.ts. Nothing that is wired imports them. */
-const WIRING = ["", "compose"];
+/** What wires: the files at the top, the parts of compose.ts, and what starts several processes of it. */
+const WIRING = ["", "compose", "processes"];
 /** Under everything: they know no stage. */
 const UNDER = ["security", "storage", "integrations", "catalogue", "expressions", "observe", "lib"];
 

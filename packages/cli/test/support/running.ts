@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { spawnPosthorn } from "./command.ts";
 
 export interface Running {
+  readonly pid: number;
   readonly out: readonly string[];
   readonly err: readonly string[];
   /** The first line of either stream that matches, now or later; fails when the command ends without it. */
@@ -52,6 +53,7 @@ export function start(args: readonly string[], env: Readonly<Record<string, stri
       tryIt();
     });
   const me: Running = {
+    pid: child.pid as number,
     out,
     err,
     line: (pattern) => found(() => [...out, ...err].find((line) => pattern.test(line)), String(pattern)),

@@ -44,14 +44,30 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
   const { logFailure, onDatabaseTrouble, counters } = ground;
   const { failpoint } = options;
 
+  const wakeHandedOver = (rows: readonly { tenant_id: string; webhook_id: string }[]): void => {
+    deliveries.wakeByIds(rows).catch((error: unknown) => {
+      logFailure("handed over deliveries")(error);
+      deliveries.lanesAcquired(ownership.lanes);
+    });
+  };
+  const { siblings } = options;
   const signals = createSignals(options.soleNode, {
     connection: options.connection,
     log,
+    siblings,
+    isAnyNodeElsewhere: () => ownership.otherNodeIds.some((id) => siblings?.has(id) !== true),
     onHandedOver: (lanes) => {
       ownership.handedOver(lanes);
       if (lanes === undefined) wakeFanOuts();
     },
+    // Read at once, with their mark: what is not delivered by the next look for marked rows is looked at once more.
+    onToldOf: (webhooks) => {
+      const own = webhooks.filter(({ lane }) => ownership.owns(lane));
+      counters.handoffsTaken(own.length);
+      wakeHandedOver(own);
+    },
     onLanesToMove: () => ownership.lookNow(),
+    onNodesEnded: (ids) => ownership.ended(ids),
   });
   const memory = new DeliveryMemory(options.memory);
   const ownership: Ownership = new Ownership({
@@ -69,10 +85,7 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
     onBeat: wakeFanOuts,
     onHandoff: (rows) => {
       counters.handoffsTaken(rows.length);
-      deliveries.wakeByIds(rows).catch((error: unknown) => {
-        logFailure("handed over deliveries")(error);
-        deliveries.lanesAcquired(ownership.lanes);
-      });
+      wakeHandedOver(rows);
     },
     onCancelled: (notices) => deliveries.cancelled(notices),
     onDraining: (lanes) => deliveries.lanesDraining(lanes),
@@ -95,9 +108,9 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
     log,
     memory,
     ownsLane: (lane) => ownership.owns(lane),
-    onHandedOff: (lane) => {
+    onHandedOff: (webhook) => {
       counters.handoffGiven();
-      signals.handedOff(lane);
+      signals.handedOff(webhook);
     },
     findWebhook: (tenantId, webhookId) => configuration.webhook(tenantId, webhookId),
     dissolveBatch: (batch, memberUuids) => dissolveBatch(pools.engine, ownership.identity, batch, memberUuids),

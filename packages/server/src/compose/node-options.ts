@@ -1,6 +1,7 @@
 // What a node is given: its database, its keys, its face, and the clock, names and failpoints that tests replace. No
 // value here is read from the environment.
 import type { LeaseTimings } from "../deliver/lease.ts";
+import type { Siblings } from "../deliver/siblings.ts";
 import type { MemoryLimits } from "../deliver/queue.ts";
 import type { DatabaseClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -29,6 +30,8 @@ export interface NodeOptions {
   readonly port: number;
   /** True when nobody else can be alive on this database: the embedded one, under its lock. */
   readonly soleNode: boolean;
+  /** The other processes of the same program on this machine, each a node of its own; undefined without such. */
+  readonly siblings?: Siblings | undefined;
   readonly version: string;
   readonly log: Log;
   readonly lease?: LeaseTimings;

@@ -200,7 +200,7 @@ export interface OtherNode {
 }
 
 /** All other nodes that count as alive. */
-export async function selectOtherNodes(db: Executor, node: NodeIdentity): Promise<OtherNode[]> {
+export async function selectOtherNodes(db: Executor, node: Pick<NodeIdentity, "uuid">): Promise<OtherNode[]> {
   const result = await db.query<OtherNode>({
     name: "select_other_nodes",
     text: "select id, incarnation, beat, leaving from node where alive and id <> $1::uuid",

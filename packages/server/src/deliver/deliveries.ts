@@ -24,8 +24,8 @@ export interface DeliveriesOptions {
   readonly memory: DeliveryMemory;
   /** True while deliveries of this lane may be taken into memory and started here: owned, and not about to be given away. */
   readonly ownsLane: (lane: number) => boolean;
-  /** Deliveries were written that the owner of this lane, another node, should look for. */
-  readonly onHandedOff: (lane: number) => void;
+  /** Deliveries were written for this webhook that the owner of its lane, another node, should look for. */
+  readonly onHandedOff: (webhook: Webhook) => void;
   readonly findWebhook: (tenantId: Id<"tenant">, webhookId: Id<"webhook">) => Promise<Webhook | null>;
   /** A batch that lost a member: what is left of it are single deliveries from now on. */
   readonly dissolveBatch: (batch: BatchKey, memberUuids: readonly string[]) => Promise<void>;
@@ -125,7 +125,7 @@ export class Deliveries {
   /** Rows of this webhook were written or made due by someone else than capture. */
   wake(webhook: Webhook, inDoubt = false): void {
     if (!this.#options.ownsLane(webhook.lane)) {
-      this.#options.onHandedOff(webhook.lane);
+      this.#options.onHandedOff(webhook);
       return;
     }
     const queue = this.#queues.of(webhook);

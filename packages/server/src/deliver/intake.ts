@@ -18,8 +18,8 @@ export interface IntakeOptions {
   readonly holds: LaneHolds;
   /** True while deliveries of this lane may be taken into memory and started here. */
   readonly ownsLane: (lane: number) => boolean;
-  /** Deliveries were written that the owner of this lane, another node, should look for. */
-  readonly onHandedOff: (lane: number) => void;
+  /** Deliveries were written for this webhook that the owner of its lane, another node, should look for. */
+  readonly onHandedOff: (webhook: Webhook) => void;
   /** A delivery is committed: it waits for its turn. */
   readonly onArrived: (queue: WebhookQueue, entry: Entry) => void;
   /** Something of this queue may start. */
@@ -42,7 +42,7 @@ export class Intake {
   /** Decides, before the commit, where a delivery goes. */
   reserve(webhook: Webhook, idBytes: Uint8Array, event: DeliverableEvent): Reservation {
     const { lane } = webhook;
-    if (!this.#options.ownsLane(lane)) return { place: "other_node", lane };
+    if (!this.#options.ownsLane(lane)) return { place: "other_node", webhook };
     this.#options.holds.hold(lane);
     const queue = this.#options.queues.of(webhook);
     const isPaused = queue.webhook.status === "paused";
@@ -93,7 +93,7 @@ export class Intake {
         return;
       }
       case "other_node":
-        this.#options.onHandedOff(reservation.lane);
+        this.#options.onHandedOff(reservation.webhook);
         return;
       default:
         unreachable(reservation);
@@ -118,7 +118,7 @@ export class Intake {
         if (unknown) this.#options.onDoubt(this.#options.queues.of(reservation.webhook));
         return;
       case "other_node":
-        if (unknown) this.#options.onHandedOff(reservation.lane);
+        if (unknown) this.#options.onHandedOff(reservation.webhook);
         return;
       default:
         unreachable(reservation);

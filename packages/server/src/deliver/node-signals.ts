@@ -5,12 +5,13 @@ import pg from "pg";
 import type { Log } from "../lib/log.ts";
 import type { ConnectionConfig } from "../storage/pools.ts";
 import { HANDOFF_CHANNEL, LANES_CHANNEL, listen, notify } from "./node-signals.sql.ts";
+import { type HandedOffWebhook, type Siblings, SiblingSignals } from "./siblings.ts";
 
 /** What a node tells the others. */
 export interface Signals {
   start(): void;
-  /** A delivery was left in a lane that another node owns. */
-  handedOff(lane: number): void;
+  /** A delivery was left for this webhook, whose lane another node owns. */
+  handedOff(webhook: HandedOffWebhook): void;
   /** Deliveries were left in lanes that are not known here. */
   handedOffSomewhere(): void;
   /** There are lanes to be taken or given away. */
@@ -34,6 +35,14 @@ export interface NodeSignalsOptions {
   /** @param lanes undefined when it is not known which */
   readonly onHandedOver: (lanes: readonly number[] | undefined) => void;
   readonly onLanesToMove: () => void;
+  /** The other processes on this machine, which are told without the database. */
+  readonly siblings?: Siblings | undefined;
+  /** True when some node is none of them. */
+  readonly isAnyNodeElsewhere: () => boolean;
+  /** A sibling left deliveries for these webhooks. */
+  readonly onToldOf: (webhooks: readonly { lane: number; tenant_id: string; webhook_id: string }[]) => void;
+  /** The processes of these nodes have ended. */
+  readonly onNodesEnded: (ids: readonly string[]) => void;
 }
 
 /** Between two notifications: what happens meanwhile is said together. */
@@ -44,7 +53,10 @@ const STOP_LIMIT_MS = 1_000;
 
 /** @param soleNode there is nobody to be told anything */
 export function createSignals(soleNode: boolean, options: NodeSignalsOptions): Signals {
-  return soleNode ? NO_SIGNALS : new NodeSignals(options);
+  if (soleNode) return NO_SIGNALS;
+  const byDatabase = new NodeSignals(options);
+  const { siblings } = options;
+  return siblings === undefined ? byDatabase : new SiblingSignals({ ...options, siblings, byDatabase });
 }
 
 class NodeSignals implements Signals {
@@ -67,7 +79,7 @@ class NodeSignals implements Signals {
     void this.#connect();
   }
 
-  handedOff(lane: number): void {
+  handedOff({ lane }: HandedOffWebhook): void {
     this.#lanes.add(lane);
     this.#wake();
   }

@@ -88,6 +88,8 @@ export class Ownership {
   #takingHandoffs: Promise<void> = Promise.resolve();
   #isHandoffAsked = false;
   #others: readonly OtherNode[] = [];
+  /** Nodes whose processes have ended: nobody has to wait for their silence. */
+  readonly #ended = new Set<string>();
   #leaving = false;
   #stopped = true;
 
@@ -132,6 +134,17 @@ export class Ownership {
   leaseLeftMs(): number {
     if (!this.#registered) return 0;
     return Math.max(0, this.#beatSentAtMs + this.#lease.leaseMs - this.#options.clock.monotonicMs());
+  }
+
+  /** UUIDs of the other nodes that were alive when this one looked last. */
+  get otherNodeIds(): readonly string[] {
+    return this.#others.map(({ id }) => id);
+  }
+
+  /** Whoever started these nodes saw their processes end, so they send nothing any more: their lanes are taken now. */
+  ended(nodeIds: readonly string[]): void {
+    for (const id of nodeIds) this.#ended.add(id);
+    this.lookNow();
   }
 
   async start(): Promise<void> {
@@ -442,11 +455,13 @@ export class Ownership {
     const others = await selectOtherNodes(db, this.#identity);
     this.#others = others;
     const silent = soleNode ? others : this.#watch.observe(others, clock.monotonicMs());
-    for (const node of silent) {
+    const gone = others.filter((node) => this.#ended.has(node.id) && !silent.includes(node));
+    for (const node of [...silent, ...gone]) {
       if (await declareDead(db, node)) {
         this.#others = this.#others.filter(({ id }) => id !== node.id);
-        log.warn({ node: node.id }, "a silent node was declared dead; its lanes are free");
+        log.warn({ node: node.id }, "a node that is silent or has ended was declared dead; its lanes are free");
       }
     }
+    for (const id of this.#ended) if (!others.some((node) => node.id === id)) this.#ended.delete(id);
   }
 }

@@ -40,7 +40,7 @@ export interface Entry {
 export type Reservation =
   | { readonly place: "memory"; readonly entry: Entry }
   | { readonly place: "table"; readonly webhook: Webhook }
-  | { readonly place: "other_node"; readonly lane: number };
+  | { readonly place: "other_node"; readonly webhook: Webhook };
 
 export function unreachable(reservation: never): never {
   throw new Error(`unknown reservation ${JSON.stringify(reservation)}`);

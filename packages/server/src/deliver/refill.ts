@@ -219,14 +219,21 @@ export class Refill {
     });
     try {
       const rows = await selectDue(db, requests, inMemory);
-      const nextDue = await selectNextDue(db, requests);
       const batches = await this.#readBatches(rows);
       if (generation !== this.#generation) return;
       this.#addRows(queues, requests, rows);
       this.#addBatches(queues, batches);
+      // What was read starts at once. Results that are recorded meanwhile say themselves when they fall due.
+      for (const queue of queues) {
+        queue.nextDueAtMs = Number.POSITIVE_INFINITY;
+        this.#options.onReady(queue);
+      }
+      const nextDue = await selectNextDue(db, requests);
+      if (generation !== this.#generation) return;
       const nextByWebhook = new Map(nextDue.map((row) => [row.webhook_id, row.next_due_ms]));
       for (const queue of queues) {
-        const nextDueAtMs = nextByWebhook.get(queue.webhook.uuid) ?? Number.POSITIVE_INFINITY;
+        const inTableMs = nextByWebhook.get(queue.webhook.uuid) ?? Number.POSITIVE_INFINITY;
+        const nextDueAtMs = Math.min(queue.nextDueAtMs, inTableMs);
         const isInDoubt = nowMs < queue.doubtUntilMs;
         queue.nextDueAtMs = isInDoubt ? Math.min(nextDueAtMs, nowMs + DOUBT_INTERVAL_MS) : nextDueAtMs;
       }

@@ -11,6 +11,7 @@ export interface Settings {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
+  readonly processes: number;
   readonly dataDir: string;
   /** Undefined: the embedded database. May hold a password. */
   readonly databaseUrl: string | undefined;
@@ -41,6 +42,9 @@ export interface Setting<Value = unknown> {
   readonly parse: (text: string) => Parsed<Value>;
 }
 
+/** More nodes than lanes would have nothing to do; long before that the database has no connections left. */
+const MAX_PROCESSES = 64;
+
 type SettingTable = { readonly [Name in keyof Settings]-?: Setting<Exclude<Settings[Name], undefined>> };
 
 const valid = <Value>(value: Value): Parsed<Value> => ({ ok: true, value });
@@ -65,6 +69,18 @@ export const SETTINGS: SettingTable = {
       /^\d{1,5}$/.test(text) && Number(text) <= 65_535
         ? valid(Number(text))
         : invalid(`must be a number from 0 to 65535, not "${text}".`),
+  },
+  processes: {
+    env: "POSTHORN_PROCESSES",
+    flag: "processes",
+    default: "1",
+    secret: false,
+    description:
+      "How many processes serve on this port, each a whole node with its share of the webhooks: one for each core that Posthorn may have. Each takes some 100 MB and up to 18 connections of the database. One that dies is started again.",
+    parse: (text) =>
+      /^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= MAX_PROCESSES
+        ? valid(Number(text))
+        : invalid(`must be a number from 1 to ${MAX_PROCESSES}, not "${text}".`),
   },
   dataDir: {
     env: "POSTHORN_DATA_DIR",

@@ -19,6 +19,7 @@ test("with nothing given everything has its published default", () => {
   expect(settingsOf({ PATH: "/bin" })).toEqual({
     host: "127.0.0.1",
     port: 8420,
+    processes: 1,
     dataDir: "./.posthorn",
     allowTargets: expect.objectContaining({ text: "" }) as unknown,
     logLevel: "info",
@@ -29,6 +30,7 @@ test("every setting can come from its variable, and its flag wins", () => {
   const env = {
     POSTHORN_HOST: "0.0.0.0",
     POSTHORN_PORT: "9000",
+    POSTHORN_PROCESSES: "4",
     POSTHORN_DATA_DIR: "/data",
     DATABASE_URL: "postgres://u:p@db/posthorn",
     POSTHORN_MASTER_KEY: MASTER_KEY,
@@ -41,6 +43,7 @@ test("every setting can come from its variable, and its flag wins", () => {
   expect(settingsOf(env)).toMatchObject({
     host: "0.0.0.0",
     port: 9000,
+    processes: 4,
     dataDir: "/data",
     databaseUrl: "postgres://u:p@db/posthorn",
     masterKey: MASTER_KEY,
@@ -144,6 +147,7 @@ test("the print-out masks every secret and says where each value comes from", ()
   expect(printed.map(({ env: variable, value, from }) => [variable, value, from])).toEqual([
     ["POSTHORN_HOST", "127.0.0.1", "default"],
     ["POSTHORN_PORT", "9001", "flag"],
+    ["POSTHORN_PROCESSES", "1", "default"],
     ["POSTHORN_DATA_DIR", "./.posthorn", "default"],
     ["DATABASE_URL", "********", "environment"],
     ["POSTHORN_MASTER_KEY", "********", "environment"],

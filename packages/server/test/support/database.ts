@@ -140,3 +140,17 @@ export async function administer(connection: TestConnection, sql: string): Promi
     await client.end();
   }
 }
+
+/** One statement past every policy, on a connection of its own. */
+export async function askDatabase<Row extends pg.QueryResultRow>(
+  connection: TestConnection,
+  sql: string,
+): Promise<Row[]> {
+  const client = new pg.Client(connection);
+  await client.connect();
+  try {
+    return (await client.query<Row>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}

@@ -41,6 +41,8 @@ export type EmbeddedServer = {
   pid(): number;
   /** Fast shutdown (open transactions are rolled back), waits for the end; any number of calls. */
   stop(): Promise<void>;
+  /** Has the server shut down by itself and does not wait for it; a start that comes meanwhile waits. */
+  abandon(): void;
   /** Goes without stopping the server; the next start adopts it. */
   leaveRunning(): Promise<void>;
   /** SIGKILL, as a crash would: the supervision brings the server back. For tests. */
@@ -107,6 +109,7 @@ function describe(
       await supervision.stop();
       await lock.release();
     },
+    abandon: () => supervision.abandon(),
     leaveRunning: async () => {
       supervision.leave();
       await lock.release();

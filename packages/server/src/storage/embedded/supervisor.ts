@@ -15,6 +15,8 @@ export type Supervision = {
   readonly current: () => ServerProcess;
   /** Stops restarting, then has the server shut down and waits for its end; a second call waits for the same end. */
   stop(): Promise<void>;
+  /** Stops restarting, then has the server shut down, which it goes on with when this process is gone. */
+  abandon(): void;
   /** Stops restarting and leaves the server running. */
   leave(): void;
 };
@@ -96,6 +98,10 @@ export function superviseServer(first: ServerProcess, options: SupervisionOption
   return {
     current: () => server,
     stop: () => (stopped ??= stop()),
+    abandon: () => {
+      ending.abort();
+      options.signal(server.pid, "SIGINT");
+    },
     leave: () => {
       ending.abort();
       stopped ??= Promise.resolve();
