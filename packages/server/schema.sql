@@ -284,6 +284,7 @@ create table event (
   ordering_key text,
   data bytea not null,
   context bytea,
+  trace_context text,
   constraint event_pkey PRIMARY KEY (tenant_id, retention_class, id)
 ) partition by LIST (retention_class);
 CREATE INDEX event_reference ON event USING btree (tenant_id, reference, id) WHERE (reference IS NOT NULL);

@@ -100,7 +100,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     observing.stop();
     await upkeep.stop();
     await keyUsage.flush().catch(logFailure("writing down when keys were last used"));
-    await Promise.all([outbound.close(), offload.stop()]);
+    await Promise.all([outbound.close(), offload.stop(), ground.tracing?.stop()]);
     await pools.end();
   };
   try {

@@ -105,7 +105,13 @@ async function startNodes(
   const isEmbedded = kind !== "external";
   const { allowTargets, host, logLevel, metricsToken, port, processes } = settings;
   const shared = { connection, withRoles, host, port, version: VERSION };
-  const given = metricsToken === undefined ? shared : { ...shared, metricsToken };
+  const given = {
+    ...shared,
+    ...(metricsToken === undefined ? {} : { metricsToken }),
+    ...(settings.otlpEndpoint === undefined
+      ? {}
+      : { otlp: { tracesUrl: `${settings.otlpEndpoint}/v1/traces`, headers: settings.otlpHeaders ?? [] } }),
+  };
   if (processes === 1) {
     const node = await startNode({ ...given, masterKey, allowTargets, soleNode: isEmbedded, log });
     // It ends with this process.

@@ -17,6 +17,8 @@ export interface EventRow {
   readonly reference: string | null;
   readonly data: Uint8Array;
   readonly context: Uint8Array | null;
+  /** What the request said in `traceparent` and `tracestate`. */
+  readonly traceContext: string | null;
   readonly keys: readonly KeyRow[];
   readonly deliveries: readonly DeliveryRow[];
   readonly fanOut: FanOutRow | null;
@@ -81,6 +83,16 @@ accepted as (
     and i.key_count = (select count(*) from taken where taken.event_id = i.id)
 )`;
 
+/** Traces are rare, so their column has statements of its own; the parameter comes last. */
+function storedWithTraces(parameter: number): string {
+  return STORED.replace("reference, data, context\n", "reference, data, context, trace_context\n").replace(
+    "for context_length) end\n  from accepted",
+    `for context_length) end, traced.trace_context
+  from accepted
+  left join unnest($5::uuid[], $${parameter}::text[]) as traced (event_id, trace_context) on traced.event_id = id`,
+  );
+}
+
 /** seq is drawn here, in the order of the batch: for a sender that awaits each answer it is the sender's order. */
 const STORED = `stored as (
   insert into event (
@@ -113,8 +125,10 @@ const FANNED = `fanned as (
   from accepted i
 )`;
 
-function textOf(withKeys: boolean, withFanOut: boolean): string {
-  const parts = [FENCE, INCOMING, withKeys ? ACCEPTED_WITH_KEYS : ACCEPTED_ALL, STORED];
+function textOf(withKeys: boolean, withFanOut: boolean, withTraces = false): string {
+  // A batch with traces always carries keys, like one with a fan-out.
+  const stored = withTraces ? storedWithTraces(withFanOut ? 39 : 35) : STORED;
+  const parts = [FENCE, INCOMING, withKeys ? ACCEPTED_WITH_KEYS : ACCEPTED_ALL, stored];
   // The numbering of parameters is fixed: keys 27 to 34, fan-out 35 to 38; a fan-out therefore always carries keys.
   if (withFanOut) parts.push(FANNED);
   // Without keys the fence decides alone, for all rows: a count says as much as their ids, and is one row to read.
@@ -125,6 +139,8 @@ function textOf(withKeys: boolean, withFanOut: boolean): string {
 const PLAIN = { name: "capture", text: textOf(false, false) };
 const WITH_KEYS = { name: "capture_with_keys", text: textOf(true, false) };
 const WITH_FAN_OUT = { name: "capture_with_fan_out", text: textOf(true, true) };
+const WITH_TRACES = { name: "capture_with_traces", text: textOf(true, false, true) };
+const WITH_ALL = { name: "capture_with_fan_out_and_traces", text: textOf(true, true, true) };
 
 /** Which events of a batch were stored: all, or those with these ids, as PostgreSQL writes them. */
 export type Stored = "all" | ReadonlySet<string>;
@@ -180,7 +196,8 @@ export async function captureEvents(
     boolArray(deliveries.map((delivery) => delivery.handoff)),
   ];
   const fanOut = rows.find((row) => row.fanOut !== null)?.fanOut ?? null;
-  const withKeys = fanOut !== null || rows.some((row) => row.keys.length > 0);
+  const withTraces = rows.some((row) => row.traceContext !== null);
+  const withKeys = fanOut !== null || withTraces || rows.some((row) => row.keys.length > 0);
   if (withKeys) addKeys(values, rows);
   if (fanOut !== null) {
     values.push(
@@ -190,13 +207,20 @@ export async function captureEvents(
       int2Array(fanOut.webhooks.map((webhook) => webhook.lane)),
     );
   }
-  const statement = fanOut !== null ? WITH_FAN_OUT : withKeys ? WITH_KEYS : PLAIN;
+  if (withTraces) values.push(textArray(rows.map((row) => row.traceContext)));
+  const statement = statementFor(fanOut !== null, withTraces, withKeys);
   if (statement === PLAIN) {
     const counted = await db.query<{ stored_count: number }>({ ...statement, values });
     return counted.rows[0]?.stored_count === rows.length ? "all" : NONE;
   }
   const stored = await db.query<{ id: string }>({ ...statement, values });
   return stored.rows.length === rows.length ? "all" : new Set(stored.rows.map((row) => row.id));
+}
+
+function statementFor(withFanOut: boolean, withTraces: boolean, withKeys: boolean) {
+  if (withFanOut) return withTraces ? WITH_ALL : WITH_FAN_OUT;
+  if (withTraces) return WITH_TRACES;
+  return withKeys ? WITH_KEYS : PLAIN;
 }
 
 /**

@@ -52,6 +52,8 @@ export interface IncomingEvent {
   readonly data: Buffer;
   readonly context: Buffer | null;
   readonly hasLongNumber: boolean;
+  /** What the request said in `traceparent` and `tracestate`, checked. */
+  readonly traceContext: string | null;
 }
 
 /** What routing decided. Declared here, made by route and deliver; compose.ts brings them together. */
@@ -83,6 +85,8 @@ export interface CaptureOptions {
   readonly onFenced: () => void;
   /** The database was not reached or its answer was lost. */
   readonly onDatabaseTrouble: () => void;
+  /** An event was committed; for traces. */
+  readonly onStored?: (incoming: IncomingEvent, takenMs: number, deliveries: number) => void;
   /** A batch came back: how many events it had, how many of them were stored, how long its statement took. */
   readonly onBatch?: (events: number, stored: number, commitMs: number) => void;
   readonly failpoint?: (name: "before_commit" | "after_commit") => void;
@@ -105,6 +109,8 @@ interface Pending {
   row: EventRow;
   readonly incoming: IncomingEvent;
   readonly routed: Routed & { kind: "routed" };
+  /** Estimated database time. */
+  readonly takenAtMs: number;
   /** Monotonic: when an unreachable database is no longer waited for. */
   readonly giveUpAtMs: number;
   readonly resolve: (outcome: CaptureOutcome) => void;
@@ -145,6 +151,7 @@ export class Capture {
    * Captures one scanned event, and tells `ending` when it is stored or refused: no promise for each item of a batch.
    * @param body the raw bytes that the offsets in `scanned` point into; `frame` is this event's part, for its hash
    * @param idempotencyKey as sent and checked, or null
+   * @param traceContext what the request said about its trace, checked, or null
    */
   take(
     sender: Sender,
@@ -153,13 +160,14 @@ export class Capture {
     scanned: ScannedEvent,
     idempotencyKey: string | null,
     ending: Ending,
+    traceContext: string | null = null,
   ): void {
     const problem = checkMembers(scanned);
     if (problem !== null) {
       ending.resolve(problem);
       return;
     }
-    const incoming = this.#incoming(sender, body, scanned);
+    const incoming = this.#incoming(sender, body, scanned, traceContext);
     const decision = this.#options.route(incoming);
     if (!(decision instanceof Promise)) {
       this.#enqueue(incoming, body, frame, scanned, idempotencyKey, decision, ending);
@@ -170,7 +178,7 @@ export class Capture {
       .catch(ending.reject);
   }
 
-  #incoming(sender: Sender, body: Buffer, scanned: ScannedEvent): IncomingEvent {
+  #incoming(sender: Sender, body: Buffer, scanned: ScannedEvent, traceContext: string | null): IncomingEvent {
     const idBytes = this.#options.ids.next();
     return {
       sender,
@@ -183,6 +191,7 @@ export class Capture {
       data: body.subarray(scanned.dataStart, scanned.dataEnd),
       context: contextOf(sender, body, scanned),
       hasLongNumber: scanned.hasLongNumber,
+      traceContext,
     };
   }
 
@@ -203,6 +212,7 @@ export class Capture {
       row: rowOf(incoming, scanned, routed, keysOf(scanned.id, idempotencyKey, body, frame)),
       incoming,
       routed,
+      takenAtMs: this.#options.onStored === undefined ? 0 : this.#options.clock.nowMs(),
       giveUpAtMs: this.#options.clock.monotonicMs() + WAIT_FOR_DATABASE_MS,
       resolve: ending.resolve,
     };
@@ -241,7 +251,7 @@ export class Capture {
     const duplicates: Pending[] = [];
     const again: Pending[] = [];
     for (const item of items) {
-      if (stored === "all" || stored.has(uuidText(item.row.idBytes))) accept(item);
+      if (stored === "all" || stored.has(uuidText(item.row.idBytes))) this.#accept(item);
       else (item.row.keys.length > 0 ? duplicates : again).push(item);
     }
     // Nothing but the fence stops an event without a key.
@@ -250,6 +260,11 @@ export class Capture {
     // Whose lanes these are when it goes through, nobody knows by now: their owner finds the deliveries by the mark.
     for (const item of again) item.row = handedOff(item.row);
     return again.length === 0 ? [] : this.#waitOrGiveUp(again);
+  }
+
+  #accept(item: Pending): void {
+    this.#options.onStored?.(item.incoming, item.takenAtMs, item.row.deliveryCount);
+    accept(item);
   }
 
   async #afterFailure(items: Pending[], error: unknown): Promise<Pending[]> {
@@ -407,6 +422,7 @@ function rowOf(
     reference: routed.reference,
     data: incoming.data,
     context: incoming.context,
+    traceContext: incoming.traceContext,
     keys,
     deliveries: routed.deliveries,
     fanOut: routed.fanOut,

@@ -1,7 +1,9 @@
 // Wires capture and route: what is stored for an event and for whom, and the fan-outs that are expanded later. Decides
 // no rule.
-import { Capture } from "../capture/capture.ts";
+import { Capture, type RouteEvent } from "../capture/capture.ts";
 import { readPathText } from "../lib/json/read-path.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Tracing } from "../observe/tracing.ts";
 import { FanOuts } from "../route/fan-out.ts";
 import { Matcher } from "../route/match.ts";
 import { RouteStage } from "../route/route.ts";
@@ -15,7 +17,7 @@ export interface CapturingParts {
 }
 
 export function buildCapturing(ground: Ground, delivery: DeliveryParts): CapturingParts {
-  const { log, clock, ids, pools, catalogue, configuration, logFailure, onDatabaseTrouble, counters } = ground;
+  const { log, clock, ids, pools, catalogue, configuration, logFailure, onDatabaseTrouble, counters, tracing } = ground;
   const { failpoint } = ground.options;
   const { ownership, deliveries, signals } = delivery;
   const identity = () => ownership.identity;
@@ -61,11 +63,33 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
     log,
     ids,
     identity,
-    route: (event) => routeStage.route(event),
+    route: tracing === null ? (event) => routeStage.route(event) : tracedRoute(routeStage, tracing.tracing, clock),
+    ...(tracing === null
+      ? {}
+      : {
+          onStored: (event, takenMs, deliveries) =>
+            tracing.tracing.captured(event, event.sender.tenantUuid, takenMs, clock.nowMs(), deliveries),
+        }),
     onDatabaseTrouble,
     onBatch: (events, stored, commitMs) => counters.batchCaptured(events, stored, commitMs),
     onFenced: () => void ownership.beatNow().catch(logFailure("joining again")),
     ...(failpoint === undefined ? {} : { failpoint }),
   });
   return { capture, fanOuts, matcher };
+}
+
+/** Routing, with a span for each event that is known afterwards. */
+function tracedRoute(stage: RouteStage, tracing: Tracing, clock: Clock): RouteEvent {
+  return (event) => {
+    const startMs = clock.nowMs();
+    const decision = stage.route(event);
+    if (!(decision instanceof Promise)) {
+      tracing.routed(event, startMs, clock.nowMs());
+      return decision;
+    }
+    return decision.then((decided) => {
+      tracing.routed(event, startMs, clock.nowMs());
+      return decided;
+    });
+  };
 }

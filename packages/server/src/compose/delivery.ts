@@ -10,12 +10,14 @@ import { Gathering } from "../deliver/gather/gathering.ts";
 import { createSignals, type Signals } from "../deliver/node-signals.ts";
 import { OneRequests } from "../deliver/one-request.ts";
 import { Ownership } from "../deliver/ownership.ts";
-import { DeliveryMemory } from "../deliver/queue.ts";
+import { DeliveryMemory, type Entry } from "../deliver/queue.ts";
 import { Rates } from "../deliver/rate.ts";
 import { Bodies, type RenderedElsewhere } from "../deliver/render.ts";
+import type { AttemptReport } from "../deliver/report.ts";
 import type { OpenSecret } from "../deliver/request.ts";
 import type { Seal, SealPart } from "../deliver/seal.ts";
 import { switchByAnswer } from "../manage/switch-by-answer.ts";
+import type { TracedAttempt } from "../observe/tracing.ts";
 import { Recorder } from "../record/record.ts";
 import type { Ground } from "./ground.ts";
 
@@ -41,7 +43,7 @@ export interface DeliveryHooks {
 
 export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): DeliveryParts {
   const { options, log, clock, ids, pools, catalogue, vault, offload, outbound, configuration } = ground;
-  const { logFailure, onDatabaseTrouble, counters } = ground;
+  const { logFailure, onDatabaseTrouble, counters, tracing } = ground;
   const { failpoint } = options;
 
   const wakeHandedOver = (rows: readonly { tenant_id: string; webhook_id: string }[]): void => {
@@ -172,11 +174,15 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
     sender: outbound,
     openSecret,
     sealLarge,
+    isTracing: tracing !== null,
     mayStart: () => ownership.maySend() && configuration.isFresh(),
     record: (reports) => {
       for (const report of logsAttempts ? reports : []) {
         const { attempt } = report;
         if (attempt !== null) log.debug(attemptLine({ ...report, attempt }, ownership.identity.id), "attempt");
+      }
+      for (const { entry, attempt } of tracing === null ? [] : reports) {
+        if (attempt !== null) tracing?.tracing.attempted(tracedAttempt(entry, attempt));
       }
       return recorder.record(
         reports.map(({ entry, attempt, verdict }) => ({
@@ -215,5 +221,21 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
     bodies,
     openSecret,
     namesOf,
+  };
+}
+
+function tracedAttempt(entry: Entry, attempt: AttemptReport): TracedAttempt {
+  const { event, idBytes, queue } = entry;
+  return {
+    event: { ...event, traceContext: event.traceContext ?? null },
+    deliveryBytes: idBytes,
+    webhookId: queue.webhook.id,
+    number: attempt.number,
+    startMs: attempt.startedAtMs,
+    endMs: attempt.endedAtMs,
+    outcome: attempt.outcome,
+    method: queue.webhook.method,
+    url: attempt.url,
+    status: attempt.result.kind === "responded" ? attempt.result.status : null,
   };
 }

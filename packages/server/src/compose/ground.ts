@@ -5,6 +5,7 @@ import { IdGenerator } from "@posthorn/contract";
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import { defaultCatalogueFolder } from "../catalogue/folder.ts";
 import { loadCatalogue } from "../catalogue/load.ts";
+import { startTracing, type TracingParts } from "./tracing.ts";
 import { DatabaseClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { Offload } from "../lib/offload.ts";
@@ -30,6 +31,8 @@ export interface Ground {
   readonly outbound: OutboundClient;
   readonly configuration: Configuration;
   readonly counters: Counters;
+  /** Null when no collector is set. */
+  readonly tracing: TracingParts | null;
   /** Code of the last failure to reach the database; null once it has answered again. */
   readonly databaseProblem: () => string | null;
   /** The database may be away: once it is heard of again, everything owned is read. */
@@ -104,6 +107,7 @@ export async function buildGround(options: NodeOptions, hooks: GroundHooks): Pro
     outbound,
     configuration,
     counters: new Counters(COUNTED_OUTCOMES),
+    tracing: startTracing(options, () => clock.monotonicMs()),
     databaseProblem: () => databaseProblem,
     onDatabaseTrouble,
     logFailure,

@@ -20,6 +20,14 @@ export type Failpoint =
   | "between_chunks"
   | "batch_stored";
 
+/** A collector that takes OTLP over HTTP. */
+export interface OtlpTarget {
+  /** The whole address for traces. */
+  readonly tracesUrl: string;
+  /** Name and value in turn. */
+  readonly headers: readonly string[];
+}
+
 export interface NodeOptions {
   readonly connection: ConnectionConfig;
   readonly withRoles: boolean;
@@ -40,6 +48,8 @@ export interface NodeOptions {
   readonly furtherCas?: readonly string[];
   readonly clock?: DatabaseClock;
   readonly catalogueFolder?: string;
+  /** Where spans go; without it none are made. */
+  readonly otlp?: OtlpTarget;
   /** Opens /metrics, beside keys with the scope `operator`. */
   readonly metricsToken?: string;
   readonly failpoint?: (name: Failpoint) => void;

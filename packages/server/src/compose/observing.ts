@@ -66,6 +66,7 @@ export function buildObserving(
       ...gauges.map(([name, value]): Sample => ({ name, labels: [], value })),
       ...counters.samples(),
       ...processFigures.samples(),
+      ...(ground.tracing?.exporter.samples() ?? []),
     ];
     for (const [name, { totalCount, idleCount, waitingCount }] of pools.named) {
       samples.push({ name: "posthorn_pool_connections", labels: [name, "busy"], value: totalCount - idleCount });

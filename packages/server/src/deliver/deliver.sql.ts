@@ -23,6 +23,7 @@ export interface DueRow {
   sent_timestamp: string | null;
   data: Buffer | null;
   context: Buffer | null;
+  trace_context: string | null;
 }
 
 export interface RefillRequest {
@@ -46,7 +47,8 @@ export async function selectDue(
     name: "select_due",
     text: `
 select d.tenant_id, d.id, d.event_id, d.webhook_id, d.attempt_count, d.policy_attempt_base, d.retention_class,
-  d.replayed, d.next_trigger, d.batch_id, d.coalesced_count, e.type, e.livemode, e.sender_id, e.sent_timestamp, e.data, e.context
+  d.replayed, d.next_trigger, d.batch_id, d.coalesced_count, e.type, e.livemode, e.sender_id, e.sent_timestamp,
+  e.data, e.context, e.trace_context
 from unnest($1::int2[], $2::uuid[], $3::timestamptz[], $4::int4[]) as r (lane, webhook_id, due_before, row_limit)
 cross join lateral (
   select * from delivery
@@ -56,7 +58,7 @@ cross join lateral (
   limit r.row_limit
 ) d
 left join lateral (
-  select type, livemode, sender_id, sent_timestamp, data, context from event
+  select type, livemode, sender_id, sent_timestamp, data, context, trace_context from event
   where event.tenant_id = d.tenant_id and event.retention_class = d.retention_class and event.id = d.event_id
   limit 1
 ) e on true`,

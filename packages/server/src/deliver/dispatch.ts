@@ -15,7 +15,7 @@ import { type Sent, type Unit, type UnitEnd, unitOf, UnitSender, type UnitSender
 import { type Consequence, consequenceOf, reportsOf } from "./verdict.ts";
 
 export interface DispatchOptions
-  extends Pick<UnitSenderOptions, "sender" | "bodies" | "sealLarge" | "failpoint">,
+  extends Pick<UnitSenderOptions, "sender" | "bodies" | "sealLarge" | "isTracing" | "failpoint">,
     Pick<GatesOptions, "openSecret" | "rates"> {
   readonly clock: Clock;
   readonly log: Log;

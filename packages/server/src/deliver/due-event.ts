@@ -17,6 +17,7 @@ export function eventOfRow(row: DueRow, timestampOfEvent: (eventIdBytes: Uint8Ar
     retentionClass: row.retention_class,
     data: row.data ?? NO_BYTES,
     context: row.context,
+    traceContext: row.trace_context,
   };
 }
 

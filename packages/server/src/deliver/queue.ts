@@ -16,6 +16,8 @@ export interface DeliverableEvent {
   readonly retentionClass: number;
   readonly data: Uint8Array;
   readonly context: Uint8Array | null;
+  /** What its sender said about the trace that it belongs to. */
+  readonly traceContext?: string | null;
   /** The envelope's bytes, made at the first attempt. */
   envelope?: Buffer;
 }

@@ -2,6 +2,7 @@
 // a delivery, or a stored batch. Must decide nothing about deliveries, and must start no request without a lease.
 import { formatId } from "@posthorn/contract";
 import type { Clock } from "../lib/clock.ts";
+import { traceContextOf, traceHeaders } from "../lib/trace-context.ts";
 import type { AddressList } from "../security/addresses/address-list.ts";
 import type { SendResult } from "../security/outbound/result.ts";
 import { hideSecrets } from "./hide-secrets.ts";
@@ -73,6 +74,8 @@ export interface UnitSenderOptions {
   readonly mayStart: () => boolean;
   /** Told once for each unit that was started; at once (within `start`) only when it could not be rendered. */
   readonly onEnd: (unit: Unit, end: UnitEnd) => void;
+  /** Every request carries a trace; otherwise only those whose sender began one. */
+  readonly isTracing?: boolean;
   readonly failpoint?: (name: "before_send" | "after_response") => void;
 }
 
@@ -178,12 +181,19 @@ export class UnitSender {
     const { clock, sender, failpoint } = this.#options;
     const { prepared, identity } = unit;
     const { webhook } = prepared;
+    const headers = requestHeaders(prepared, identity, seal);
+    // A batch carries the trace of its first event.
+    const [{ event, idBytes, attemptCount }] = unit.entries;
+    const kept = event.traceContext ?? null;
+    if (kept !== null || this.#options.isTracing === true) {
+      headers.push(...traceHeaders(traceContextOf(kept, event.idBytes), idBytes, attemptCount + 1));
+    }
     failpoint?.("before_send");
     sender
       .send({
         url: webhook.url,
         method: webhook.method,
-        headers: requestHeaders(prepared, identity, seal),
+        headers,
         body: body.bytes,
         timeoutMs: webhook.timeoutMs,
         signal: this.#abort.signal,

@@ -22,6 +22,10 @@ export interface Settings {
   readonly logLevel: LogLevel;
   /** Undefined: /metrics takes keys with the scope `operator` only. */
   readonly metricsToken: string | undefined;
+  /** Address of a collector, without the path for traces. Undefined: no spans are made. */
+  readonly otlpEndpoint: string | undefined;
+  /** Name and value in turn. */
+  readonly otlpHeaders: readonly string[] | undefined;
 }
 
 export const LOG_LEVELS = ["silent", "fatal", "error", "warn", "info", "debug", "trace"] as const;
@@ -161,7 +165,45 @@ export const SETTINGS: SettingTable = {
         ? valid(text)
         : invalid("must have 20 to 512 printable ASCII characters and no spaces."),
   },
+  otlpEndpoint: {
+    env: "OTEL_EXPORTER_OTLP_ENDPOINT",
+    flag: "otlp-endpoint",
+    default: undefined,
+    secret: false,
+    description:
+      "Address of an OpenTelemetry collector, such as http://127.0.0.1:4318. Spans of traces go to its /v1/traces, by OTLP over HTTP in JSON. Without it no spans are made.",
+    parse: (text) => {
+      const url = URL.canParse(text) ? new URL(text) : null;
+      return (url?.protocol === "http:" || url?.protocol === "https:") && url.username === "" && url.search === ""
+        ? valid(text.replace(/\/+$/, ""))
+        : invalid("must look like http://127.0.0.1:4318, without a user or a query.");
+    },
+  },
+  otlpHeaders: {
+    env: "OTEL_EXPORTER_OTLP_HEADERS",
+    flag: "otlp-headers",
+    default: undefined,
+    secret: true,
+    description:
+      "Headers that the collector asks for, as name=value with commas between them, values percent-encoded where they hold a comma.",
+    parse: parseOtlpHeaders,
+  },
 };
+
+function parseOtlpHeaders(text: string): Parsed<readonly string[]> {
+  const headers: string[] = [];
+  for (const part of text.split(",")) {
+    const match = /^\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=([\x20-\x7e]*)$/.exec(part);
+    if (match === null) return invalid("must look like name=value,other=value.");
+    const value = decoded((match[2] as string).trim());
+    // What is decoded must still fit into a header.
+    if (value === null || !/^[\x20-\x7e]*$/.test(value)) {
+      return invalid(`has a value for ${match[1]} that is not percent-encoded printable ASCII.`);
+    }
+    headers.push((match[1] as string).toLowerCase(), value);
+  }
+  return valid(headers);
+}
 
 /** Variables of the commands that talk to a server; `serve` ignores them. */
 const OF_THE_CLI = ["POSTHORN_URL", "POSTHORN_API_KEY"];
@@ -239,7 +281,7 @@ export function printableSettings(
 function shownValue(setting: Setting, value: Settings[keyof Settings]): string {
   if (value === undefined) return "";
   if (setting.secret) return MASK;
-  return typeof value === "object" ? value.text : String(value);
+  return typeof value === "object" && "text" in value ? value.text : String(value);
 }
 
 /** The same order as in `readSettings`. */
@@ -279,4 +321,12 @@ function unknown(setting: string, nearest: readonly string[]): SettingError {
 function parseDatabaseUrl(text: string): Parsed<string> {
   const isUrl = URL.canParse(text) && /^postgres(ql)?:\/\//i.test(text);
   return isUrl ? valid(text) : invalid("must look like postgres://user:password@host:5432/database.");
+}
+
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
 }

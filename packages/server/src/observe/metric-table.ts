@@ -99,6 +99,11 @@ export const METRICS = {
     help: "Runs of each job of upkeep, done or failed.",
     labels: ["job", "result"],
   },
+  posthorn_spans_total: {
+    type: "counter",
+    help: "Spans of traces: exported, or dropped because the collector did not take them.",
+    labels: ["result"],
+  },
   posthorn_deliveries_pending: {
     type: "gauge",
     help: "Deliveries that are still owed. lanes: owned by a living node, or by nobody. state: due, scheduled (a retry), held (waits for a person), paused.",

@@ -1,5 +1,6 @@
 // What the first process and the nodes that it starts say to each other. Plain data: it travels as JSON, and the start
 // by the same way, because arguments and variables of a process can be read by others.
+import type { OtlpTarget } from "../compose/node-options.ts";
 import type { SiblingSignal } from "../deliver/siblings.ts";
 import type { LogLevel } from "../lib/settings.ts";
 import type { ConnectionConfig } from "../storage/pools.ts";
@@ -15,6 +16,7 @@ export interface ProcessStart {
   readonly version: string;
   readonly logLevel: LogLevel;
   readonly metricsToken?: string;
+  readonly otlp?: OtlpTarget;
 }
 
 export type ToProcess =

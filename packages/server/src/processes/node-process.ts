@@ -66,6 +66,7 @@ async function start(given: ProcessStart): Promise<void> {
     siblings,
     version,
     log: createLog(given.logLevel),
+    ...(given.otlp === undefined ? {} : { otlp: given.otlp }),
     ...(given.metricsToken === undefined ? {} : { metricsToken: given.metricsToken }),
   });
   try {

@@ -11,6 +11,7 @@ import type { MatchableEvent, Matcher } from "./match.ts";
 /** An event that is about to be stored. */
 export interface RoutableEvent extends MatchableEvent {
   readonly idBytes: Uint8Array;
+  readonly traceContext: string | null;
   readonly sender: {
     readonly tenantId: Id<"tenant">;
     readonly retentionClass: number;
@@ -28,6 +29,7 @@ export interface RoutedEvent {
   readonly retentionClass: number;
   readonly data: Buffer;
   readonly context: Buffer | null;
+  readonly traceContext: string | null;
 }
 
 /** A place that deliver keeps for one delivery until the commit. */
@@ -140,6 +142,7 @@ export class RouteStage {
       retentionClass: event.sender.retentionClass,
       data: event.data,
       context: event.context,
+      traceContext: event.traceContext,
     };
     const reservations: Reserved[] = [];
     const deliveries = matched.map((webhook): RoutedDelivery => {

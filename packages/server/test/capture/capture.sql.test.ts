@@ -42,6 +42,24 @@ test("a node that was declared dead stores nothing and is told so, with and with
   expect(await capture(2, [rowWith("second"), rowWith(null)])).toEqual({ stored: new Set(), count: 0 });
 });
 
+test("traces are kept with their events and no others, also with a fan-out", async () => {
+  const traced = { ...rowWith(null), traceContext: "00-a-b-01 vendor=1" };
+  const fanned = { ...rowWith("fanned"), traceContext: "00-c-d-00", fanOut: { lane: 7, webhooks: [] } };
+  const rows = [rowWith("with trace"), traced, rowWith(null)];
+  expect(await capture(1, rows)).toEqual({ stored: "all", count: 3 });
+  expect(await capture(1, [fanned])).toEqual({ stored: "all", count: 1 });
+  const { rows: found } = await database.admin.query(
+    "select id, trace_context from event where id = any ($1) and trace_context is not null",
+    [[...rows, fanned].map((row) => row.uuid)],
+  );
+  expect(new Map(found.map((row) => [row.id, row.trace_context]))).toEqual(
+    new Map([
+      [traced.uuid, traced.traceContext],
+      [fanned.uuid, fanned.traceContext],
+    ]),
+  );
+});
+
 type Row = EventRow & { readonly uuid: string };
 
 /** What the statement said, and how many of the rows are there. */
@@ -69,6 +87,7 @@ function rowWith(key: string | null): Row {
     reference: null,
     data: Buffer.from("{}"),
     context: null,
+    traceContext: null,
     keys: key === null ? [] : [{ kind: "key", key, hash: new Uint8Array(32) }],
     deliveries: [],
     fanOut: null,

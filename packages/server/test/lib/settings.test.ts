@@ -38,6 +38,8 @@ test("every setting can come from its variable, and its flag wins", () => {
     POSTHORN_ALLOW_TARGETS: "localhost:3000, 10.0.0.0/8",
     POSTHORN_LOG_LEVEL: "WARN",
     POSTHORN_METRICS_TOKEN: "a-token-for-the-scraper",
+    OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318/",
+    OTEL_EXPORTER_OTLP_HEADERS: "X-Key=a%2Cb, x-other=c",
   };
   expect(Object.keys(env)).toEqual(Object.values<Setting>(SETTINGS).map((setting) => setting.env));
   expect(settingsOf(env)).toMatchObject({
@@ -51,6 +53,8 @@ test("every setting can come from its variable, and its flag wins", () => {
     allowTargets: { text: "10.0.0.0/8,localhost:3000" },
     logLevel: "warn",
     metricsToken: "a-token-for-the-scraper",
+    otlpEndpoint: "http://127.0.0.1:4318",
+    otlpHeaders: ["x-key", "a,b", "x-other", "c"],
   });
   const flags = {
     host: "::",
@@ -155,6 +159,8 @@ test("the print-out masks every secret and says where each value comes from", ()
     ["POSTHORN_ALLOW_TARGETS", "localhost:3000", "flag"],
     ["POSTHORN_LOG_LEVEL", "info", "default"],
     ["POSTHORN_METRICS_TOKEN", "", "default"],
+    ["OTEL_EXPORTER_OTLP_ENDPOINT", "", "default"],
+    ["OTEL_EXPORTER_OTLP_HEADERS", "", "default"],
   ]);
   expect(JSON.stringify(printed)).not.toContain("hunter2");
   expect(JSON.stringify(printed)).not.toContain(MASTER_KEY);

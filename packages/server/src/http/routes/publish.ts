@@ -3,7 +3,7 @@
 import { ERRORS, type ErrorCode } from "@posthorn/contract";
 import type { ServerResponse } from "node:http";
 import type { Admission, AdmissionControl } from "../../capture/admission.ts";
-import type { Capture } from "../../capture/capture.ts";
+import type { Capture, Ending } from "../../capture/capture.ts";
 import {
   type CaptureOutcome,
   type CaptureRefusal,
@@ -14,6 +14,7 @@ import { type ScanRefusal } from "../../capture/scan/refusals.ts";
 import { type BatchItem, type ScannedBatch, scanBatch, scanNdjson } from "../../capture/scan/scan-batch.ts";
 import { scanEvent, type ScannedEvent } from "../../capture/scan/scan-event.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { keptTraceContext } from "../../lib/trace-context.ts";
 import { type Failure, failure, failureBody, successBody } from "../answer.ts";
 import { answerNow } from "../answer-now.ts";
 import type { Principal } from "../principal.ts";
@@ -109,6 +110,7 @@ export function publishHandlers(options: PublishOptions) {
     body: Buffer,
     items: readonly BatchItem[],
     idempotencyKey: string | null,
+    traceContext: string | null,
   ): Promise<ItemOutcome[]> =>
     new Promise((resolve, reject) => {
       const outcomes = new Array<ItemOutcome>(items.length);
@@ -124,10 +126,8 @@ export function publishHandlers(options: PublishOptions) {
           return;
         }
         const key = idempotencyKey === null ? null : `${idempotencyKey}#${index}`;
-        capture.take(principal, body, item, scanned, key, {
-          resolve: (outcome) => settle(index, itemOutcomeOf(outcome)),
-          reject,
-        });
+        const ending = { resolve: (outcome: CaptureOutcome) => settle(index, itemOutcomeOf(outcome)), reject };
+        capture.take(principal, body, item, scanned, key, ending, traceContext);
       };
       for (const [index, item] of items.entries()) {
         const scanning = scan(body, item.start, item.end);
@@ -159,7 +159,7 @@ export function publishHandlers(options: PublishOptions) {
     const keyRefusal = checkIdempotencyKey(key);
     if (keyRefusal !== null) return answerFailure(call, failureOfOutcome(keyRefusal));
     const frame = { start: 0, end: body.length };
-    capture.take(principal, body, frame, scanned, typeof key === "string" ? key : null, {
+    const ending: Ending = {
       resolve(outcome) {
         try {
           answerOne(call, outcome);
@@ -168,7 +168,9 @@ export function publishHandlers(options: PublishOptions) {
         }
       },
       reject: (error) => call.fail(error),
-    });
+    };
+    const idempotencyKey = typeof key === "string" ? key : null;
+    capture.take(principal, body, frame, scanned, idempotencyKey, ending, traceContextOf(call));
   };
 
   return {
@@ -200,7 +202,8 @@ export function publishHandlers(options: PublishOptions) {
       const header = call.headers["idempotency-key"];
       const keyRefusal = checkIdempotencyKey(header);
       if (keyRefusal !== null) return answerFailure(call, failureOfOutcome(keyRefusal));
-      const outcomes = await captureAll(principal, body, batch.items, typeof header === "string" ? header : null);
+      const idempotencyKey = typeof header === "string" ? header : null;
+      const outcomes = await captureAll(principal, body, batch.items, idempotencyKey, traceContextOf(call));
       const first = outcomes[0];
       if (
         first !== undefined &&
@@ -214,6 +217,12 @@ export function publishHandlers(options: PublishOptions) {
       answerNow(call, 202, successBody(`{"results":[${results}]}`, meta));
     },
   };
+}
+
+/** A request's place in its sender's trace; events of one batch share it. */
+function traceContextOf({ headers }: RawCall): string | null {
+  const { traceparent, tracestate } = headers;
+  return traceparent === undefined ? null : keptTraceContext(traceparent, tracestate);
 }
 
 type ItemOutcome =
