@@ -1,6 +1,8 @@
 // Traces from sender to receiver, as OpenTelemetry's own packages read and write them, with a collector that is a real
 // HTTP server.
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTestNode, type TestNode } from "../../server/test/support/node.ts";
@@ -44,13 +46,13 @@ afterAll(async () => {
 
 const PEER = fileURLToPath(new URL("open-telemetry.mjs", import.meta.url));
 
-function askOpenTelemetry<Answer>(question: object): Answer {
-  const { stdout, stderr, status } = spawnSync(process.execPath, [PEER], {
-    input: JSON.stringify(question),
-    encoding: "utf8",
-  });
-  if (status !== 0) throw new Error(stderr);
-  return JSON.parse(stdout) as Answer;
+/** Never blocking: the node under test beats in this process. */
+async function askOpenTelemetry<Answer>(question: object): Promise<Answer> {
+  const child = spawn(process.execPath, [PEER], { stdio: ["pipe", "pipe", "inherit"] });
+  child.stdin.end(JSON.stringify(question));
+  const [answer, [status]] = await Promise.all([text(child.stdout), once(child, "exit")]);
+  if (status !== 0) throw new Error(`OpenTelemetry's packages ended with ${status}`);
+  return JSON.parse(answer) as Answer;
 }
 
 interface ReadContext {
@@ -61,7 +63,7 @@ interface ReadContext {
 }
 
 /** How OpenTelemetry's propagator reads the headers of a request. */
-function read(request: ReceivedRequest | undefined): ReadContext | null {
+function read(request: ReceivedRequest | undefined): Promise<ReadContext | null> {
   return askOpenTelemetry({ headers: request?.headers });
 }
 
@@ -94,7 +96,7 @@ test("the sender's trace reaches the receiver, in every attempt and with a span 
   });
   await node.api("POST", `/v1/deliveries/${delivery.id}/retry`);
   const requests = await receiver.received(2);
-  const contexts = requests.map((request) => read(request));
+  const contexts = await Promise.all(requests.map((request) => read(request)));
   expect(contexts.map((each) => [each?.traceId, each?.traceFlags, each?.traceState])).toEqual([
     [TRACE, 1, "vendor=1"],
     [TRACE, 1, "vendor=1"],
@@ -128,7 +130,7 @@ test("the sender's trace reaches the receiver, in every attempt and with a span 
 test("a span is written as OpenTelemetry's own serializer writes it", async () => {
   const [ours] = await spansOf(TRACE, 4).then((all) => all.filter((span) => span.status !== undefined));
   const span = ours as SpanJson;
-  const theirs = askOpenTelemetry<SpanJson>({ span });
+  const theirs = await askOpenTelemetry<SpanJson>({ span });
   const { traceState: _, ...without } = span;
   expect(theirs).toMatchObject(without);
 });
@@ -138,7 +140,7 @@ test("an event without a sender's trace begins one, and one that its sender does
   const before = receiver.requests.length;
   await node.api("POST", "/v1/events", { event: "sale.completed", data: 1 });
   const [begun] = (await receiver.received(before + 1)).slice(before);
-  const context = read(begun);
+  const context = await read(begun);
   const exported = await spansOf(context?.traceId ?? "", 3);
   expect(exported.find((span) => span.name === "capture")?.parentSpanId).toBe(undefined);
 
@@ -146,7 +148,7 @@ test("an event without a sender's trace begins one, and one that its sender does
   const batch = { events: [{ event: "sale.completed", data: 2 }] };
   await node.api("POST", "/v1/events/batch", batch, { traceparent: `00-${unrecorded}-${SPAN}-00` });
   const [passed] = (await receiver.received(before + 2)).slice(before + 1);
-  expect(read(passed)).toMatchObject({ traceId: unrecorded, traceFlags: 0 });
+  expect(await read(passed)).toMatchObject({ traceId: unrecorded, traceFlags: 0 });
   expect(spans().filter((span) => span.traceId === unrecorded)).toEqual([]);
 });
 
@@ -161,7 +163,7 @@ test("without a collector a request carries a trace only when its sender began o
     const sent = { traceparent: `00-${"d".repeat(32)}-${SPAN}-01` };
     await plain.api("POST", "/v1/events", { event: "invoice.paid", data: 2 }, { ...sent, "Idempotency-Key": "two" });
     const [withOne] = (await receiver.received(before + 2)).slice(before + 1);
-    expect(read(withOne)?.traceId).toBe("d".repeat(32));
+    expect((await read(withOne))?.traceId).toBe("d".repeat(32));
     const kept = await plain.sql<{ trace_context: string | null }>(
       "select trace_context from event order by trace_context nulls first",
     );
