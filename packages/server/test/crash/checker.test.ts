@@ -53,6 +53,7 @@ describe("histories in which every promise was kept", () => {
       requests: 1,
       deliveries: 1,
       duplicates: 0,
+      delivered: 1,
       lost: 0,
     });
   });

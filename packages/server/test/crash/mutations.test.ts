@@ -9,7 +9,9 @@ import { openScene, type Scene } from "../support/crash/scene.ts";
 import {
   freezeUntilTakenOver,
   killOwingNode,
+  jumpWhileBothSend,
   killWhileCommitWaits,
+  ownerAndOther,
   QUICK_LEASE,
   redirectToCanary,
 } from "../support/crash/stories.ts";
@@ -80,6 +82,15 @@ describe("a build that breaks a promise is found out", () => {
     const { scene, node } = await openStage("followRedirects");
     await redirectToCanary(scene, node);
     expect(await brokenRules(scene, 5_000)).toContain("received_by_stranger");
+  });
+
+  test("a silence measured by the wall clock takes over a node that is well", async () => {
+    const options = { lease: QUICK_LEASE, soleNode: false };
+    const { scene, mutant, node } = await openStage("timeBasedLease", options);
+    const other = await scene.startNode({ dist: mutant.dist, ...options });
+    const [owner, watcher] = await ownerAndOther(scene, [node, other]);
+    await jumpWhileBothSend(scene, [owner], watcher);
+    expect(await brokenRules(scene, 5_000)).toContain("unexplained_duplicate");
   });
 
   test("without a takeover a dead node's deliveries stay for ever", async () => {

@@ -118,6 +118,26 @@ describe("a failed delivery", () => {
   });
 });
 
+test("an answer that comes after our time is a failure, and the receiver is asked again under the same id", async () => {
+  const { receiver, type } = await subscribe(
+    {
+      answer: async (_request, index) => {
+        // The receiver has taken it, and says so when nobody listens any more.
+        if (index === 0) await new Promise((resolve) => setTimeout(resolve, 1_300));
+        return 200;
+      },
+    },
+    { timeout: 1, retryPolicy: { maxRetries: 1, retryDelay: 1, backoffMultiplier: 1 } },
+  );
+  const eventId = await publish(type);
+  const [first, second] = await receiver.received(2);
+  expect([first, second].map((request) => request?.headers["webhook-id"])).toEqual([eventId, eventId]);
+  expect(Number(second?.headers["webhook-timestamp"])).toBeGreaterThan(Number(first?.headers["webhook-timestamp"]));
+  const { id } = await deliveryOf(eventId, "delivered");
+  const { body } = await node.api("GET", `/v1/deliveries/${id}`);
+  expect(body.data.attempts.map(({ outcome }: { outcome: string }) => outcome)).toEqual(["timed_out", "delivered"]);
+});
+
 describe("an endpoint's answer", () => {
   test("a redirect is a failure and is not followed", async () => {
     const canary = await startReceiver();

@@ -115,6 +115,17 @@ describe("making partitions", () => {
     await database.admin.query("rollback");
   });
 
+  test("five days without upkeep: rows of each day find their place, and the next call makes what is missing", async () => {
+    await ensurePartitions(database.pools.owner, NOW, [400]);
+    for (let day = 0; day <= 5; day += 1) {
+      await database.pools.engine.query({
+        text: insertAttempt,
+        values: [uuidAt(0), uuidAt(NOW + day * DAY_MS), 400],
+      });
+    }
+    expect(await ensurePartitions(database.pools.owner, NOW + 5 * DAY_MS, [400])).toHaveLength(2 * 4 * 5 - 4);
+  });
+
   test("a class that no tenant can have is refused", async () => {
     await expect(ensurePartitions(database.pools.owner, NOW, [31])).rejects.toThrow(RangeError);
   });

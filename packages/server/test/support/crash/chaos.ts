@@ -14,6 +14,8 @@ export interface ChaosOptions {
   readonly nodeCount: number;
   /** Senders side by side, with a key; one more is without. */
   readonly senderCount: number;
+  /** The share of requests that receivers answer with 500; their deliveries have six attempts then. */
+  readonly failRate?: number;
   readonly say?: (line: string) => void;
 }
 
@@ -36,6 +38,7 @@ const FAULTS = [
 ] as const;
 type ChaosFault = (typeof FAULTS)[number][0];
 
+const SIX_ATTEMPTS = { maxRetries: 5, retryDelay: 0.5, backoffMultiplier: 2 };
 const SETTLE_LIMIT_MS = 60_000;
 /** Of one storm; each counts as a fault of its own. */
 const TERMINATE_ROUNDS = 5;
@@ -73,7 +76,9 @@ class Chaos {
     const { durationMs, nodeCount, senderCount } = this.#options;
     const scene = this.#scene;
     while (this.#nodes.length < nodeCount) this.#nodes.push(await this.#startNode());
-    await scene.subscribe(this.#nodes[0] as ChildNode);
+    const { failRate = 0 } = this.#options;
+    if (failRate > 0) scene.hearers.onRequest(() => (this.#random() < failRate ? 500 : 200));
+    await scene.subscribe(this.#nodes[0] as ChildNode, ...(failRate > 0 ? [SIX_ATTEMPTS] : []));
     const stopPublishing = [
       scene.publisher.keepPublishing(senderCount),
       scene.publisher.keepPublishing(1, { withKey: false }),

@@ -61,8 +61,11 @@ export interface Verdict {
     readonly acknowledged: number;
     readonly stored: number;
     readonly requests: number;
+    /** That ended, however. */
     readonly deliveries: number;
     readonly duplicates: number;
+    /** Deliveries that ended with a receiver's 2xx. */
+    readonly delivered: number;
     /** Acknowledged events that are not there, or that a matching webhook never got. */
     readonly lost: number;
   };
@@ -103,6 +106,8 @@ export function check(entries: readonly LedgerEntry[], final: FinalState): Verdi
       requests: received.length,
       deliveries: final.terminals.length,
       duplicates: duplicates.length,
+      delivered: new Set(final.terminals.filter(({ kind }) => kind === "delivered").map((each) => each.deliveryId))
+        .size,
       lost: lost.size,
     },
     faults: countBy(faults.map(({ fault }) => fault)),

@@ -30,6 +30,8 @@ export interface ChildNode {
   readonly isGone: boolean;
   /** From now on it kills itself the `countdown`-th time that it comes to this point. */
   crashAt(point: Failpoint, countdown?: number): void;
+  /** From now on its wall clock is wrong by so much; its monotonic clock goes on. */
+  setWallClockOff(offByMs: number): void;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
   /** SIGTERM; resolves with its exit code when it is gone. */
@@ -84,6 +86,7 @@ export async function startChildNode(options: ChildNodeOptions): Promise<ChildNo
       return isGone;
     },
     crashAt: (crashAt, countdown = 1) => void child.stdin.write(`${JSON.stringify({ crashAt, countdown })}\n`),
+    setWallClockOff: (wallClockOffByMs) => void child.stdin.write(`${JSON.stringify({ wallClockOffByMs })}\n`),
     kill: async () => {
       signal("SIGKILL");
       await gone;

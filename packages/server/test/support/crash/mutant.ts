@@ -82,5 +82,15 @@ export const MUTATIONS = {
         },
       };`,
   },
+  timeBasedLease: {
+    file: "deliver/ownership.js",
+    find: "this.#watch.observe(others, clock.monotonicMs())",
+    // A lease until a time of day, set at each look, and compared with the time of day of the next.
+    replaceBy: `others.filter(({ id }) => {
+      const until = (this.untilById ??= new Map()).get(id) ?? Infinity;
+      this.untilById.set(id, Date.now() + this.#lease.silenceMs);
+      return Date.now() > until;
+    })`,
+  },
   noTakeover: { file: "deliver/ownership.js", find: "if (await declareDead(db, node))", replaceBy: "if (false)" },
 } as const satisfies Record<string, Mutation>;

@@ -1,7 +1,7 @@
 // One crash run: a database, receivers, senders, nodes to be killed, and the ledger that judges them at the end.
 // Must leave nothing behind, and must show the ledger's path when it finds a violation.
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -36,7 +36,7 @@ export interface Scene {
   /** SIGKILL, as a fault in the ledger. */
   kill(node: ChildNode): Promise<void>;
   /** Makes the webhooks of the scene; once, as soon as a node is up. */
-  subscribe(node: ChildNode): Promise<void>;
+  subscribe(node: ChildNode, retryPolicy?: object): Promise<void>;
   /** Makes so many further webhooks that hear every invoice; from now on each event fans out to all of them. */
   subscribeFan(node: ChildNode, count: number): Promise<void>;
   /** Waits until nothing is left to deliver (or for `limitMs`), then judges everything so far. */
@@ -56,6 +56,16 @@ const WEBHOOKS = [
 
 const RETRY_AT_ONCE = { maxRetries: 100, retryDelay: 0.1, backoffMultiplier: 1 };
 const LOOK_EVERY_MS = 40;
+
+/** `npm run chaos -- --faults` adds up what the scenes of all tests were judged by; the last line of a scene counts. */
+async function reportForTable(scene: string, { counts, violations }: Verdict): Promise<void> {
+  const path = process.env["POSTHORN_FAULT_REPORT"];
+  if (path === undefined) return;
+  const { expect } = await import("vitest");
+  const { testPath: file, currentTestName: test } = expect.getState();
+  const unexplained = violations.filter(({ rule }) => rule === "unexplained_duplicate").length;
+  appendFileSync(path, `${JSON.stringify({ scene, file, test, ...counts, unexplained })}\n`);
+}
 
 /** @param connection of an empty or migrated database that belongs to this scene */
 export async function openScene(connection: SceneConnection): Promise<Scene> {
@@ -104,8 +114,8 @@ export async function openScene(connection: SceneConnection): Promise<Scene> {
       await node.kill();
       over();
     },
-    async subscribe(node) {
-      for (const webhook of WEBHOOKS) await subscribe(node, webhook);
+    async subscribe(node, retryPolicy = RETRY_AT_ONCE) {
+      for (const webhook of WEBHOOKS) await subscribe(node, { ...webhook, retryPolicy });
     },
     async subscribeFan(node, count) {
       for (let number = 0; number < count; number += 1) fan.push(`fan-${number}`);
@@ -121,6 +131,7 @@ export async function openScene(connection: SceneConnection): Promise<Scene> {
       const final = await readFinalState(pool, (uuid) => names.get(uuid) ?? uuid);
       const verdict = check(ledger.entries, final);
       isClean &&= isExpectedToFail || verdict.violations.length === 0;
+      if (!isExpectedToFail) await reportForTable(folder, verdict);
       return verdict;
     },
     async close() {

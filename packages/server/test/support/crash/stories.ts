@@ -136,6 +136,63 @@ export async function redirectToCanary(scene: Scene, node: ChildNode): Promise<v
   await scene.publisher.publish({ url: node.url });
 }
 
+const TWO_DAYS_MS = 2 * 86_400_000;
+
+/**
+ * The clock of `jumping` is set two days ahead while receivers owe answers to both nodes, and then back again. Two beats
+ * go by each time. Nobody may be taken over, and nothing repeated.
+ */
+export async function jumpWhileBothSend(scene: Scene, nodes: readonly ChildNode[], jumping: ChildNode): Promise<void> {
+  const { hearers, publisher } = scene;
+  let answer = (): void => {};
+  const answered = new Promise<void>((resolve) => (answer = resolve));
+  hearers.onRequest(async () => {
+    await answered;
+    return 200;
+  });
+  await Promise.all(nodes.flatMap((node) => Array.from({ length: 4 }, () => publisher.publish({ url: node.url }))));
+  for (const offByMs of [TWO_DAYS_MS, -TWO_DAYS_MS, 0]) {
+    jumping.setWallClockOff(offByMs);
+    await beatsGoBy(scene);
+  }
+  answer();
+  hearers.onRequest(() => 200);
+}
+
+/** Every node that counts as alive has raised its beat three times. */
+async function beatsGoBy(scene: Scene): Promise<void> {
+  const read = async () =>
+    (await scene.pool.query<{ id: string; beat: number }>("select id, beat from node where alive")).rows;
+  const before = await read();
+  const endMs = performance.now() + TAKEOVER_LIMIT_MS;
+  for (;;) {
+    const now = await read();
+    const isBehind = ({ id, beat }: { id: string; beat: number }): boolean =>
+      // A node that has joined again counts from 0.
+      now.some((row) => row.id === id && Number(row.beat) >= Number(beat) && Number(row.beat) < Number(beat) + 3);
+    if (!before.some(isBehind)) return;
+    if (performance.now() > endMs) throw new Error("the beats do not go on");
+    await delay(50);
+  }
+}
+
+/** Of two nodes that share the lanes, the one that sends to the webhook `all`, and the other one. */
+export async function ownerAndOther(
+  scene: Scene,
+  nodes: readonly [ChildNode, ChildNode],
+): Promise<[ChildNode, ChildNode]> {
+  const endMs = performance.now() + TAKEOVER_LIMIT_MS;
+  for (;;) {
+    const { rows } = await scene.pool.query<{ owner: number; n: number }>(
+      `select n.process_id as owner, (select count(distinct node_id)::int4 from lane where node_id is not null) as n
+from webhook w join lane l on l.id = w.lane join node n on n.id = l.node_id where w.configuration->>'url' like '%/all'`,
+    );
+    if (rows[0]?.n === 2) return rows[0].owner === nodes[0].pid ? [nodes[0], nodes[1]] : [nodes[1], nodes[0]];
+    if (performance.now() > endMs) throw new Error("the lanes are not shared");
+    await delay(20);
+  }
+}
+
 /** Kills a node that still owes deliveries; the other one has only its silence to go by. */
 export async function killOwingNode(scene: Scene, node: ChildNode): Promise<void> {
   scene.hearers.onRequest(() => "hang");
