@@ -129,6 +129,29 @@ test("two processes serve on one port, share the lanes, and deliver what either 
   expect(await arrivals(ids)).toEqual({ missing: 0, repeated: 0 });
 });
 
+test("a scrape shows both processes, whichever of them it reaches, and no counter falls between two scrapes", async () => {
+  const scrape = async (): Promise<Map<string, number>> => {
+    // A connection for each scrape: they are handed to the processes in turn.
+    const response = await fetch(`${posthorn.url}/metrics`, {
+      headers: { authorization: `Bearer ${apiKey}`, connection: "close" },
+    });
+    const lines = (await response.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.split(" ").at(-1))]));
+  };
+  let before = new Map<string, number>();
+  for (let n = 0; n < 6; n += 1) {
+    await posthorn.events.publish({ event: "invoice.paid", data: { object: {} } });
+    const now = await scrape();
+    expect(["1", "2"].map((name) => now.get(`posthorn_lanes_owned{process="${name}"}`))).toEqual([128, 128]);
+    expect(now.get("posthorn_nodes")).toBe(2);
+    const fallen = [...before].filter(
+      ([series, value]) => /_total|_count|_sum/.test(series) && (now.get(series) ?? 0) < value,
+    );
+    expect(fallen).toEqual([]);
+    before = now;
+  }
+});
+
 test("a process that is killed is replaced, and its lanes are taken over without waiting for its silence", async () => {
   const [killed] = nodeProcesses() as [number];
   const load = publishing();

@@ -15,6 +15,7 @@ import { addOauthRoutes } from "./http/oauth/oauth-routes.ts";
 import { routeTable } from "./http/routes.ts";
 import { createHttpServer } from "./http/server.ts";
 import { createUpkeep } from "./maintain/upkeep.ts";
+import type { Figures } from "./observe/families.ts";
 import { KeyUsage } from "./manage/key-usage.ts";
 
 export interface RunningNode {
@@ -23,6 +24,8 @@ export interface RunningNode {
   readonly url: string;
   /** The IP address that it listens on; 0.0.0.0 or :: for all. */
   readonly address: string;
+  /** What this process says of itself. */
+  figures(): Figures;
   /** Finishes what runs, releases the lanes and closes everything; within 20 s. A second call waits for the first. */
   stop(): Promise<void>;
 }
@@ -122,6 +125,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     id: ownership.identity.id,
     url: `http://${shownHost}:${port}`,
     address,
+    figures: () => observing.ownFigures(),
     stop() {
       stopping ??= stopOnce();
       return stopping;

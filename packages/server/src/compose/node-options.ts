@@ -5,6 +5,7 @@ import type { Siblings } from "../deliver/siblings.ts";
 import type { MemoryLimits } from "../deliver/queue.ts";
 import type { DatabaseClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import type { Figures } from "../observe/families.ts";
 import type { AllowTargets } from "../security/addresses/allow-targets.ts";
 import type { MasterKey } from "../security/master-key.ts";
 import type { ResolveName } from "../security/outbound/resolver.ts";
@@ -40,6 +41,10 @@ export interface NodeOptions {
   readonly soleNode: boolean;
   /** The other processes of the same program on this machine, each a node of its own; undefined without such. */
   readonly siblings?: Siblings | undefined;
+  /** What it is called in metrics; "1" when absent. */
+  readonly processName?: string;
+  /** What the siblings say of themselves, for a scrape that reached this process. */
+  readonly figuresOfOthers?: () => Promise<readonly Figures[]>;
   readonly version: string;
   readonly log: Log;
   readonly lease?: LeaseTimings;

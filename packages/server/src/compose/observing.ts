@@ -13,6 +13,8 @@ export interface ObservingParts {
   readonly readiness: () => Readiness;
   /** The text of one scrape. */
   readonly metricsText: () => Promise<string>;
+  /** What this process says of itself. */
+  readonly ownFigures: () => Figures;
   readonly alarms: AlarmWatch;
   /** A job of upkeep has run. */
   readonly upkeepRun: (job: string, failed: boolean) => void;
@@ -76,20 +78,25 @@ export function buildObserving(
     return samples;
   };
 
+  const ownFigures = (): Figures => ({ process: options.processName ?? ONLY_PROCESS, samples: ownSamples() });
+
   return {
     readiness,
+    ownFigures,
     alarms,
     upkeepRun(job, failed) {
       counters.upkeepRun(job, failed);
       alarms.upkeepRun(job, failed);
     },
     async metricsText() {
-      const all: Figures[] = [
-        { process: null, samples: await shared.samples() },
-        { process: ONLY_PROCESS, samples: ownSamples() },
-      ];
-      return renderFigures(all);
+      const [sharedSamples, others] = await Promise.all([shared.samples(), options.figuresOfOthers?.() ?? []]);
+      return renderFigures([{ process: null, samples: sharedSamples }, ...inOrder([ownFigures(), ...others])]);
     },
     stop: () => processFigures.stop(),
   };
+}
+
+/** The same order whichever process is asked. */
+function inOrder(all: readonly Figures[]): Figures[] {
+  return [...all].sort((a, b) => Number(a.process) - Number(b.process));
 }

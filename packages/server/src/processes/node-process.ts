@@ -7,12 +7,18 @@ import { createLog } from "../lib/log.ts";
 import { refusalOf } from "../obtain-database.ts";
 import { parseAllowTargets } from "../security/addresses/allow-targets.ts";
 import { openMasterKey } from "../security/master-key.ts";
+import { FiguresExchange } from "./figures-exchange.ts";
 import type { FromProcess, ProcessStart, ToProcess } from "./messages.ts";
 
 const siblingUuids = new Set<string>();
 let listener: Parameters<Siblings["listen"]>[0] | undefined;
 let starting: Promise<RunningNode> | undefined;
 let isStopping = false;
+
+const exchange = new FiguresExchange({
+  siblingCount: () => siblingUuids.size,
+  ask: (id) => say({ kind: "figures_wanted", id }),
+});
 
 const siblings: Siblings = {
   has: (nodeUuid) => siblingUuids.has(nodeUuid),
@@ -25,7 +31,13 @@ const siblings: Siblings = {
 process.on("message", (message: ToProcess) => {
   switch (message.kind) {
     case "start":
-      void start(message.start);
+      void start(message.start, message.name);
+      return;
+    case "figures_wanted":
+      void answer(message.id, message.from);
+      return;
+    case "figures":
+      exchange.heard(message.id, message.figures);
       return;
     case "siblings":
       siblingUuids.clear();
@@ -50,7 +62,13 @@ process.on("SIGINT", () => {});
 process.on("SIGTERM", () => void stop());
 say({ kind: "listening" });
 
-async function start(given: ProcessStart): Promise<void> {
+/** One that is starting or failed to start has no figures; whoever asked does not wait for it. */
+async function answer(id: number, to: string): Promise<void> {
+  const node = await starting?.catch(() => undefined);
+  if (node !== undefined) say({ kind: "figures", to, id, figures: node.figures() });
+}
+
+async function start(given: ProcessStart, processName: string): Promise<void> {
   const masterKey = openMasterKey(given.masterKeyBase64);
   const allowed = parseAllowTargets(given.allowTargets);
   if (!masterKey.ok || !allowed.ok) throw new Error("the first process gave what it could not have read itself");
@@ -64,6 +82,8 @@ async function start(given: ProcessStart): Promise<void> {
     port,
     soleNode: false,
     siblings,
+    processName,
+    figuresOfOthers: () => exchange.gather(),
     version,
     log: createLog(given.logLevel),
     ...(given.otlp === undefined ? {} : { otlp: given.otlp }),

@@ -55,6 +55,7 @@ function fileOf(url: URL): string {
 class Processes {
   readonly #options: ProcessesOptions;
   readonly #children = new Set<Child>();
+  readonly #names = new Map<Child, string>();
   /** By process, once it serves. */
   readonly #nodeUuids = new Map<Child, string>();
   readonly #restarts = new Set<NodeJS.Timeout>();
@@ -73,11 +74,13 @@ class Processes {
     const child = cluster.fork();
     const startedAtMs = clock.monotonicMs();
     this.#children.add(child);
+    const name = this.#freeName();
+    this.#names.set(child, name);
     return new Promise((resolve) => {
       child.on("message", (message: FromProcess) => {
         switch (message.kind) {
           case "listening":
-            this.#tell(child, this.#isStopping ? { kind: "stop" } : { kind: "start", start });
+            this.#tell(child, this.#isStopping ? { kind: "stop" } : { kind: "start", start, name });
             return;
           case "serving":
             this.#nodeUuids.set(child, message.nodeUuid);
@@ -88,6 +91,16 @@ class Processes {
             log.error({ process: child.process.pid, code: message.code }, message.message);
             resolve(message);
             return;
+          case "figures_wanted":
+            for (const other of this.#children) {
+              if (other !== child) this.#tell(other, { kind: "figures_wanted", id: message.id, from: name });
+            }
+            return;
+          case "figures": {
+            const { to, id, figures } = message;
+            for (const [asker, its] of this.#names) if (its === to) this.#tell(asker, { kind: "figures", id, figures });
+            return;
+          }
           case "signal":
             for (const other of this.#children) if (other !== child) this.#tell(other, message);
             return;
@@ -131,6 +144,7 @@ class Processes {
     const nodeUuid = this.#nodeUuids.get(child);
     const hasServed = nodeUuid !== undefined;
     this.#children.delete(child);
+    this.#names.delete(child);
     this.#nodeUuids.delete(child);
     if (hasServed) {
       this.#tellSiblings();
@@ -147,6 +161,14 @@ class Processes {
       void this.add(delayMs);
     }, delayMs);
     this.#restarts.add(timer);
+  }
+
+  /** The lowest number that nobody has: names stay few, however often processes are replaced. */
+  #freeName(): string {
+    const taken = new Set(this.#names.values());
+    let number = 1;
+    while (taken.has(String(number))) number += 1;
+    return String(number);
   }
 
   #tellSiblings(): void {
