@@ -411,6 +411,9 @@ create table node (
   version text not null,
   host text not null,
   leaving boolean not null default false,
+  memory_bytes bigint not null default 0,
+  backlog_count integer not null default 0,
+  in_flight_count integer not null default 0,
   constraint node_pkey PRIMARY KEY (id)
 ) with (fillfactor=50);
 

@@ -39,6 +39,11 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
         load: async () => (await import("./commands/config.ts")).registerConfig,
       },
       {
+        name: "nodes",
+        summary: "List the processes of the installation: who owns how much and is how far behind.",
+        load: async () => (await import("./commands/nodes.ts")).registerNodes,
+      },
+      {
         name: "backup",
         summary: "Write everything but the master key into one file, while the server goes on.",
         load: async () => (await import("./commands/backup.ts")).registerBackup,

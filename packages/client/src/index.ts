@@ -50,6 +50,7 @@ export type { LogQuery, WebhookQuery } from "./resources/webhooks.ts";
 export type * from "./types/access.ts";
 export type * from "./types/delivery.ts";
 export type * from "./types/event.ts";
+export type * from "./types/node.ts";
 export type * from "./types/preview.ts";
 export type * from "./types/webhook.ts";
 export { VERSION } from "./version.ts";

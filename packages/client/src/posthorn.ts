@@ -7,6 +7,7 @@ import { EventTypes } from "./resources/event-types.ts";
 import { Events } from "./resources/events.ts";
 import { read } from "./resources/read.ts";
 import { preview, type PreviewInput } from "./resources/preview.ts";
+import { Nodes } from "./resources/nodes.ts";
 import { Webhooks } from "./resources/webhooks.ts";
 import type { Preview } from "./types/preview.ts";
 import type { TenantStatistics } from "./types/webhook.ts";
@@ -31,6 +32,7 @@ export class Posthorn {
   readonly oauthClients: OauthClients;
   readonly oauthGrants: OauthGrants;
   readonly audit: Audit;
+  readonly nodes: Nodes;
   /** Where requests go. */
   readonly url: string;
   readonly #transport: Transport;
@@ -53,6 +55,7 @@ export class Posthorn {
     this.oauthClients = new OauthClients(transport);
     this.oauthGrants = new OauthGrants(transport);
     this.audit = new Audit(transport);
+    this.nodes = new Nodes(transport);
   }
 
   /** What a webhook, or a draft of one, would do with an event; nothing is stored or sent. */

@@ -92,6 +92,11 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
     onCancelled: (notices) => deliveries.cancelled(notices),
     onDraining: (lanes) => deliveries.lanesDraining(lanes),
     drainedOf: (lanes) => deliveries.drainedOf(lanes),
+    figures: () => ({
+      memoryBytes: process.memoryUsage.rss(),
+      backlogCount: memory.entryCount,
+      inFlightCount: dispatch.inFlightCount,
+    }),
     loads: () => deliveries.loads(),
     onReleased: (lanes) => {
       deliveries.lanesReleased(lanes);

@@ -21,6 +21,7 @@ import { Companies } from "../manage/companies.ts";
 import { OauthClients } from "../manage/oauth-clients.ts";
 import { OauthGrants } from "../manage/oauth-grants.ts";
 import { RegisteredTypes } from "../manage/event-types.ts";
+import { Nodes } from "../manage/nodes.ts";
 import { SecretRotations } from "../manage/secret-rotation.ts";
 import { Tenants } from "../manage/tenants.ts";
 import { createWarnings } from "../manage/warnings.ts";
@@ -143,6 +144,7 @@ export function buildHandlers(
       preparePartitions: async (days) => void (await ensurePartitions(pools.owner, clock.nowMs(), [days])),
     }),
     audit: new AuditTrail(pools.api),
+    nodes: new Nodes(pools.engine),
     publish: publishHandlers({
       capture,
       admission: new AdmissionControl(() => clock.monotonicMs()),

@@ -182,13 +182,26 @@ on conflict (id) do update
   });
 }
 
+/** What a node says about itself with each beat. */
+export interface NodeFigures {
+  readonly memoryBytes: number;
+  /** Deliveries in memory, waiting or under way. */
+  readonly backlogCount: number;
+  readonly inFlightCount: number;
+}
+
 /** Raises the beat. No row: this incarnation was declared dead. */
-export async function raiseBeat(db: Executor, node: NodeIdentity): Promise<{ beat: number } | null> {
+export async function raiseBeat(
+  db: Executor,
+  node: NodeIdentity,
+  figures: NodeFigures,
+): Promise<{ beat: number } | null> {
   const result = await db.query<{ beat: number }>({
     name: "raise_beat",
-    text: `update node set beat = beat + 1, beat_at = clock_timestamp()
+    text: `update node set beat = beat + 1, beat_at = clock_timestamp(),
+  memory_bytes = $3, backlog_count = $4, in_flight_count = $5
 where id = $1::uuid and incarnation = $2 and alive returning beat`,
-    values: [node.uuid, node.incarnation],
+    values: [node.uuid, node.incarnation, figures.memoryBytes, figures.backlogCount, figures.inFlightCount],
   });
   return result.rows[0] ?? null;
 }

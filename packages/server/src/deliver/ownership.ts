@@ -14,6 +14,7 @@ import {
   deleteCancelNotices,
   type HandedOver,
   markLeaving,
+  type NodeFigures,
   type OtherNode,
   raiseBeat,
   releaseLanes,
@@ -50,6 +51,8 @@ export interface OwnershipOptions {
   readonly onDraining: (lanes: readonly number[]) => void;
   /** Those of these draining lanes of which nothing is under way any more. */
   readonly drainedOf: (lanes: readonly number[]) => readonly number[];
+  /** What the beat says about this node. */
+  readonly figures: () => NodeFigures;
   /** How much of each lane is under way. */
   readonly loads: () => ArrayLike<number>;
   /** These lanes are free, or somebody else's, now. */
@@ -243,7 +246,7 @@ export class Ownership {
     const { db, clock } = this.#options;
     const sentAtMs = clock.monotonicMs();
     if (!this.#registered) await this.#register();
-    else if ((await raiseBeat(db, this.#identity)) === null) {
+    else if ((await raiseBeat(db, this.#identity, this.#options.figures())) === null) {
       this.#options.log.warn({ node: this.#identity.id }, "this node was declared dead; it joins again");
       this.#lose();
       await this.#register();

@@ -14,6 +14,7 @@ export type CursorKind =
   | "api_key"
   | "company"
   | "tenant"
+  | "node"
   | "audit"
   | "oauth_client"
   | "oauth_grant";

@@ -48,6 +48,7 @@ export const TAGS = {
   Companies: "The companies of a tenant.",
   "API keys": "Who may call this API, and what for.",
   Audit: "Who changed what.",
+  Nodes: "The processes of the installation.",
   About: "This API itself.",
 } as const satisfies Record<string, string>;
 export type Tag = keyof typeof TAGS;

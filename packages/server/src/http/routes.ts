@@ -19,12 +19,14 @@ import { type RegisteredTypesFace, registeredTypeRoutes } from "./routes/registe
 import { type StatisticsFace, statisticsRoutes } from "./routes/statistics.ts";
 import { tenantRoutes, type TenantsFace } from "./routes/tenants.ts";
 import { webhookActionRoutes, type WebhookStatusesFace, type WebhookTestsFace } from "./routes/webhook-actions.ts";
+import { type NodesFace, nodeRoutes } from "./routes/nodes.ts";
 import { webhookReplayRoutes, type WebhookReplaysFace } from "./routes/webhook-replay.ts";
 import { webhookRoutes, type WebhooksFace } from "./routes/webhooks.ts";
 import { batchResult, batchToPublish, eventToPublish, linesToPublish, publishedEvent } from "./schemas/event.ts";
 
 /** What stands behind the routes; each is the small interface that its handlers need. */
 export interface RouteHandlers {
+  readonly nodes: NodesFace;
   readonly webhooks: WebhooksFace;
   readonly webhookStatuses: WebhookStatusesFace;
   readonly secretRotations: SecretRotationsFace;
@@ -108,6 +110,7 @@ export function routeTable(handlers: RouteHandlers): readonly Route[] {
     ...companyRoutes(handlers.companies),
     ...tenantRoutes(handlers.tenants),
     ...auditRoutes(handlers.audit),
+    ...nodeRoutes(handlers.nodes),
   ];
 }
 

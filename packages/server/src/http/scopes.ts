@@ -9,7 +9,7 @@ export const SCOPES = {
   "write:webhooks": "Create, change and delete webhooks.",
   "write:deliveries": "Retry deliveries and replay events.",
   admin: "Everything, for the key's own tenant and mode.",
-  operator: "Make, read and change the tenants of this installation; nothing inside of them.",
+  operator: "Make, read and change the tenants of this installation, nothing inside of them; see its nodes.",
 } as const satisfies Record<string, string>;
 
 export type Scope = keyof typeof SCOPES;

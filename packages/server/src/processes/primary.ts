@@ -27,6 +27,9 @@ export type StartedProcesses =
 
 type FirstWord = Extract<FromProcess, { kind: "serving" | "refused" }>;
 
+const PROCESS_ENDED = "PROCESS_ENDED";
+const START_TRIES = 3;
+
 /** What was built is run, also under a test runner that prefers the sources. */
 const ENTRY = new URL("./node-process.js", import.meta.url.replace("/src/processes/", "/dist/processes/"));
 
@@ -34,7 +37,7 @@ const ENTRY = new URL("./node-process.js", import.meta.url.replace("/src/process
 export async function startProcesses(options: ProcessesOptions): Promise<StartedProcesses> {
   cluster.setupPrimary({ exec: fileOf(ENTRY), args: [], execArgv: process.execArgv.filter(isForChildren) });
   const processes = new Processes(options);
-  const words = await Promise.all(Array.from({ length: options.count }, () => processes.add()));
+  const words = await Promise.all(Array.from({ length: options.count }, () => processes.addAtStart()));
   processes.allStarted();
   const refused = words.find((word) => word.kind === "refused");
   if (refused?.kind === "refused") {
@@ -66,6 +69,14 @@ class Processes {
 
   constructor(options: ProcessesOptions) {
     this.#options = options;
+  }
+
+  /** As `add`, but one that ends without saying why (a machine too busy to connect in time) is tried again. */
+  async addAtStart(): Promise<FirstWord> {
+    for (let tries = 1; ; tries += 1) {
+      const word = await this.add();
+      if (word.kind === "serving" || word.code !== PROCESS_ENDED || tries === START_TRIES) return word;
+    }
   }
 
   /** Starts one more and waits for its first word; one that ends without a word has refused. */
@@ -110,7 +121,7 @@ class Processes {
       });
       child.on("error", (error) => log.debug({ err: error, process: child.process.pid }, "a process was not reached"));
       child.once("exit", (code, signal) => {
-        resolve({ kind: "refused", code: "PROCESS_ENDED", message: endOf(code, signal) });
+        resolve({ kind: "refused", code: PROCESS_ENDED, message: endOf(code, signal) });
         this.#ended(child, endOf(code, signal), restartDelayMs(previousDelayMs, clock.monotonicMs() - startedAtMs));
       });
     });

@@ -18,6 +18,7 @@ import { WebhookReplays } from "../../src/replay/replay-webhook.ts";
 import { BulkRetries } from "../../src/replay/retry-many.ts";
 import { Replays, type ReplaysOptions } from "../../src/replay/replay.ts";
 import { Retries } from "../../src/replay/retry.ts";
+import { Nodes } from "../../src/manage/nodes.ts";
 import { SecretRotations } from "../../src/manage/secret-rotation.ts";
 import { Applies } from "../../src/manage/apply.ts";
 import { ApiKeys } from "../../src/manage/api-keys.ts";
@@ -218,6 +219,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
         vault: createVault({ engine: pools.engine, masterKey: testMasterKey(), clock, ids, random }),
         preparePartitions: async (days) => void (await ensurePartitions(pools.owner, clock.nowMs(), [days])),
       }),
+      nodes: new Nodes(pools.engine),
       audit: new AuditTrail(pools.api),
     }),
     authenticator: new Authenticator({ api: pools.api, clock, configuration }),

@@ -165,6 +165,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     const { id } = await world.data("POST", "/tenants", { name: "Third" });
     return { path: `/tenants/${id}`, body: { name: "Third, renamed", captureLimitPerSecond: 100 } };
   },
+  "GET /nodes": () => ({ path: "/nodes" }),
   "GET /companies": () => ({ path: "/companies" }),
   "POST /companies": () => ({ path: "/companies", body: { name: "Made" } }),
   "GET /companies/{id}": () => ({ path: "/companies/company_default" }),
