@@ -182,6 +182,7 @@ class SimulatedNode {
           log: silentLog,
           version: "simulated",
           soleNode: false,
+          figures: () => ({ memoryBytes: 0, backlogCount: 0, inFlightCount: 0 }),
           lease: { ...LEASE, ...lease },
           onAcquired: (lanes) => lanes.forEach((lane) => this.#read(lane)),
           onBeat: () => {},
