@@ -47,20 +47,8 @@ export function productSide({ serveArguments, nodeArguments, webhookFields }) {
     async start({ databaseUrl, receiverPort, secret, deliveries, directory }) {
       const port = await freePort();
       const apiKey = `blg_live_sk_${randomBytes(24).toString("hex")}`;
-      const server = startServer(
-        [...nodeArguments, POSTHORN, "serve", ...serveArguments],
-        {
-          DATABASE_URL: databaseUrl,
-          POSTHORN_MASTER_KEY: randomBytes(32).toString("base64"),
-          POSTHORN_BOOTSTRAP_API_KEY: apiKey,
-          POSTHORN_ALLOW_TARGETS: "127.0.0.1",
-          POSTHORN_PORT: String(port),
-          POSTHORN_DATA_DIR: join(directory, "posthorn"),
-        },
-        directory,
-      );
+      const server = await startPosthorn({ port, apiKey, databaseUrl, directory, nodeArguments, serveArguments });
       const origin = `http://127.0.0.1:${port}`;
-      await untilReady(origin, server);
       for (const [name, filter] of Object.entries(FILTERS)) {
         await subscribe(origin, apiKey, {
           name,
@@ -74,6 +62,27 @@ export function productSide({ serveArguments, nodeArguments, webhookFields }) {
       return { pid: server.pid, port, apiKey, log: server.log, stop: server.stop };
     },
   };
+}
+
+/**
+ * Starts the program and waits until it is ready.
+ * @param {{ port: number, apiKey: string, databaseUrl: string, directory: string, nodeArguments?: string[], serveArguments?: string[] }} options
+ */
+export async function startPosthorn({ port, apiKey, databaseUrl, directory, nodeArguments = [], serveArguments = [] }) {
+  const server = startServer(
+    [...nodeArguments, POSTHORN, "serve", ...serveArguments],
+    {
+      DATABASE_URL: databaseUrl,
+      POSTHORN_MASTER_KEY: randomBytes(32).toString("base64"),
+      POSTHORN_BOOTSTRAP_API_KEY: apiKey,
+      POSTHORN_ALLOW_TARGETS: "127.0.0.1",
+      POSTHORN_PORT: String(port),
+      POSTHORN_DATA_DIR: join(directory, "posthorn"),
+    },
+    directory,
+  );
+  await untilReady(`http://127.0.0.1:${port}`, server);
+  return server;
 }
 
 /** @param {string} origin @param {ReturnType<typeof startServer>} server */
@@ -95,7 +104,7 @@ async function untilReady(origin, server) {
 }
 
 /** @param {string} origin @param {string} apiKey @param {Record<string, unknown>} webhook */
-async function subscribe(origin, apiKey, webhook) {
+export async function subscribe(origin, apiKey, webhook) {
   const response = await request(`${origin}/v1/webhooks/subscribe`, {
     method: "POST",
     headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
@@ -107,7 +116,7 @@ async function subscribe(origin, apiKey, webhook) {
 }
 
 /** @returns {Promise<number>} a port that was free a moment ago */
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);

@@ -29,6 +29,7 @@ beforeAll(async () => {
   );
   // Each of these is run below, or by verifiers.test.ts.
   expect(files.map(([name]) => name)).toEqual([
+    "guides_batches_0",
     "guides_ordering_0",
     "guides_receiving_0",
     "guides_sdk_0",
@@ -98,11 +99,11 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** A real delivery of invoice.paid. */
-async function captured(): Promise<ReceivedRequest> {
+/** A real delivery of invoice.paid, to a webhook with these fields. */
+async function captured(fields: object = {}): Promise<ReceivedRequest> {
   const receiver = await startReceiver();
   try {
-    const webhook = { url: receiver.origin, events: ["invoice.paid"], secret: SECRET };
+    const webhook = { url: receiver.origin, events: ["invoice.paid"], secret: SECRET, ...fields };
     const { body } = await node.api("POST", "/v1/webhooks", webhook);
     const data = { object: { invoiceNumber: "INV-00872", total: 9 } };
     await node.api("POST", "/v1/events", { event: "invoice.paid", data });
@@ -139,6 +140,19 @@ test("the receiver takes a genuine delivery, and refuses one that was changed", 
   } finally {
     receiver.child.kill();
     await receiver.ended;
+  }
+});
+
+test("the events of a batch are read as one event is", async () => {
+  const { received } = (await import(pathToFileURL(join(compiled.folder, "guides_batches_0.js")).href)) as {
+    received: (headers: object, body: Buffer, secret: string) => Promise<{ event: string; data: object }[]>;
+  };
+  const batch = await captured({ batchSettings: { maxEvents: 1 } });
+  expect(batch.headers["x-bigledger-event"]).toBe("batch");
+  for (const { headers, body } of [batch, await captured()]) {
+    expect(await received(headers, body, SECRET)).toMatchObject([
+      { event: "invoice.paid", data: { object: { invoiceNumber: "INV-00872" } } },
+    ]);
   }
 });
 

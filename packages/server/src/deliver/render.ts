@@ -4,8 +4,9 @@ import { type MissingValue, Template, compileTemplate } from "../expressions/tem
 import { parseKeepingTexts } from "../expressions/payload.ts";
 import type { Scope } from "../expressions/scope.ts";
 import { type ResourceNames, scopeOfEvent } from "../expressions/scope-of-event.ts";
+import { millisecondsOfId } from "../lib/id-bounds.ts";
 import type { Webhook } from "../storage/configuration.ts";
-import { type BatchIdentity, batchBody, digestBody } from "./gather/batch-body.ts";
+import { type BatchIdentity, batchBody, digestBody, type NamedBatch } from "./gather/batch-body.ts";
 import { batchScope } from "./gather/batch-scope.ts";
 import type { DeliverableEvent } from "./queue.ts";
 import { envelopeOf } from "./request.ts";
@@ -63,6 +64,12 @@ export class Bodies {
   bodyOf(webhook: Webhook, event: DeliverableEvent): Body | Promise<Body> {
     if (webhook.transform === null) return { kind: "body", bytes: envelopeOf(event), warnings: null };
     const { namesOf, renderLarge } = this.#options;
+    const { batchSettings } = webhook;
+    if (batchSettings?.enabled === true && batchSettings.per === "batch") {
+      // One that goes by itself all the same: the template knows batches only, so it is one of one.
+      const alone = { id: event.publicId, createdAtMs: millisecondsOfId(event.idBytes) };
+      return this.#wholeBatch(webhook.transform.template, webhook, alone, [event]);
+    }
     if (event.data.byteLength > LARGE_BYTES) {
       const { publicId, type, timestamp, livemode, retentionClass, context } = event;
       return renderLarge(event.data, {
@@ -95,7 +102,7 @@ export class Bodies {
   #wholeBatch(
     source: unknown,
     webhook: Webhook,
-    batch: BatchIdentity,
+    batch: NamedBatch,
     events: readonly DeliverableEvent[],
   ): Body | Promise<Body> {
     const bytes = batchBody(batch, events.map(envelopeOf));

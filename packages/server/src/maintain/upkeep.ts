@@ -7,6 +7,7 @@ import { expireDeliveries, expireHeld } from "./expire.ts";
 import { listRetentionClasses } from "./partitions.sql.ts";
 import { dropExpiredPartitions, ensurePartitions } from "./partitions.ts";
 import { deleteEndedNodes } from "./ended-nodes.sql.ts";
+import { dropOldBatches } from "./batches.ts";
 import { createKeyPurge } from "./purge-keys.ts";
 import { retireSecrets } from "./retire-secrets.ts";
 import { dropOldMinutes, foldRollups } from "./rollup.ts";
@@ -149,6 +150,7 @@ function createJobs(options: UpkeepOptions): Record<UpkeepKind, () => Promise<vo
       if (expired > 0) log.warn({ deliveries: expired }, "pending deliveries expired: their events are about to go");
       await dropOldMinutes(pools.engine, clock.nowMs());
       await deleteEndedNodes(pools.engine, clock.nowMs());
+      await dropOldBatches(pools.engine, clock.nowMs());
       const result = await dropExpiredPartitions(pools.owner, pools.engine, clock.nowMs());
       if (result === null) return;
       if (result.dropped.length > 0)

@@ -11,7 +11,7 @@ import { type ConfigurationWarning, templateFieldName } from "./transform.ts";
 import type { StoredConfiguration } from "./webhook-configuration.ts";
 
 /** What of a webhook is looked at. */
-export type WarnableConfiguration = Pick<StoredConfiguration, "events" | "filters" | "transform">;
+export type WarnableConfiguration = Pick<StoredConfiguration, "events" | "filters" | "transform" | "batchSettings">;
 
 /** Work that may still be done, in the units of expressions/limits.ts; whoever judges takes from it. */
 export interface WarningBudget {
@@ -69,7 +69,9 @@ export function createWarnings(catalogue: Catalogue): WarningsOf {
   };
   return (configuration, budget = { unitsLeft: UNITS_PER_CONFIGURATION }) => {
     const conditions = (configuration.filters ?? []).flatMap(conditionOf);
-    const parts = templatePartsOf(configuration.transform?.template);
+    // Filled for a whole batch it reads other names, and what a batch holds no example shows.
+    const isForBatch = configuration.batchSettings?.per === "batch";
+    const parts = isForBatch ? [] : templatePartsOf(configuration.transform?.template);
     if (conditions.length === 0 && parts.length === 0) return [];
     const findings = new Findings();
     const work = new Work(budget);

@@ -2,7 +2,9 @@
 // Pure rules stand in test/deliver/gather.
 import { createHash } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import pg from "pg";
 import { verifyWebhook } from "../../../client/src/index.ts";
+import { dropOldBatches } from "../../src/maintain/batches.ts";
 import { startTestNode, type TestNode } from "../support/node.ts";
 import { type Answer, type ReceivedRequest, type Receiver, startReceiver } from "../support/receivers/receiver.ts";
 import { until } from "../support/until.ts";
@@ -56,6 +58,13 @@ const idsIn = (request: ReceivedRequest | undefined): string[] =>
   bodyOf(request).events.map((event: { id: string }) => event.id);
 
 const FOR_EVER = 3_000;
+const DAY_MS = 86_400_000;
+/** A UUIDv7 of a time. */
+const uuidAt = (ms: number): string =>
+  `${ms
+    .toString(16)
+    .padStart(12, "0")
+    .replace(/^(.{8})/, "$1-")}-7000-8000-000000000000`;
 
 describe("a batch", () => {
   test("goes at its count, with every event byte for byte, under its own id, once for all of its members", async () => {
@@ -101,6 +110,8 @@ describe("a batch", () => {
         },
       },
     ]);
+    const again = (await node.api("GET", `/v1/deliveries/${deliveries[1].id}/request`)).body.data;
+    expect(again).toMatchObject({ body: text, bodyHashMatches: true });
     // Three deliveries, one request.
     expect((await node.api("GET", `/v1/webhooks/${id}/statistics`)).body.data).toMatchObject({ totalDelivered: 3 });
     const [{ requests }] = (await node.sql<{ requests: string }>(
@@ -275,6 +286,41 @@ describe("a batch", () => {
     });
     expect(bodyOf((await whole.receiver.received(1))[0])).toEqual({ text: "2 events", numbers: [0, 1] });
   });
+});
+
+test("a preview and a test show an event as its webhook gets it: in a batch", async () => {
+  const batchSettings = { key: "data.customer", flushOnEvent: ["invoice.paid"], maxWaitTime: FOR_EVER };
+  const { receiver, id } = await hear(["invoice.*"], { batchSettings, coalesce: { key: "data.n", window: 1 } });
+  const event = { event: "invoice.paid", data: { customer: "a", n: 7 } };
+  const preview = (await node.api("POST", "/v1/preview", { webhook: id, event })).body.data;
+  expect(preview).toMatchObject({
+    batch: { kind: "batch", key: '"a"', sendsAtOnce: true },
+    coalesceKey: "7",
+    request: { headers: { "x-bigledger-event": "batch" } },
+  });
+  expect(JSON.parse(preview.request.body)).toMatchObject({ batch: true, events: [{ data: { customer: "a", n: 7 } }] });
+  await node.api("POST", `/v1/webhooks/${id}/test`, { event: "invoice.paid", testData: { customer: "a" } });
+  const [request] = await receiver.received(1);
+  expect(bodyOf(request)).toMatchObject({ batch: true, events: [{ data: { customer: "a" } }] });
+  expect(request?.headers["webhook-id"]).toBe(bodyOf(request).batchId);
+});
+
+test("a batch is forgotten when nothing of it is kept any more, and not before", async () => {
+  const [{ tenant_id: tenant }] = (await node.sql("select id as tenant_id from tenant limit 1")) as [
+    { tenant_id: string },
+  ];
+  const add = (batchUuid: string) =>
+    node.sql(
+      `insert into batch (tenant_id, id, webhook_id, created_at, lane, member_ids)
+       values ($1, $2, $2, now(), 1, array[]::uuid[])`,
+      [tenant, batchUuid],
+    );
+  const nowMs = Date.now();
+  await add(uuidAt(nowMs - 92 * DAY_MS));
+  await add(uuidAt(nowMs - 89 * DAY_MS));
+  const pool = new pg.Pool({ ...node.database.connection, max: 1 });
+  expect(await dropOldBatches(pool, nowMs)).toBe(1);
+  await pool.end();
 });
 
 describe("coalescing", () => {

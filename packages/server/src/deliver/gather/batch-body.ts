@@ -20,6 +20,12 @@ export interface BatchIdentity {
   readonly createdAtMs: number;
 }
 
+/** As far as a body names it. */
+export interface NamedBatch {
+  readonly id: string;
+  readonly createdAtMs: number;
+}
+
 /** @param idBytes sixteen bytes of a UUIDv7 */
 export function newBatch(kind: BatchIdentity["kind"], idBytes: Uint8Array, nowMs: number): BatchIdentity {
   return { kind, idBytes, id: formatId("batch", idBytes), createdAtMs: Math.floor(nowMs) };
@@ -31,7 +37,7 @@ export const MAX_BATCH_BYTES = 10 * 1024 * 1024;
 export const BATCH_FRAME_BYTES = 200;
 
 /** The envelopes, or what a template made of each event, as one body. */
-export function batchBody(batch: BatchIdentity, parts: readonly Uint8Array[]): Buffer {
+export function batchBody(batch: NamedBatch, parts: readonly Uint8Array[]): Buffer {
   const after = batchAfterEvents(batch.id, timestampOf(batch));
   const length = parts.reduce((sum, part) => sum + part.byteLength + 1, BATCH_BEFORE_EVENTS.length + after.length - 1);
   const body = Buffer.allocUnsafe(length);
@@ -71,7 +77,7 @@ export function digestBody(batch: BatchIdentity, events: readonly DeliverableEve
   return Buffer.from(JSON.stringify(body), "utf8");
 }
 
-export function timestampOf(batch: BatchIdentity): string {
+function timestampOf(batch: NamedBatch): string {
   return new Date(batch.createdAtMs).toISOString();
 }
 

@@ -22,6 +22,8 @@ export interface DeliveryRow {
   replayed: boolean;
   /** The batch that it goes or went in. */
   batch_id: string | null;
+  /** The first member of that batch: its times are those of all. Of one delivery only. */
+  batch_lead_id?: string | null;
   /** Of one that was superseded: the delivery that was sent in its place. */
   superseded_by: string | null;
   state: DeliveryState;
@@ -244,7 +246,8 @@ export async function selectDelivery(
   });
   const { rows } = await db.query<ListedDeliveryRow>({
     name: "select_delivery",
-    text: `select t.*, e.event_type, e.reference, e.sender_id
+    text: `select t.*, e.event_type, e.reference, e.sender_id,
+        (select b.member_ids[1] from batch b where b.tenant_id = $1 and b.id = t.batch_id) as batch_lead_id
       from (${branches.join("\nunion all\n")}) t
       ${NAMED_EVENT}`,
     values: [tenantUuid, livemode, deliveryUuid, attemptsFrom(deliveryUuid)],

@@ -159,11 +159,13 @@ export class Records {
   }
 
   #nextAttempts(
-    delivery: DeliveryRow,
+    delivery: ListedDeliveryRow,
     configuration: StoredConfiguration | undefined,
   ): { nextAttemptAt?: string | undefined; nextAttempts?: string[]; expiresAt?: string } {
     if (delivery.state !== "pending" && delivery.state !== "held") return {};
-    const deliveryId = parseId("delivery", idFromUuid("delivery", delivery.id)) as Uint8Array;
+    // The members of a batch have the times of its first.
+    const timedBy = delivery.batch_lead_id ?? delivery.id;
+    const deliveryId = parseId("delivery", idFromUuid("delivery", timedBy)) as Uint8Array;
     const expireAfterMs = configuration?.expireAfter === undefined ? null : configuration.expireAfter * 1_000;
     const expiry =
       expireAfterMs === null ? {} : { expiresAt: isoTime(millisecondsOfBytes(deliveryId) + expireAfterMs) };

@@ -1,7 +1,8 @@
 // The routes by which a person acts on one delivery: cancel it, or see the request that it would be now.
 import { idFromUuid, parseId, uuidFromBytes } from "@posthorn/contract";
 import type pg from "pg";
-import type { OneRequests } from "../../deliver/one-request.ts";
+import { newBatch } from "../../deliver/gather/batch-body.ts";
+import type { OneRequests, RequestSubject } from "../../deliver/one-request.ts";
 import type { DeliverableEvent } from "../../deliver/queue.ts";
 import { missingValueWarning } from "../../manage/transform.ts";
 import type { Cancellations } from "../../replay/cancel.ts";
@@ -9,7 +10,7 @@ import type { Webhook } from "../../storage/configuration.ts";
 import { asTenant } from "../../storage/pools.ts";
 import { type Answer, failure, success } from "../answer.ts";
 import type { Principal } from "../principal.ts";
-import { type SendableDeliveryRow, selectSendableDelivery } from "../read/sendable-delivery.sql.ts";
+import { type SendableEventRow, selectSendableBatch, selectSendableDelivery } from "../read/sendable-delivery.sql.ts";
 import { shownRequest } from "../read/shown-request.ts";
 import { scopeFailure } from "../permission.ts";
 import { type Call, type OrdinaryRoute, route } from "../route-entry.ts";
@@ -93,9 +94,14 @@ async function show(view: RequestViewFace, call: Call, uuid: string): Promise<An
   }
   if (row.is_erased) return failure("CONFLICT", "The payload of this event was erased; no request can be made of it.");
   const deliveryBytes = parseId("delivery", call.params["id"] as string) as Uint8Array;
+  const batch = row.batch_id === null ? null : await storedBatch(view, principal, row.batch_id);
+  if (batch === "incomplete") {
+    return failure("CONFLICT", "It went in a batch of which events are not kept any more, so its body cannot be made.");
+  }
   const shown = await view.requests.show({
     webhook,
     event: eventOf(view, row),
+    ...(batch === null ? {} : { batch }),
     deliveryBytes,
     number: row.attempt_count + 1,
   });
@@ -110,7 +116,24 @@ async function show(view: RequestViewFace, call: Call, uuid: string): Promise<An
   });
 }
 
-function eventOf(view: RequestViewFace, row: SendableDeliveryRow): DeliverableEvent {
+/** The batch as it is stored; null when it was dissolved. */
+async function storedBatch(
+  view: RequestViewFace,
+  { tenantUuid }: Principal,
+  batchUuid: string,
+): Promise<NonNullable<RequestSubject["batch"]> | null | "incomplete"> {
+  const rows = await asTenant(view.api, tenantUuid, (db) => selectSendableBatch(db, tenantUuid, batchUuid));
+  const [first] = rows;
+  if (first === undefined) return null;
+  if (rows.length < first.member_count || rows.some((row) => row.is_erased)) return "incomplete";
+  const idBytes = parseId("batch", idFromUuid("batch", batchUuid)) as Uint8Array;
+  return {
+    identity: newBatch(first.kind, idBytes, first.created_ms),
+    events: rows.map((row) => eventOf(view, row)),
+  };
+}
+
+function eventOf(view: RequestViewFace, row: SendableEventRow): DeliverableEvent {
   const id = idFromUuid("event", row.event_id);
   const idBytes = parseId("event", id) as Uint8Array;
   return {
