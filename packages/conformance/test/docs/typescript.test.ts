@@ -27,7 +27,7 @@ beforeAll(async () => {
       .filter(({ language }) => language === "ts")
       .map(({ text }, index) => [nameOf(page, index), text] as const),
   );
-  // Each of these is run below, or by verifiers.test.ts.
+  // Each of these is run below, or by verifiers.test.ts; what the first one calls is tested with the SDK.
   expect(files.map(([name]) => name)).toEqual([
     "guides_batches_0",
     "guides_ordering_0",
@@ -99,11 +99,11 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** A real delivery of invoice.paid, to a webhook with these fields. */
-async function captured(fields: object = {}): Promise<ReceivedRequest> {
+/** A real delivery of invoice.paid. */
+async function captured(): Promise<ReceivedRequest> {
   const receiver = await startReceiver();
   try {
-    const webhook = { url: receiver.origin, events: ["invoice.paid"], secret: SECRET, ...fields };
+    const webhook = { url: receiver.origin, events: ["invoice.paid"], secret: SECRET };
     const { body } = await node.api("POST", "/v1/webhooks", webhook);
     const data = { object: { invoiceNumber: "INV-00872", total: 9 } };
     await node.api("POST", "/v1/events", { event: "invoice.paid", data });
@@ -140,19 +140,6 @@ test("the receiver takes a genuine delivery, and refuses one that was changed", 
   } finally {
     receiver.child.kill();
     await receiver.ended;
-  }
-});
-
-test("the events of a batch are read as one event is", async () => {
-  const { received } = (await import(pathToFileURL(join(compiled.folder, "guides_batches_0.js")).href)) as {
-    received: (headers: object, body: Buffer, secret: string) => Promise<{ event: string; data: object }[]>;
-  };
-  const batch = await captured({ batchSettings: { maxEvents: 1 } });
-  expect(batch.headers["x-bigledger-event"]).toBe("batch");
-  for (const { headers, body } of [batch, await captured()]) {
-    expect(await received(headers, body, SECRET)).toMatchObject([
-      { event: "invoice.paid", data: { object: { invoiceNumber: "INV-00872" } } },
-    ]);
   }
 });
 
