@@ -72,15 +72,20 @@ async function lanesOf(): Promise<number[]> {
   return rows.map(({ lanes }) => lanes);
 }
 
-const areShared = (count: number) =>
-  until(
-    `lanes shared by ${count}`,
-    async () => {
-      const shares = await lanesOf();
-      return shares.length === count && shares.every((lanes) => Math.abs(lanes - 256 / count) <= 1);
-    },
-    40_000,
-  );
+/** With what the processes logged, when they are not. */
+async function areShared(count: number): Promise<void> {
+  let shares: number[] = [];
+  const even = async () => {
+    shares = await lanesOf();
+    return shares.length === count && shares.every((lanes) => Math.abs(lanes - 256 / count) <= 1);
+  };
+  await until(`lanes shared by ${count}`, even, 40_000).catch((error: unknown) => {
+    const log = [...server.out, ...server.err].slice(-30).join("\n");
+    throw new Error(`the lanes are shared ${shares.join("/")} among ${nodeProcesses().length} processes:\n${log}`, {
+      cause: error,
+    });
+  });
+}
 
 /** Publishes until it is told to stop; what an answer said yes to must arrive. */
 function publishing(): { readonly stop: () => Promise<{ ids: string[]; failed: unknown[] }> } {
