@@ -1,6 +1,7 @@
 // npm run chaos -- --minutes 5 [--seed n] [--nodes n] [--senders n] [--fail-rate 0.2]: the long form of the crash proof.
 // Kills nodes and PostgreSQL, pauses, cuts connections under load, and ends with a table. --faults [F1 F7] runs the named
-// tests of every fault instead, and ends with a table of them. Exits with 1 when a promise was broken.
+// tests of every fault instead, and ends with a table of them. --zoo makes 20,000 attempts at bad certificates; --zoo
+// --serve starts the receivers that misbehave, to be tried by hand. Exits with 1 when a promise was broken.
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -18,6 +19,8 @@ const { values, positionals } = parseArgs({
     senders: { type: "string", default: "8" },
     "fail-rate": { type: "string", default: "0" },
     faults: { type: "boolean", default: false },
+    zoo: { type: "boolean", default: false },
+    serve: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
   },
 });
@@ -40,13 +43,33 @@ if (values.faults) {
 // Not before the packages are installed.
 const { defaultServerConditions, runnerImport } = await import("vite");
 const conditions = ["source", ...defaultServerConditions];
-const { module } = await runnerImport(join(root, "packages/server/test/support/crash/chaos.ts"), {
-  root,
-  configFile: false,
-  logLevel: "error",
-  resolve: { conditions },
-  ssr: { resolve: { conditions } },
-});
+const load = async (path) => {
+  const settings = {
+    root,
+    configFile: false,
+    logLevel: "error",
+    resolve: { conditions },
+    ssr: { resolve: { conditions } },
+  };
+  return (await runnerImport(join(root, "packages/server/test/support", path), settings)).module;
+};
+
+if (values.zoo && values.serve) {
+  const { startZooProgram } = await load("receivers/zoo-program.ts");
+  const stop = await startZooProgram((line) => console.log(line));
+  await new Promise((resolve) => ["SIGINT", "SIGTERM"].forEach((signal) => process.once(signal, resolve)));
+  await stop();
+  process.exit(0);
+}
+if (values.zoo) {
+  const { attemptBadCertificates } = await load("receivers/bad-certificates.ts");
+  const figures = await attemptBadCertificates(20_000);
+  for (const [name, value] of Object.entries(figures)) console.log(`${name.padEnd(14)} ${Math.round(value * 10) / 10}`);
+  const isFlat = figures.heapGrowthMb < 20 && figures.openSockets === 0;
+  process.exit(isFlat && figures.otherwise + figures.requestBytes === 0 ? 0 : 1);
+}
+
+const module = await load("crash/chaos.ts");
 
 const minutes = Number(values.minutes);
 const options = {

@@ -2,8 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { OutboundClient } from "../../../src/security/outbound/client.ts";
 import type { SendResult } from "../../../src/security/outbound/result.ts";
+import { attemptBadCertificates } from "../../support/receivers/bad-certificates.ts";
 import { createTestClient, postTo, SHORT_TIMEOUT_MS } from "../../support/outbound.ts";
 import { type Receiver, startReceiver } from "../../support/receivers/receiver.ts";
+import { ZOO_BEHAVIOURS } from "../../support/receivers/zoo-behaviours.ts";
 import { startTlsZoo, startZoo, type TlsAnimal, type TlsZoo, type Zoo } from "../../support/receivers/zoo.ts";
 
 const BODY_TIMEOUT_MS = 200;
@@ -109,6 +111,7 @@ const CASES: readonly [path: string, outcome: Record<string, unknown>][] = [
   ["/hang-accept", { kind: "timed_out", phase: "response" }],
   ["/hang-headers", { kind: "timed_out", phase: "response" }],
   ["/drip-headers", { kind: "timed_out", phase: "response" }],
+  ["/200-after-timeout", { kind: "timed_out", phase: "response" }],
   ["/rst", { kind: "connection_failed", phase: "response", code: "ECONNRESET" }],
   ["/fin", { kind: "connection_failed", phase: "response", code: "CLOSED" }],
   ["/half-then-rst", { kind: "connection_failed", phase: "response", code: "ECONNRESET" }],
@@ -190,6 +193,22 @@ describe("receivers with bad TLS", () => {
     expect(inDays).toBeGreaterThan(28);
     expect(inDays).toBeLessThan(31);
     expect(result.timings).toMatchObject({ dnsMs: null, connectMs: expect.any(Number), tlsMs: expect.any(Number) });
+  });
+});
+
+test("attempt after attempt at bad certificates leaves no socket and no memory behind", async () => {
+  // `npm run chaos -- --zoo` makes twenty thousand.
+  const figures = await attemptBadCertificates(200);
+  expect(figures).toMatchObject({ attempts: 200, otherwise: 0, openSockets: 0, requestBytes: 0 });
+  expect(figures.heapGrowthMb).toBeLessThan(10);
+});
+
+describe("every behaviour of the zoo", () => {
+  test.each(Object.keys(ZOO_BEHAVIOURS))("%s: an attempt ends in time and frees its slot", async (path) => {
+    const result = await visit(zoo.url(path), SHORT_TIMEOUT_MS);
+    expect(result.timings.totalMs).toBeLessThan(SHORT_TIMEOUT_MS + 1_000);
+    expect(client.stats.running).toBe(0);
+    expect(canary.connectionCount).toBe(0);
   });
 });
 

@@ -72,6 +72,8 @@ export const ZOO_BEHAVIOURS: Readonly<Record<string, ZooBehaviour>> = {
     every(20, () => socket.write("x"));
   },
   "/slow-first-byte": ({ socket, after }) => after(60, () => socket.write(EMPTY_OK)),
+  /** Longer than the deadline of those who are meant to meet it. */
+  "/200-after-timeout": ({ socket, after }) => after(800, () => socket.write(EMPTY_OK)),
   "/infinite": ({ socket, every }) => {
     socket.write(`${OK}transfer-encoding: chunked\r\n\r\n`);
     every(1, () => {
