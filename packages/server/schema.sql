@@ -477,6 +477,29 @@ create policy tenant on oauth_grant as permissive for all to posthorn_api
   using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
   with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
+create table operational_notice (
+  tenant_id uuid not null,
+  id uuid not null,
+  at timestamp with time zone not null,
+  webhook_id uuid,
+  bundle_id uuid,
+  raised_at timestamp with time zone,
+  told_at timestamp with time zone,
+  count integer not null default 1,
+  livemode boolean not null,
+  type text not null,
+  detail json not null,
+  constraint operational_notice_pkey PRIMARY KEY (tenant_id, id)
+);
+alter table operational_notice enable row level security;
+alter table operational_notice force row level security;
+create policy engine on operational_notice as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on operational_notice as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
 create table rollup (
   tenant_id uuid not null,
   webhook_id uuid not null,
@@ -691,6 +714,42 @@ create policy tenant on webhook as permissive for all to posthorn_api
   using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
   with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
+create table webhook_health (
+  tenant_id uuid not null,
+  webhook_id uuid not null,
+  since timestamp with time zone not null,
+  open_until timestamp with time zone,
+  failing_since timestamp with time zone,
+  last_success_at timestamp with time zone,
+  last_failure_at timestamp with time zone,
+  certificate_expires_at timestamp with time zone,
+  certificate_told_at timestamp with time zone,
+  checked_at timestamp with time zone,
+  failure_count integer not null default 0,
+  open_count integer not null default 0,
+  lane smallint not null,
+  score smallint not null,
+  told_percent smallint not null default 0,
+  status text not null,
+  told_status text not null default 'healthy'::text,
+  phase text not null,
+  open_reason text not null default 'failing'::text,
+  reason text,
+  constraint webhook_health_pkey PRIMARY KEY (tenant_id, webhook_id),
+  constraint webhook_health_open_reason_check CHECK ((open_reason = ANY (ARRAY['failing'::text, 'throttled'::text]))),
+  constraint webhook_health_phase_check CHECK ((phase = ANY (ARRAY['closed'::text, 'open'::text, 'half_open'::text, 'ramping'::text]))),
+  constraint webhook_health_status_check CHECK ((status = ANY (ARRAY['healthy'::text, 'degraded'::text, 'failing'::text, 'unreachable'::text])))
+) with (fillfactor=70);
+CREATE INDEX webhook_health_troubled ON webhook_health USING btree (lane) WHERE ((status <> 'healthy'::text) OR (phase <> 'closed'::text));
+alter table webhook_health enable row level security;
+alter table webhook_health force row level security;
+create policy engine on webhook_health as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on webhook_health as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
 create table webhook_version (
   tenant_id uuid not null,
   webhook_id uuid not null,
@@ -747,6 +806,8 @@ grant delete, insert, select, update on oauth_client to posthorn_api;
 grant delete, insert, select, update on oauth_client to posthorn_engine;
 grant delete, insert, select, update on oauth_grant to posthorn_api;
 grant delete, insert, select, update on oauth_grant to posthorn_engine;
+grant insert on operational_notice to posthorn_api;
+grant delete, insert, select, update on operational_notice to posthorn_engine;
 grant select on rollup to posthorn_api;
 grant delete, insert, select, update on rollup to posthorn_engine;
 grant insert, select on rollup_tail to posthorn_api;
@@ -761,5 +822,7 @@ grant delete, insert, select, update on tenant_key to posthorn_api;
 grant delete, insert, select, update on tenant_key to posthorn_engine;
 grant delete, insert, select, update on webhook to posthorn_api;
 grant delete, insert, select, update on webhook to posthorn_engine;
+grant select on webhook_health to posthorn_api;
+grant delete, insert, select, update on webhook_health to posthorn_engine;
 grant delete, insert, select, update on webhook_version to posthorn_api;
 grant delete, insert, select, update on webhook_version to posthorn_engine;

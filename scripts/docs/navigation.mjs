@@ -16,6 +16,7 @@ export const NAVIGATION = [
       "guides/security",
       "guides/webhooks-as-files",
       "guides/sdk",
+      "guides/health",
       "guides/troubleshooting",
     ],
   },

@@ -5,6 +5,7 @@ import { type ErrorCode, formatId } from "@posthorn/contract";
 import { buildCapturing, type CapturingParts } from "./compose/capturing.ts";
 import { buildDelivery, type DeliveryParts } from "./compose/delivery.ts";
 import { buildGround } from "./compose/ground.ts";
+import { disableFailed, publishOperational } from "./compose/operational.ts";
 import { buildHandlers } from "./compose/handlers.ts";
 import type { NodeOptions } from "./compose/node-options.ts";
 import { buildObserving } from "./compose/observing.ts";
@@ -37,14 +38,17 @@ const FINISH_MS = 14_000;
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const ground = await buildGround(options, {
     onWebhooksChanged: (changed) => {
-      for (const webhook of changed) deliveries.webhookChanged(webhook);
+      for (const webhook of changed) {
+        endpoints.webhookChanged(webhook);
+        deliveries.webhookChanged(webhook);
+      }
     },
     onDatabaseBack: () => deliveries.readEverything(),
   });
   const delivery: DeliveryParts = buildDelivery(ground, { wakeFanOuts: () => capturing.fanOuts.wake() });
   const capturing: CapturingParts = buildCapturing(ground, delivery);
   const { log, clock, ids, pools, offload, outbound, configuration, logFailure } = ground;
-  const { signals, ownership, deliveries, gathering, dispatch, recorder, oneRequests } = delivery;
+  const { signals, ownership, deliveries, gathering, dispatch, endpoints, recorder, oneRequests } = delivery;
   const { capture, fanOuts } = capturing;
 
   let stage: "starting" | "open" | "stopping" = "starting";
@@ -76,6 +80,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     clock,
     log,
     writeKeyUses: () => keyUsage.flush(),
+    publishOperational: publishOperational(capture, log),
+    disableFailed: disableFailed(ground, delivery),
     lookForAlarms: () => observing.alarms.look(),
     onRun: (kind, error) => observing.upkeepRun(kind, error !== undefined),
   });
@@ -96,6 +102,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     clearTimeout(interruption);
     await gathering.drained();
     await recorder.drained();
+    await endpoints.stop();
     await fanOuts.stop();
     await ownership.stop();
     await signals.stop();

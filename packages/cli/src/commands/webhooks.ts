@@ -155,11 +155,24 @@ async function showWebhook(io: Io, options: ServerOptions, given: string): Promi
     ["Version", `${webhook.version}, ${shownTime(webhook.updatedAt)}`],
     ["Disabled", webhook.disabledReason],
     ["Rotation", secretRotation === undefined ? null : `until ${shownTime(secretRotation.overlapEndsAt)}`],
+    ["Health", healthText(webhook.health)],
     ["Delivered", webhook.statistics?.totalDelivered],
     ["Failed", webhook.statistics?.totalFailed],
     ["Last", shownTime(webhook.statistics?.lastDelivery) || null],
   ]);
   await showLatest(io, posthorn, webhook.id);
+}
+
+/** In a word, with what is wrong and when it goes on. */
+function healthText(health: Webhook["health"]): string | null {
+  if (health === undefined) return null;
+  const { status, reason, nextProbeAt, score } = health;
+  const parts = [
+    score === null ? status : `${status} (score ${score})`,
+    reason,
+    nextProbeAt === null ? null : `Deliveries are held until ${shownTime(nextProbeAt)}.`,
+  ];
+  return parts.filter((part) => part !== null).join(" ");
 }
 
 function retriesText(policy: NonNullable<Webhook["retryPolicy"]>): string {

@@ -30,6 +30,10 @@ export interface EventMap {
   readonly "customer.status_changed": EventData<Customer>;
   /** The details of a customer changed. */
   readonly "customer.updated": EventData<Customer>;
+  /** Deliveries to a webhook are not tried by themselves any more. */
+  readonly "delivery.dead_lettered": EventData<Delivery>;
+  /** Deliveries that were dead letters have arrived after a retry. */
+  readonly "delivery.recovered": EventData<Delivery>;
   /** The tax authority accepted an e-invoice. */
   readonly "einvoice.accepted": EventData<Einvoice>;
   /** An accepted e-invoice was cancelled at the tax authority. */
@@ -154,6 +158,14 @@ export interface EventMap {
   readonly "user.logout": EventData<User>;
   /** A user's password was changed. */
   readonly "user.password_changed": EventData<User>;
+  /** The certificate of a webhook's receiver runs out soon. */
+  readonly "webhook.certificate_expiring": EventData<Webhook>;
+  /** A webhook will be switched off if its receiver goes on failing. */
+  readonly "webhook.disable_announced": EventData<Webhook>;
+  /** A webhook was switched off: events are not matched for it any more. */
+  readonly "webhook.disabled": EventData<Webhook>;
+  /** The receiver of a webhook is in trouble, or works again. */
+  readonly "webhook.health_changed": EventData<Webhook>;
 }
 
 export interface Adjustment {
@@ -323,6 +335,23 @@ export interface CustomerShippingAddress {
   readonly state?: string;
   readonly postalCode?: string;
   readonly country?: string;
+}
+
+export interface Delivery {
+  readonly id?: string;
+  readonly webhookId?: string;
+  readonly webhookName?: string;
+  readonly count?: number;
+  readonly deliveries?: readonly DeliveryDelivery[];
+  readonly nextStep?: string;
+}
+
+export interface DeliveryDelivery {
+  readonly id?: string;
+  readonly eventId?: string;
+  readonly event?: string;
+  readonly reference?: string;
+  readonly reason?: string | null;
 }
 
 export interface Einvoice {
@@ -1243,4 +1272,22 @@ export interface User {
   readonly deactivatedAt?: string | null;
   readonly createdAt?: string;
   readonly updatedAt?: string;
+}
+
+export interface Webhook {
+  readonly id?: string;
+  readonly name?: string;
+  readonly host?: string;
+  readonly livemode?: boolean;
+  readonly status?: string;
+  readonly certificateExpiresAt?: string;
+  readonly nextStep?: string;
+  readonly failingSince?: string;
+  readonly percent?: number;
+  readonly disablesAt?: string;
+  readonly reason?: string;
+  readonly disabledReason?: string;
+  readonly health?: string;
+  readonly score?: number;
+  readonly nextProbeAt?: string;
 }

@@ -20,6 +20,8 @@ export interface Delivery {
   readonly nextAttemptAt: string | null;
   /** Only while it is held. */
   readonly heldReason?: string;
+  /** Only while its endpoint is given a rest: when the next probe goes, the oldest delivery first. */
+  readonly heldUntil?: string;
   readonly deliveredAt?: string | null;
   readonly deadAt?: string | null;
   readonly deadReason?: string | null;

@@ -224,6 +224,8 @@ export interface Webhook extends WebhookConfiguration {
   /** Two signing secrets in force; only while that is so. */
   readonly secretRotation?: SecretRotation;
   readonly statistics?: WebhookTotals;
+  /** In what is read, not in the answers to changes. */
+  readonly health?: WebhookHealth;
   /** Only on writes, and only when there are some. */
   readonly warnings?: readonly Warning[];
 }
@@ -339,6 +341,29 @@ export interface WebhookTestResult {
   /** Only when nothing came back. */
   readonly error?: { readonly code: string; readonly message: string };
   readonly warnings?: readonly Warning[];
+}
+
+/** What is known about the endpoint behind a webhook. */
+export interface WebhookHealth {
+  /** `unknown`: nothing was sent yet. `degraded`: some of it fails. */
+  readonly status: "unknown" | "healthy" | "degraded" | "failing" | "unreachable";
+  /** 0 to 100: about the share of the latest attempts that succeeded. */
+  readonly score: number | null;
+  readonly since: string | null;
+  /** A sentence; null while it is healthy. */
+  readonly reason: string | null;
+  /** `open`: deliveries are held. `half_open`: one at a time. `ramping`: more and more. */
+  readonly breaker: "closed" | "open" | "half_open" | "ramping";
+  /** While deliveries are held: when one of them is tried. */
+  readonly nextProbeAt: string | null;
+  /** The first failure since the last success. */
+  readonly failingSince: string | null;
+  readonly lastSuccessAt: string | null;
+  readonly lastFailureAt: string | null;
+  /** When it is disabled, if it goes on failing until then. */
+  readonly disablesAt: string | null;
+  /** The receiver's certificate, as seen in handshakes. */
+  readonly certificateExpiresAt: string | null;
 }
 
 export type DiagnosisStep = "webhook" | "dns" | "guard" | "connect" | "tls" | "credentials" | "request";

@@ -34,6 +34,8 @@ export const TABLES: Readonly<Record<string, Treatment>> = {
   attempt: history,
   dead_letter: history,
   cancelled_delivery: history,
+  webhook_health: copied,
+  operational_notice: copied,
   rollup: copied,
   rollup_total: copied,
   rollup_tail: copied,

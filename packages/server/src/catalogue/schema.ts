@@ -2,6 +2,9 @@
 // Must refuse what it does not know: a misspelt key in a data file would otherwise be lost without a word.
 import { z } from "zod";
 
+/** Of event types that Posthorn raises itself. */
+export const OPERATIONS_MODULE = "Posthorn";
+
 /** The modules of BigLedger that raise events, as administrators know them. */
 export const MODULES = [
   "Sales & CRM",
@@ -14,6 +17,7 @@ export const MODULES = [
   "E-Invoice",
   "POS & Membership",
   "Core/Platform",
+  OPERATIONS_MODULE,
 ] as const;
 
 const SNAKE_CASE = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;

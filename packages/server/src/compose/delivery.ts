@@ -1,12 +1,15 @@
 // Wires deliver and record: who owns which lanes, what is owed, sending it, writing down what came of it. Decides no
 // rule; what it must tell capture and route comes in as hooks.
+import { idFromUuid } from "@posthorn/contract";
 import { timestampOfId } from "../capture/capture.ts";
 import { resourceNamesOf } from "../catalogue/resource-names.ts";
 import { attemptLine } from "../deliver/attempt-line.ts";
-import { Deliveries } from "../deliver/deliveries.ts";
+import { Deliveries, type DeliveriesOptions } from "../deliver/deliveries.ts";
 import { Dispatch } from "../deliver/dispatch.ts";
 import { dissolveBatch, storeBatches, storeSurvivors } from "../deliver/gather/gather.sql.ts";
 import { Gathering } from "../deliver/gather/gathering.ts";
+import { Endpoints } from "../deliver/endpoints.ts";
+import { selectTroubled, storeHealth } from "../deliver/endpoints.sql.ts";
 import { createSignals, type Signals } from "../deliver/node-signals.ts";
 import { OneRequests } from "../deliver/one-request.ts";
 import { Ownership } from "../deliver/ownership.ts";
@@ -16,6 +19,7 @@ import { Bodies, type RenderedElsewhere } from "../deliver/render.ts";
 import type { AttemptReport } from "../deliver/report.ts";
 import type { OpenSecret } from "../deliver/request.ts";
 import type { Seal, SealPart } from "../deliver/seal.ts";
+import { isOperationalType } from "../lib/operational-types.ts";
 import { switchByAnswer } from "../manage/switch-by-answer.ts";
 import type { TracedAttempt } from "../observe/tracing.ts";
 import { Recorder } from "../record/record.ts";
@@ -27,6 +31,7 @@ export interface DeliveryParts {
   readonly deliveries: Deliveries;
   readonly gathering: Gathering;
   readonly dispatch: Dispatch;
+  readonly endpoints: Endpoints;
   readonly recorder: Recorder;
   readonly memory: DeliveryMemory;
   readonly oneRequests: OneRequests;
@@ -81,16 +86,26 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
     soleNode: options.soleNode,
     ...(options.lease === undefined ? {} : { lease: options.lease }),
     onAcquired: (lanes) => {
-      deliveries.lanesAcquired(lanes);
+      // What an earlier owner knew of their endpoints comes first; without it, deliveries go on all the same.
+      endpoints
+        .lanesAcquired(lanes, (row) =>
+          findWebhook(idFromUuid("tenant", row.tenant_id), idFromUuid("webhook", row.webhook_id)),
+        )
+        .catch(logFailure("reading the health of endpoints"))
+        .finally(() => deliveries.lanesAcquired(lanes));
       wakeFanOuts();
     },
     onBeat: wakeFanOuts,
     onHandoff: (rows) => {
       counters.handoffsTaken(rows.length);
+      for (const row of rows) if (row.is_manual) endpoints.probeNow(idFromUuid("webhook", row.webhook_id));
       wakeHandedOver(rows);
     },
     onCancelled: (notices) => deliveries.cancelled(notices),
-    onDraining: (lanes) => deliveries.lanesDraining(lanes),
+    onDraining: (lanes) => {
+      deliveries.lanesDraining(lanes);
+      endpoints.flush().catch(logFailure("writing down the health of endpoints"));
+    },
     drainedOf: (lanes) => deliveries.drainedOf(lanes),
     figures: () => ({
       memoryBytes: process.memoryUsage.rss(),
@@ -101,13 +116,24 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
     onReleased: (lanes) => {
       deliveries.lanesReleased(lanes);
       rates.forgetLanes(lanes);
+      endpoints.forgetLanes(lanes);
     },
     onLanesToMove: () => signals.lanesToMove(),
     onLost: () => {
       dispatch.interrupt();
       deliveries.lanesLost();
       rates.forgetAll();
+      endpoints.forgetAll();
     },
+  });
+  const findWebhook: DeliveriesOptions["findWebhook"] = (tenantId, webhookId) =>
+    configuration.webhook(tenantId, webhookId);
+  const endpoints = new Endpoints({
+    clock,
+    log,
+    ...(options.breaker === undefined ? {} : { timings: options.breaker }),
+    load: (lanes) => selectTroubled(pools.engine, lanes),
+    store: (rows) => storeHealth(pools.engine, ownership.identity, rows),
   });
   const deliveries = new Deliveries({
     db: pools.engine,
@@ -119,7 +145,8 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
       counters.handoffGiven();
       signals.handedOff(webhook);
     },
-    findWebhook: (tenantId, webhookId) => configuration.webhook(tenantId, webhookId),
+    endpoints,
+    findWebhook,
     dissolveBatch: (batch, memberUuids) => dissolveBatch(pools.engine, ownership.identity, batch, memberUuids),
     timestampOfEvent: timestampOfId,
   });
@@ -170,6 +197,8 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
   // Asked once: at other levels an attempt does not even cost the question.
   const logsAttempts = log.isLevelEnabled("debug");
   const dispatch: Dispatch = new Dispatch({
+    endpoints,
+    isOperational: isOperationalType,
     bodies,
     gathering,
     rates,
@@ -220,6 +249,7 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
     deliveries,
     gathering,
     dispatch,
+    endpoints,
     recorder,
     memory,
     oneRequests,

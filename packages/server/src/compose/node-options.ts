@@ -1,5 +1,6 @@
 // What a node is given: its database, its keys, its face, and the clock, names and failpoints that tests replace. No
 // value here is read from the environment.
+import type { BreakerTimings } from "../deliver/breaker.ts";
 import type { LeaseTimings } from "../deliver/lease.ts";
 import type { Siblings } from "../deliver/siblings.ts";
 import type { MemoryLimits } from "../deliver/queue.ts";
@@ -49,6 +50,7 @@ export interface NodeOptions {
   readonly log: Log;
   readonly lease?: LeaseTimings;
   readonly memory?: MemoryLimits;
+  readonly breaker?: BreakerTimings;
   readonly resolve?: ResolveName;
   readonly furtherCas?: readonly string[];
   readonly clock?: DatabaseClock;

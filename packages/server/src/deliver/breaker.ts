@@ -72,18 +72,23 @@ export class Breaker {
     this.#timings = timings;
   }
 
-  /** As it was stored by an earlier owner of the lane: what was on its way then is not known, so it begins with one. */
+  /** As an earlier owner of the lane left it: how far a ramp had come is not known, so it begins with one. */
   static restored(webhookBytes: Uint8Array, stored: StoredBreaker, timings?: BreakerTimings): Breaker {
     const breaker = new Breaker(webhookBytes, timings);
     breaker.openReason = stored.openReason;
     breaker.openCount = stored.openCount;
     breaker.openUntilMs = stored.openUntilMs;
-    breaker.#phase = stored.phase === "open" ? "open" : "half_open";
+    breaker.#phase = stored.phase === "ramping" ? "half_open" : stored.phase;
     return breaker;
   }
 
   get phase(): BreakerPhase {
     return this.#phase;
+  }
+
+  /** How many requests it lets go side by side, while it is not closed. */
+  get limit(): number {
+    return this.#phase === "ramping" ? this.#limit : 1;
   }
 
   /** True while it is not known to work: it shares a small part of the node's slots with all others like it. */

@@ -130,6 +130,8 @@ export interface HandedOver {
   tenant_id: string;
   webhook_id: string;
   cancelled_id: string | null;
+  /** A person asked for it: an endpoint at rest is probed at once. */
+  is_manual: boolean;
 }
 
 /**
@@ -144,11 +146,12 @@ with ${FENCE},
 taken as (
   update delivery set handoff = false
   where handoff and lane = any ($3::int2[]) and exists (select from fence)
-  returning tenant_id, webhook_id
+  returning tenant_id, webhook_id, next_trigger
 )
-select distinct tenant_id, webhook_id, null::uuid as cancelled_id from taken
+select tenant_id, webhook_id, null::uuid as cancelled_id, bool_or(next_trigger = 'manual') as is_manual from taken
+group by tenant_id, webhook_id
 union all
-select tenant_id, webhook_id, delivery_id from cancel_notice where lane = any ($3::int2[]) and exists (select from fence)`,
+select tenant_id, webhook_id, delivery_id, false from cancel_notice where lane = any ($3::int2[]) and exists (select from fence)`,
     values: [node.idBytes, node.incarnation, int2Array(lanes)],
   });
   return result.rows;

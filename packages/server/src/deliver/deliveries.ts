@@ -9,6 +9,7 @@ import type { Executor } from "../storage/pools.ts";
 import type { HandedOver } from "./deliver.sql.ts";
 import type { Dispatch } from "./dispatch.ts";
 import { bytesOfUuid } from "./due-event.ts";
+import type { Endpoints } from "./endpoints.ts";
 import type { BatchKey } from "./gather/stored-batches.ts";
 import type { Gathering } from "./gather/gathering.ts";
 import { Intake } from "./intake.ts";
@@ -26,6 +27,7 @@ export interface DeliveriesOptions {
   readonly ownsLane: (lane: number) => boolean;
   /** Deliveries were written for this webhook that the owner of its lane, another node, should look for. */
   readonly onHandedOff: (webhook: Webhook) => void;
+  readonly endpoints: Pick<Endpoints, "restUntilMs" | "wantedRows" | "holdsBack">;
   readonly findWebhook: (tenantId: Id<"tenant">, webhookId: Id<"webhook">) => Promise<Webhook | null>;
   /** A batch that lost a member: what is left of it are single deliveries from now on. */
   readonly dissolveBatch: (batch: BatchKey, memberUuids: readonly string[]) => Promise<void>;
@@ -61,6 +63,7 @@ export class Deliveries {
       holds: this.#holds,
       onReady,
       onArrived: (queue, entry) => this.#gathering.arrive(queue, entry),
+      onResting: (queue) => this.#refill.rest(queue),
       onSpilled: (queue) => this.#refill.spill(queue),
       onDoubt: (queue) => this.#refill.doubt(queue),
       onOrphaned: (webhook) => this.#wakeAsItIsNow(webhook),

@@ -1,6 +1,6 @@
 // What is wrong with a receiver, in a sentence, and the one thing to do about it. Pure: failures in, words out.
 // Must never name an address that the guard refused, nor quote what a receiver sent.
-import type { Failure } from "../security/outbound/result.ts";
+import type { Failure, SendResult } from "../security/outbound/result.ts";
 
 export interface Finding {
   /** What was seen. */
@@ -164,4 +164,9 @@ export function findingOfStatus(status: number): Finding | null {
     return { message, nextStep: "The receiver refuses this payload: compare what it expects with the request shown." };
   }
   return { message, nextStep: "Look into the receiver's log: it took the request and failed." };
+}
+
+/** A sentence for why an attempt did not succeed, as health shows it. */
+export function reasonOf(result: SendResult): string {
+  return result.kind === "responded" ? `The receiver answered ${result.status}.` : findingOf(result).message;
 }

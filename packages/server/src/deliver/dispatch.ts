@@ -4,7 +4,9 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Webhook } from "../storage/configuration.ts";
+import type { Outcome } from "./decide.ts";
 import { Gates, type GatesOptions } from "./gates.ts";
+import type { Endpoints } from "./endpoints.ts";
 import type { Gathering } from "./gather/gathering.ts";
 import type { DeliveryMemory, Entry, WebhookQueue } from "./queue.ts";
 import type { DeliveryReport, RecordDelivery } from "./report.ts";
@@ -23,6 +25,9 @@ export interface DispatchOptions
   /** What stands before a start: coalescing and batches. */
   readonly gathering: Gathering;
   readonly record: RecordDelivery;
+  readonly endpoints: Pick<Endpoints, "room" | "restUntilMs" | "ended">;
+  /** Of an event that Posthorn raised itself. */
+  readonly isOperational: (eventType: string) => boolean;
   /** Lease held and configuration confirmed: asked just before each send. */
   readonly mayStart: () => boolean;
   /** The receiver answered 410, or a rule of the webhook says so: switch it off, or pause it. */
@@ -73,6 +78,7 @@ export class Dispatch {
         this.#withdraw(queue);
         return;
       case "paused":
+      case "resting":
         this.#leaveInTable(queue);
         return;
       case "blocked":
@@ -105,6 +111,8 @@ export class Dispatch {
         this.#slots.wait(queue);
         return;
       }
+      // A breaker on its way to being closed; what is under way asks again when it ends.
+      if (this.#options.endpoints.room(queue.webhook, queue.inFlightCount) <= 0) return;
       // The gate counts, so it comes last.
       if (!this.#gates.pass(queue)) return;
       const startable = gathering.next(queue);
@@ -192,6 +200,18 @@ export class Dispatch {
     if (consequence !== null) this.#options.onSwitch(unit.prepared.webhook, consequence);
   }
 
+  /** Before the verdicts are recorded: what starts next has to know. */
+  #tellEndpoint({ entries, prepared }: Unit, { result, endedAtMs }: Sent, outcome: Outcome): void {
+    const { endpoints, isOperational } = this.#options;
+    endpoints.ended({
+      webhook: prepared.webhook,
+      outcome,
+      result,
+      isOperational: isOperational(entries[0].event.type),
+      endedAtMs,
+    });
+  }
+
   #conclude(unit: Unit, sent: Sent): void {
     let reports: DeliveryReport[];
     try {
@@ -201,6 +221,8 @@ export class Dispatch {
       this.#putBack(unit.queue, unit.entries);
       return;
     }
+    const [first] = reports;
+    if (first?.attempt) this.#tellEndpoint(unit, sent, first.attempt.outcome);
     this.#finish(unit.queue, reports);
   }
 
@@ -245,10 +267,11 @@ export class Dispatch {
     if (this.#openCount === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  /** A paused webhook's deliveries wait in the table, where they cost no memory; resumed, they are read again. */
+  /** Of a paused webhook, or one at rest: in the table they cost no memory; when it goes on, they are read again. */
   #leaveInTable(queue: WebhookQueue): void {
     for (const entry of this.#options.gathering.takeAll(queue)) this.#options.memory.remove(entry);
     queue.spilled = true;
+    this.#options.onRoom(queue);
   }
 
   /** A webhook that was switched off or deleted: what it still owed ends without a request. */

@@ -1,9 +1,10 @@
 // What stands between a queue and its next start, whatever waits in it: the webhook's status, its calendar, the lease,
-// opened secrets; then, for each start, the rate. Asked in this order, cheapest first; the one that counts a start is the last.
+// its breaker, opened secrets; then, for each start, the rate. Asked in this order; the one that counts a start is last.
 // Must start nothing itself, and must wait with one timer for each queue however often it is asked.
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Webhook } from "../storage/configuration.ts";
+import type { Endpoints } from "./endpoints.ts";
 import type { WebhookQueue } from "./queue.ts";
 import type { Rates } from "./rate.ts";
 import { openAt } from "./retry-policy.ts";
@@ -14,6 +15,7 @@ export interface GatesOptions {
   readonly log: Log;
   readonly openSecret: OpenSecret;
   readonly rates: Rates;
+  readonly endpoints: Pick<Endpoints, "restUntilMs">;
   /** Lease held and configuration confirmed. */
   readonly mayStart: () => boolean;
   /** A gate that was closed may be open now. */
@@ -29,6 +31,8 @@ export type Gate =
   | { readonly kind: "closed" }
   /** Nothing of the node may start: the lease, or the configuration. */
   | { readonly kind: "blocked" }
+  /** Its breaker is open: what it owes waits in the table until then, when it is read again. */
+  | { readonly kind: "resting" }
   /** Its secrets are being opened; `onOpen` follows. */
   | { readonly kind: "preparing" };
 
@@ -36,6 +40,7 @@ const OFF: Gate = { kind: "off" };
 const PAUSED: Gate = { kind: "paused" };
 const CLOSED: Gate = { kind: "closed" };
 const BLOCKED: Gate = { kind: "blocked" };
+const RESTING: Gate = { kind: "resting" };
 const PREPARING: Gate = { kind: "preparing" };
 /** How soon a webhook whose secrets did not open is tried again. */
 const UNOPENED_RETRY_MS = 50;
@@ -68,6 +73,7 @@ export class Gates {
       }
     }
     if (!this.#options.mayStart()) return BLOCKED;
+    if (this.#options.endpoints.restUntilMs(webhook) > 0) return RESTING;
     const open = this.#open.get(webhook);
     if (open !== undefined) return open;
     this.#prepare(queue, webhook);

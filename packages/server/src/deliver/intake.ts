@@ -1,6 +1,7 @@
 // Fresh deliveries from capture: a place is reserved before their commit, and they may start after it. Must never add
 // to memory what a table read could bring a second time: nothing is added past a read under way.
 import type { Webhook } from "../storage/configuration.ts";
+import type { Endpoints } from "./endpoints.ts";
 import type { LaneHolds } from "./lane-holds.ts";
 import {
   type DeliverableEvent,
@@ -16,6 +17,7 @@ export interface IntakeOptions {
   readonly memory: DeliveryMemory;
   readonly queues: Queues;
   readonly holds: LaneHolds;
+  readonly endpoints: Pick<Endpoints, "holdsBack" | "restUntilMs">;
   /** True while deliveries of this lane may be taken into memory and started here. */
   readonly ownsLane: (lane: number) => boolean;
   /** Deliveries were written for this webhook that the owner of its lane, another node, should look for. */
@@ -24,6 +26,8 @@ export interface IntakeOptions {
   readonly onArrived: (queue: WebhookQueue, entry: Entry) => void;
   /** Something of this queue may start. */
   readonly onReady: (queue: WebhookQueue) => void;
+  /** The table holds something of this queue, which is not read before its time. */
+  readonly onResting: (queue: WebhookQueue) => void;
   /** The table holds something of this queue. */
   readonly onSpilled: (queue: WebhookQueue) => void;
   /** The table may hold something of this queue, now or in a moment. */
@@ -45,8 +49,8 @@ export class Intake {
     if (!this.#options.ownsLane(lane)) return { place: "other_node", webhook };
     this.#options.holds.hold(lane);
     const queue = this.#options.queues.of(webhook);
-    const isPaused = queue.webhook.status === "paused";
-    if (isPaused || queue.spilled || queue.refilling || this.#options.memory.roomFor(queue) === 0) {
+    const waits = queue.webhook.status === "paused" || this.#options.endpoints.holdsBack(queue.webhook);
+    if (waits || queue.spilled || queue.refilling || this.#options.memory.roomFor(queue) === 0) {
       return { place: "table", webhook };
     }
     const entry = this.#options.memory.add(queue, {
@@ -87,8 +91,7 @@ export class Intake {
         const queue = this.#options.queues.get(webhook.id);
         // Gone in between: the webhook may have changed too, so it is looked up again.
         if (queue === undefined) this.#options.onOrphaned(webhook);
-        // A paused one is not read before it is resumed; until then a thousand events a second need not ask.
-        else if (queue.webhook.status === "paused") queue.spilled = true;
+        else if (this.#isAtRest(queue)) this.#options.onResting(queue);
         else this.#options.onSpilled(queue);
         return;
       }
@@ -98,6 +101,14 @@ export class Intake {
       default:
         unreachable(reservation);
     }
+  }
+
+  /**
+   * A paused one is not read before it is resumed, nor one whose breaker is open before its probe is due: until then a
+   * thousand events a second need not ask.
+   */
+  #isAtRest(queue: WebhookQueue): boolean {
+    return queue.webhook.status === "paused" || this.#options.endpoints.restUntilMs(queue.webhook) > 0;
   }
 
   /**

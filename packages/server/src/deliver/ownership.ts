@@ -44,7 +44,7 @@ export interface OwnershipOptions {
   /** A beat went through: time to look for what another node left in our lanes. */
   readonly onBeat: () => void;
   /** Another node left deliveries for these webhooks. */
-  readonly onHandoff: (webhooks: readonly { tenant_id: string; webhook_id: string }[]) => void;
+  readonly onHandoff: (rows: readonly HandedOver[]) => void;
   /** Deliveries of our lanes were cancelled: they must not start any more. */
   readonly onCancelled: (notices: readonly HandedOver[]) => void;
   /** These lanes are about to be given away: nothing of them may start. */

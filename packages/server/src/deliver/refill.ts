@@ -13,6 +13,7 @@ import {
   selectWebhooksWithDeliveries,
 } from "./deliver.sql.ts";
 import { bytesOfUuid, eventOfRow } from "./due-event.ts";
+import type { Endpoints } from "./endpoints.ts";
 import type { DeliverableEvent, DeliveryMemory, Entry, WebhookQueue } from "./queue.ts";
 import type { BatchIdentity } from "./gather/batch-body.ts";
 import { selectBatchMembers } from "./gather/gather.sql.ts";
@@ -26,6 +27,7 @@ export interface RefillOptions {
   readonly memory: DeliveryMemory;
   readonly queues: Queues;
   readonly ownsLane: (lane: number) => boolean;
+  readonly endpoints: Pick<Endpoints, "restUntilMs" | "wantedRows">;
   /** The time written in an event's id, as receivers see it when the sender gave none. */
   readonly timestampOfEvent: (eventIdBytes: Uint8Array) => string;
   /** These webhooks have rows in the table; each one becomes a queue to be read (`spill`). */
@@ -88,7 +90,14 @@ export class Refill {
     this.#wakeAt(0);
   }
 
-  /** The same, now or in a moment: a dying backend may commit a little later than we look. */
+  /** The table holds something of this queue, which waits for its breaker, or for being resumed. */
+  rest(queue: WebhookQueue): void {
+    queue.spilled = true;
+    const restUntilMs = this.#options.endpoints.restUntilMs(queue.webhook);
+    if (restUntilMs > 0) this.#wakeAt(restUntilMs);
+  }
+
+  /** The same as spilled, now or in a moment: a dying backend may commit a little later than we look. */
   doubt(queue: WebhookQueue): void {
     queue.doubtUntilMs = this.#options.clock.nowMs() + DOUBT_MS;
     this.spill(queue);
@@ -171,6 +180,10 @@ export class Refill {
     if (!queue.spilled && queue.nextDueAtMs > nowMs) return false;
     if (!this.#options.ownsLane(queue.webhook.lane)) return false;
     if (queue.webhook.status === "paused") return false;
+    if (this.#options.endpoints.restUntilMs(queue.webhook) > 0) return false;
+    // Of one that gets few requests few are kept in memory.
+    if (queue.entries.size > 0 && queue.entries.size * 2 > this.#options.endpoints.wantedRows(queue.webhook))
+      return false;
     // Read in gulps: not for every single place that becomes free while thousands wait.
     const room = this.#options.memory.roomFor(queue);
     return room >= ROWS_PER_QUEUE || room > queue.entries.size;
@@ -194,14 +207,17 @@ export class Refill {
     if (this.#lanesToRead.size > 0 || sinceFullReadMs >= FULL_READ_INTERVAL_MS) return 0;
     for (const queue of this.#options.queues.all()) {
       if (this.#needsRead(queue, nowMs)) return 0;
-      if (queue.nextDueAtMs > nowMs && queue.nextDueAtMs < nextMs) nextMs = queue.nextDueAtMs;
+      const restUntilMs = this.#options.endpoints.restUntilMs(queue.webhook);
+      // Whatever is due before it is read then, with all that was left in the table.
+      const dueAtMs = queue.spilled && restUntilMs > 0 ? restUntilMs : Math.max(restUntilMs, queue.nextDueAtMs);
+      if (dueAtMs > nowMs && dueAtMs < nextMs) nextMs = dueAtMs;
     }
     return nextMs;
   }
 
   async #readQueues(queues: readonly WebhookQueue[]): Promise<void> {
     if (queues.length === 0) return;
-    const { db, clock, memory } = this.#options;
+    const { db, clock, memory, endpoints } = this.#options;
     const generation = this.#generation;
     const nowMs = clock.nowMs();
     const inMemory: Uint8Array[] = [];
@@ -214,7 +230,7 @@ export class Refill {
         lane: queue.webhook.lane,
         webhookBytes: queue.webhook.bytes,
         dueBeforeMs: isOff ? Number.POSITIVE_INFINITY : nowMs,
-        limit: Math.min(ROWS_PER_QUEUE, memory.roomFor(queue)),
+        limit: Math.min(ROWS_PER_QUEUE, memory.roomFor(queue), endpoints.wantedRows(queue.webhook)),
       };
     });
     try {

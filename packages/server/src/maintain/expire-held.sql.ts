@@ -1,5 +1,6 @@
 // The statement that ends deliveries which their webhook's `expireAfter` ends while nothing would attempt them: held
 // ones, and those of a paused webhook. The others meet their end where they would be attempted. Engine role.
+import { noticesOfDeliveries } from "../storage/notices.sql.ts";
 import type { Executor } from "../storage/pools.ts";
 import { TALLIED_DEAD_LETTER_COLUMNS, tallyOfDeadLetters } from "../storage/tally.sql.ts";
 
@@ -56,7 +57,10 @@ export async function expireHeldChunk(
                retention_class, lane, attempt_count, replayed, 'expired', ordering_key, batch_id,
                coalesced_count
         from removed
-        returning ${TALLIED_DEAD_LETTER_COLUMNS}
+        returning ${TALLIED_DEAD_LETTER_COLUMNS}, id, event_id, retention_class, reason, dead_at as at
+      ),
+      noted as (
+        ${noticesOfDeliveries("dead", "delivery.dead_lettered")}
       ),
       tallied as (
         ${tallyOfDeadLetters("dead", "added")}

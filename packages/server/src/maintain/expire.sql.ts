@@ -1,4 +1,5 @@
 // Statements that end deliveries whose event is about to go.
+import { noticesOfDeliveries } from "../storage/notices.sql.ts";
 import type { Executor } from "../storage/pools.ts";
 import { TALLIED_DEAD_LETTER_COLUMNS, tallyOfDeadLetters } from "../storage/tally.sql.ts";
 import { lowestUuidAt } from "./days.ts";
@@ -57,7 +58,10 @@ export async function expireChunk(
                retention_class, lane, attempt_count, replayed, 'expired', ordering_key,
                batch_id, coalesced_count
         from removed
-        returning ${TALLIED_DEAD_LETTER_COLUMNS}
+        returning ${TALLIED_DEAD_LETTER_COLUMNS}, id, event_id, retention_class, reason, dead_at as at
+      ),
+      noted as (
+        ${noticesOfDeliveries("dead", "delivery.dead_lettered")}
       ),
       tallied as (
         ${tallyOfDeadLetters("dead", "added")}

@@ -8,6 +8,8 @@ import { listRetentionClasses } from "./partitions.sql.ts";
 import { dropExpiredPartitions, ensurePartitions } from "./partitions.ts";
 import { deleteEndedNodes } from "./ended-nodes.sql.ts";
 import { dropOldBatches } from "./batches.ts";
+import { type PublishOperational, raiseOperationalEvents } from "./operational/raise.ts";
+import { lookAfterTroubled, type TroubledOptions } from "./operational/troubled.ts";
 import { createKeyPurge } from "./purge-keys.ts";
 import { retireSecrets } from "./retire-secrets.ts";
 import { dropOldMinutes, foldRollups } from "./rollup.ts";
@@ -18,6 +20,7 @@ import { vacuumIfNeeded } from "./vacuum.ts";
  * drop their days. `expiry`: what is held beyond its webhook's expireAfter. `keys`: idempotency keys past their window. `rollup`: figures of webhooks. `secrets`:
  * signing secrets whose rotation is over. `keyUses`: when
  * API keys were last used, so once a minute for each at most. `alarms`: what an operator should hear of.
+ * `troubled`: endpoints that fail for long, certificates that run out. `notices`: operational events are raised.
  */
 export type UpkeepKind =
   | "vacuum"
@@ -28,7 +31,9 @@ export type UpkeepKind =
   | "rollup"
   | "secrets"
   | "keyUses"
-  | "alarms";
+  | "alarms"
+  | "troubled"
+  | "notices";
 
 /** Partitions every minute: one catalogue read, and the rescue after a clock was put forward or a machine slept. */
 export const UPKEEP_INTERVALS_MS: Readonly<Record<UpkeepKind, number>> = {
@@ -41,6 +46,8 @@ export const UPKEEP_INTERVALS_MS: Readonly<Record<UpkeepKind, number>> = {
   secrets: 60_000,
   keyUses: 60_000,
   alarms: 60_000,
+  troubled: 60_000,
+  notices: 1_000,
 };
 const UPKEEP_KINDS = Object.keys(UPKEEP_INTERVALS_MS) as UpkeepKind[];
 /** What is not urgent leaves the first seconds to the start of the node. */
@@ -59,6 +66,9 @@ export interface UpkeepOptions {
   readonly writeKeyUses: () => Promise<void>;
   /** Says in the log what an operator should hear of. */
   readonly lookForAlarms: () => Promise<void>;
+  readonly publishOperational: PublishOperational;
+  /** Switches off a webhook whose endpoint failed for too long. */
+  readonly disableFailed: TroubledOptions["disable"];
   /** Timers; a test passes its own. */
   readonly schedule?: Schedule;
   /** Told after every run, also of one that failed. */
@@ -176,6 +186,17 @@ function createJobs(options: UpkeepOptions): Record<UpkeepKind, () => Promise<vo
     },
     keyUses: options.writeKeyUses,
     alarms: options.lookForAlarms,
+    async troubled() {
+      await lookAfterTroubled({
+        engine: pools.engine,
+        log,
+        nowMs: () => clock.nowMs(),
+        disable: options.disableFailed,
+      });
+    },
+    async notices() {
+      await raiseOperationalEvents({ engine: pools.engine, clock, log, publish: options.publishOperational });
+    },
   };
 }
 

@@ -7,7 +7,7 @@ export async function disableWebhook(
   webhook: {
     tenantUuid: string;
     webhookUuid: string;
-    reason: "endpoint_gone" | "response_rule";
+    reason: "endpoint_gone" | "response_rule" | "health";
     configVersion: number;
     atMs: number;
   },

@@ -1,10 +1,12 @@
 // Switches a webhook off because its endpoint answered 410 Gone, or pauses it or switches it off because one of its own
-// rules about answers says so. The change is the program's own and is audited as such. Must never touch a webhook that
-// somebody has changed since the answer came (its URL may be another one by now).
+// rules about answers says so, or switches it off because it failed for too long. The change is the program's own, is
+// audited as such, and noted for people to be told. Must never touch a webhook that somebody has changed since the answer
+// came (its URL may be another one by now).
 import { type IdGenerator, uuidFromBytes } from "@posthorn/contract";
 import type pg from "pg";
 import type { Clock } from "../lib/clock.ts";
 import type { Webhook } from "../storage/configuration.ts";
+import { insertWebhookNotices } from "../storage/notices.sql.ts";
 import { type Executor, inTransaction } from "../storage/pools.ts";
 import { insertAuditEntry } from "./audit.sql.ts";
 import { disableWebhook, pauseWebhook } from "./switch-by-answer.sql.ts";
@@ -18,14 +20,18 @@ export interface SwitchByAnswerOptions {
   readonly nodeId: () => string;
 }
 
-/** What the answer means: the endpoint is gone, or a rule said to pause or to disable. */
-export type AnswerConsequence = "endpoint_gone" | "pause" | "disable";
+/** What the answer means: the endpoint is gone, a rule said to pause or to disable, or there was none for too long. */
+export type AnswerConsequence = "endpoint_gone" | "pause" | "disable" | "health";
 
-/** True when the webhook was switched by this call. */
+/**
+ * True when the webhook was switched by this call.
+ * @param because what people are told beside the reason
+ */
 export async function switchByAnswer(
   options: SwitchByAnswerOptions,
-  webhook: Webhook,
+  webhook: Pick<Webhook, "id" | "uuid" | "tenantUuid" | "livemode" | "version">,
   consequence: AnswerConsequence,
+  because: Readonly<Record<string, unknown>> = {},
 ): Promise<boolean> {
   return inTransaction(options.engine, async (db) => {
     const configVersion = await raiseConfigVersion(db);
@@ -45,8 +51,17 @@ export async function switchByAnswer(
       requestId: "",
       ...audited,
     });
+    if (consequence !== "pause") {
+      const { tenantUuid, uuid: webhookUuid, livemode } = webhook;
+      const detail = { disabledReason: reasonOf(consequence), ...because };
+      await insertWebhookNotices(db, [{ tenantUuid, webhookUuid, livemode, type: "webhook.disabled", atMs, detail }]);
+    }
     return true;
   });
+}
+
+function reasonOf(consequence: Exclude<AnswerConsequence, "pause">): "endpoint_gone" | "response_rule" | "health" {
+  return consequence === "disable" ? "response_rule" : consequence;
 }
 
 async function switchIt(
@@ -62,7 +77,7 @@ async function switchIt(
       change: { status: { from: status, to: "paused" }, reason: { from: null, to: "response_rule" } },
     };
   }
-  const reason = consequence === "endpoint_gone" ? "endpoint_gone" : "response_rule";
+  const reason = reasonOf(consequence);
   if (!(await disableWebhook(db, { ...change, reason }))) return null;
   return {
     action: "webhook.disabled",

@@ -104,6 +104,7 @@ export const WEBHOOK_FIELD_HINTS = {
     createdAt: setByPosthorn,
     updatedAt: setByPosthorn,
     statistics: setByPosthorn,
+    health: setByPosthorn,
     secretRotation: "See POST /v1/webhooks/{id}/secret/rotate.",
     standardWebhooksSecret: "Give `secret` instead.",
   },

@@ -83,6 +83,7 @@ export class WebhookChanges {
     after.config_version = configVersion;
     after.updated_at = new Date(atMs);
     this.#writes.change(after, isNewVersion, writes);
+    if (after.status === "disabled" && before.status !== "disabled") this.#writes.tellDisabled(after);
     members["configVersion"] = { from: before.config_version, to: configVersion };
     this.#audit("webhook.updated", after, members);
     return after;

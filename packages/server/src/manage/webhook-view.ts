@@ -14,6 +14,7 @@ import type { ResponseRuleSetting } from "../storage/response-rules.ts";
 import type { RetryPolicySetting } from "../storage/retry-setting.ts";
 import type { ConfigurationWarning } from "./transform.ts";
 import type { StoredConfiguration } from "./webhook-configuration.ts";
+import type { HealthView } from "./webhook-health.ts";
 import type { TenantStatisticsRow } from "./statistics.sql.ts";
 import type { RotationRow, VersionRow, WebhookRow, WebhookStatus } from "./webhooks.sql.ts";
 
@@ -64,6 +65,8 @@ export interface WebhookView extends ConfigurationView {
   /** Only while two signing secrets are in force. */
   readonly secretRotation?: SecretRotationView;
   readonly statistics?: StatisticsView;
+  /** In what is read, not in the answers to changes. */
+  readonly health?: HealthView;
   /** In the answers to writes, when there is something to tell. */
   readonly warnings?: readonly ConfigurationWarning[];
 }

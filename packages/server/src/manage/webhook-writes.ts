@@ -1,5 +1,6 @@
 // The rows that changes of webhooks consist of, collected and then written in a handful of statements, however many
 // webhooks there are: all other changes wait meanwhile. Must not decide anything: what changes has been decided.
+import { insertWebhookNotices, type WebhookNotice } from "../storage/notices.sql.ts";
 import type { Executor } from "../storage/pools.ts";
 import type { Actor } from "./actor.ts";
 import type { PreparedSecret, PreparedText, SecretWrites } from "./webhook-secrets.ts";
@@ -28,10 +29,13 @@ export class WebhookWrites {
   readonly #obsoleteSecrets: string[] = [];
   readonly #deleted: string[] = [];
   readonly #secrets: NewSecret[] = [];
+  readonly #notices: WebhookNotice[] = [];
+  readonly #atMs: number;
 
   /** @param atMs of the change: what every row of it says */
   constructor(actor: Actor, configVersion: number, atMs: number) {
     this.#actor = actor;
+    this.#atMs = atMs;
     this.#stamp = { tenantUuid: actor.tenantUuid, at: new Date(atMs).toISOString(), configVersion };
   }
 
@@ -55,6 +59,15 @@ export class WebhookWrites {
     this.#addSecrets(row, secrets);
   }
 
+  /** People hear that it was switched off, also those who did not do it. */
+  tellDisabled(row: WebhookRow): void {
+    const { tenantUuid } = this.#actor;
+    const detail = { disabledReason: row.disabled_reason };
+    const { id: webhookUuid, livemode } = row;
+    const atMs = this.#atMs;
+    this.#notices.push({ tenantUuid, webhookUuid, livemode, type: "webhook.disabled", atMs, detail });
+  }
+
   /** The mark of deletion; versions stay, the secrets do not. */
   remove(row: WebhookRow): void {
     this.#changeRow(row);
@@ -72,6 +85,7 @@ export class WebhookWrites {
     if (this.#obsoleteSecrets.length > 0) await deleteSecretsById(db, tenantUuid, this.#obsoleteSecrets);
     if (this.#deleted.length > 0) await deleteSecrets(db, tenantUuid, this.#deleted);
     if (this.#secrets.length > 0) await insertSecrets(db, this.#stamp, this.#secrets);
+    if (this.#notices.length > 0) await insertWebhookNotices(db, this.#notices);
   }
 
   #changeRow(row: WebhookRow): string {

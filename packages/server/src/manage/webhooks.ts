@@ -17,6 +17,8 @@ import {
 } from "./webhook-configuration.ts";
 import type { WebhookChange, WebhookCreation } from "./webhook-fields.ts";
 import { selectStatistics } from "./statistics.sql.ts";
+import { healthView } from "./webhook-health.ts";
+import { selectHealth } from "./webhook-health.sql.ts";
 import { generateSecret, type SecretView, shownSecret } from "./webhook-secret.ts";
 import { WebhookChanges } from "./webhook-transaction.ts";
 import {
@@ -97,7 +99,8 @@ export class Webhooks {
       const row = changes.create(fields, secrets);
       await changes.store();
       const statistics = { totalDelivered: 0, totalFailed: 0, lastDelivery: null };
-      const webhook = { ...webhookView(row), statistics, ...this.#warningsOf(row) };
+      const health = healthView(undefined, change.atMs);
+      const webhook = { ...webhookView(row), statistics, health, ...this.#warningsOf(row) };
       return { kind: "written", webhook, etag: webhookEtag(row), secret: secrets.signing?.view ?? null };
     });
   }
@@ -141,7 +144,9 @@ export class Webhooks {
       const row = await selectWebhook(db, actor.tenantUuid, actor.livemode, webhookUuid);
       if (row === null) return null;
       const statistics = statisticsView((await selectStatistics(db, actor.tenantUuid, [webhookUuid]))[0]);
-      return { webhook: { ...webhookViewAt(row, this.#options.clock.nowMs()), statistics }, etag: webhookEtag(row) };
+      const nowMs = this.#options.clock.nowMs();
+      const health = healthView((await selectHealth(db, actor.tenantUuid, [webhookUuid]))[0], nowMs);
+      return { webhook: { ...webhookViewAt(row, nowMs), statistics, health }, etag: webhookEtag(row) };
     });
   }
 
@@ -162,8 +167,13 @@ export class Webhooks {
       const rows = await selectWebhooks(db, tenantUuid, livemode, filter, limit);
       const ids = rows.map((row) => row.id);
       const figures = new Map((await selectStatistics(db, tenantUuid, ids)).map((row) => [row.webhook_id, row]));
+      const healths = new Map((await selectHealth(db, tenantUuid, ids)).map((row) => [row.webhook_id, row]));
       const nowMs = this.#options.clock.nowMs();
-      return rows.map((row) => ({ ...webhookViewAt(row, nowMs), statistics: statisticsView(figures.get(row.id)) }));
+      return rows.map((row) => ({
+        ...webhookViewAt(row, nowMs),
+        statistics: statisticsView(figures.get(row.id)),
+        health: healthView(healths.get(row.id), nowMs),
+      }));
     });
   }
 

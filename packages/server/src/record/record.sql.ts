@@ -10,6 +10,7 @@ import {
 } from "../lib/binary-arrays.ts";
 import { FENCE, type NodeIdentity } from "../storage/fence.ts";
 import type { Executor } from "../storage/pools.ts";
+import { noticesOfDeliveries } from "../storage/notices.sql.ts";
 import {
   TALLIED_ATTEMPT_COLUMNS,
   TALLIED_DEAD_LETTER_COLUMNS,
@@ -69,7 +70,7 @@ export interface ResultRow {
  * `tallied_…` counts what was written, for the webhooks' figures. Measured in PostgreSQL's CPU time, batches of 100: 2 of
  * 36 µs a result while a batch is about one webhook, 9 µs when each result is about another one.
  */
-const TEXT = `
+const textOf = (notices: string): string => `
 with ${FENCE},
 result as (
   select * from unnest(
@@ -90,7 +91,7 @@ result as (
 removed as (
   delete from delivery d using result r
   where r.verdict not in ('retry', 'held') and d.tenant_id = r.tenant_id and d.id = r.delivery_id
-  returning d.tenant_id, d.id, d.seq, d.lane, d.webhook_version, d.attempt_count, d.ordering_key,
+  returning d.tenant_id, d.id, d.seq, d.lane, d.webhook_version, d.attempt_count, d.policy_attempt_base, d.ordering_key,
     d.batch_id, d.coalesced_count
 ),
 rescheduled as (
@@ -141,7 +142,7 @@ dead as (
   from result r
   join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
   where r.verdict = 'dead_letter'
-  returning ${TALLIED_DEAD_LETTER_COLUMNS}
+  returning ${TALLIED_DEAD_LETTER_COLUMNS}, id, event_id, retention_class, reason, dead_at as at
 ),
 tallied_dead as (
   ${tallyOfDeadLetters("dead", "added")}
@@ -156,11 +157,34 @@ cancelled as (
   from result r
   join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
   where r.verdict = 'cancelled'
-)
+)${notices}
 select (select count(*)::int4 from fence) as fence_held,
   (select count(*)::int4 from removed) as removed_count,
   (select count(*)::int4 from rescheduled) as rescheduled_count,
   (select count(*)::int4 from held) as held_count`;
+
+/** What died is told, and what was dead once (its policy began anew) and has arrived. */
+const NOTICES = `,
+noted_dead as (
+  ${noticesOfDeliveries("dead", "delivery.dead_lettered")}
+),
+recovered as (
+  select r.tenant_id, r.delivery_id as id, r.event_id, r.webhook_id, r.retention_class, null::text as reason,
+    r.started_at + r.duration_ms * interval '1 millisecond' as at
+  from result r
+  join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
+  where r.verdict = 'delivered' and removed.policy_attempt_base > 0
+),
+noted_recovered as (
+  ${noticesOfDeliveries("recovered", "delivery.recovered")}
+)`;
+/** Most batches have nothing to tell, and pay nothing for it. */
+const PLAIN = { name: "record_results", text: textOf("") };
+const WITH_NOTICES = { name: "record_results_with_notices", text: textOf(NOTICES) };
+
+function isWorthTelling({ verdict, attempt }: ResultRow): boolean {
+  return verdict === "dead_letter" || (verdict === "delivered" && attempt !== null && attempt.trigger !== "initial");
+}
 
 const NO_ID = new Uint8Array(16);
 
@@ -175,8 +199,7 @@ export async function recordResults(
   const of = <Value>(pick: (attempt: AttemptRow) => Value): (Value | null)[] =>
     rows.map((row) => (row.attempt === null ? null : pick(row.attempt)));
   const result = await db.query<{ fence_held: number; removed_count: number; rescheduled_count: number }>({
-    name: "record_results",
-    text: TEXT,
+    ...(rows.some(isWorthTelling) ? WITH_NOTICES : PLAIN),
     values: [
       node.idBytes,
       node.incarnation,

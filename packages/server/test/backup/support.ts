@@ -281,6 +281,10 @@ export async function fillLaterTables(admin: pg.Client): Promise<void> {
   await admin.query(`
     insert into rollup (tenant_id, webhook_id, minute, delivered_count) select tenant_id, id, ${minute}, 2 from webhook;
     insert into rollup_total (tenant_id, webhook_id, delivered_count) select tenant_id, id, 7 from webhook;
+    insert into webhook_health (tenant_id, webhook_id, since, lane, score, status, phase, reason)
+      select tenant_id, id, now(), lane, 40, 'failing', 'open', 'The receiver answered 500.' from webhook;
+    insert into operational_notice (tenant_id, id, at, webhook_id, livemode, type, detail)
+      select tenant_id, gen_random_uuid(), now(), id, livemode, 'webhook.disabled', '{"disabledReason": "owner"}' from webhook;
     insert into rollup_tail (tenant_id, webhook_id, minute, id) select tenant_id, id, ${minute}, gen_random_uuid() from webhook;
     update delivery set due_at = 'infinity', held_reason = 'paused'
     where id = (select id from delivery where attempt_count = 0 order by id limit 1)`);

@@ -81,7 +81,7 @@ describe.each(byName)("%s", (name, definition) => {
     expect(context).toMatchObject({ companyId: expect.any(String), source: expect.any(String) });
     expect(context).toHaveProperty("userId");
     expect(context).toHaveProperty("ip");
-    expect(object["id"]).toMatch(/^[a-z]+_[a-z0-9_]+$/);
+    expect(object["id"]).toMatch(/^[a-z]+_[A-Za-z0-9_]+$/);
   });
 
   test("survives JSON unchanged, well under the depth that capture accepts", () => {

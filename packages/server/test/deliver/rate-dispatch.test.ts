@@ -63,6 +63,8 @@ function simulate(
       reports.push(...recorded);
       for (const report of recorded) onReport(report);
     },
+    endpoints: { room: () => Number.POSITIVE_INFINITY, restUntilMs: () => 0, ended: () => {} },
+    isOperational: () => false,
     mayStart: () => true,
     onSwitch: () => {},
     onRoom: () => {},

@@ -44,6 +44,7 @@ describe("creating a webhook", () => {
       livemode: true,
       version: 1,
       statistics: { totalDelivered: 0, totalFailed: 0, lastDelivery: null },
+      health: expect.objectContaining({ status: "unknown", breaker: "closed" }),
     });
     expect(body.data.id).toMatch(/^webhook_[0-9A-HJKMNP-TV-Z]{26}$/);
     expect(body.data.secret).toMatch(/^whsec_/);

@@ -27,7 +27,7 @@ export interface DeliveryRow {
   /** Of one that was superseded: the delivery that was sent in its place. */
   superseded_by: string | null;
   state: DeliveryState;
-  /** When it is due, or when it ended; null while held. */
+  /** When it is due, when it ended, or until when its endpoint is given a rest; null while held for another reason. */
   at: Date | null;
   /** Why it is held, dead or cancelled. */
   reason: string | null;
@@ -53,13 +53,24 @@ interface Source {
 const SHARED = "t.event_id, t.webhook_id, t.retention_class, t.webhook_version, t.batch_id";
 /** Pausing a webhook writes nothing into its deliveries, of which there may be millions: its status holds them. */
 const PAUSED = "exists (select from webhook w where w.tenant_id = $1 and w.id = t.webhook_id and w.status = 'paused')";
-const HELD = `(t.held_reason is not null or ${PAUSED})`;
+/**
+ * Neither does an open breaker: what falls due before its next probe waits for it. The time of that probe, by primary key.
+ */
+const REST = `(select h.open_until from webhook_health h
+      where h.tenant_id = $1 and h.webhook_id = t.webhook_id and h.phase = 'open' and h.open_until > t.due_at
+        and h.open_until > clock_timestamp())`;
+const HELD = `(t.held_reason is not null or ${PAUSED} or ${REST} is not null)`;
+const WHY_AT_REST = `(select case h.open_reason when 'throttled' then 'throttled' else 'breaker_open' end
+      from webhook_health h where h.tenant_id = $1 and h.webhook_id = t.webhook_id)`;
 const PENDING: Source = {
   from: "delivery t",
   id: "t.id",
   columns: `t.id, ${SHARED}, t.attempt_count, t.policy_attempt_base, t.replayed,
-      null::uuid as superseded_by, case when ${HELD} then 'held' else 'pending' end as state, case when not ${HELD} then t.due_at end as at,
-      case when ${HELD} then coalesce(t.held_reason, 'paused') end as reason`,
+      null::uuid as superseded_by, case when ${HELD} then 'held' else 'pending' end as state, case
+        when not ${HELD} then t.due_at
+        when t.held_reason is null and not ${PAUSED} then ${REST}
+      end as at,
+      case when ${HELD} then coalesce(t.held_reason, case when ${PAUSED} then 'paused' end, ${WHY_AT_REST}) end as reason`,
   where: "true",
   byClass: false,
 };

@@ -53,7 +53,7 @@ function stateView(row: DeliveryRow, at: string | null): Record<string, unknown>
     case "pending":
       return { nextAttemptAt: at };
     case "held":
-      return { nextAttemptAt: null, heldReason: row.reason };
+      return { nextAttemptAt: null, heldReason: row.reason, ...(at === null ? {} : { heldUntil: at }) };
     case "delivered":
       return { nextAttemptAt: null, deliveredAt: at };
     case "dead_letter":

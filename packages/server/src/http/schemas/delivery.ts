@@ -15,7 +15,15 @@ const own = {
   batchId: idSchema("batch").nullable().meta({ description: "The batch that it goes or went in, with others." }),
   createdAt: time,
   nextAttemptAt: time.nullable().meta({ description: "Null while held, and when it has ended." }),
-  heldReason: z.string().meta({ description: "Only while it is held." }).optional(),
+  heldReason: z
+    .string()
+    .meta({ description: "Only while it is held.", examples: ["paused", "breaker_open", "throttled"] })
+    .optional(),
+  heldUntil: time
+    .meta({
+      description: "Only while its endpoint is given a rest: when the next probe goes, the oldest delivery first.",
+    })
+    .optional(),
   deliveredAt: time.nullable().optional(),
   deadAt: time.nullable().optional(),
   deadReason: z.string().nullable().optional(),

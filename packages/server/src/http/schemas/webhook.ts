@@ -145,8 +145,33 @@ const statistics = z
   .object({ totalDelivered: z.int().min(0), totalFailed: z.int().min(0), lastDelivery: time.nullable() })
   .meta({ id: "WebhookTotals", description: "What a webhook has done so far." });
 
+const health = z
+  .object({
+    status: z
+      .enum(["unknown", "healthy", "degraded", "failing", "unreachable"])
+      .meta({ description: "`unknown`: nothing was sent yet. `degraded`: some of it fails." }),
+    score: z
+      .int()
+      .min(0)
+      .max(100)
+      .nullable()
+      .meta({ description: "About the share of the latest attempts that succeeded." }),
+    since: time.nullable(),
+    reason: z.string().nullable().meta({ description: "A sentence; null while it is healthy." }),
+    breaker: z
+      .enum(["closed", "open", "half_open", "ramping"])
+      .meta({ description: "`open`: deliveries are held. `half_open`: one at a time. `ramping`: more and more." }),
+    nextProbeAt: time.nullable().meta({ description: "While deliveries are held: when one of them is tried." }),
+    failingSince: time.nullable().meta({ description: "The first failure since the last success." }),
+    lastSuccessAt: time.nullable(),
+    lastFailureAt: time.nullable(),
+    disablesAt: time.nullable().meta({ description: "When it is disabled, if it goes on failing until then." }),
+    certificateExpiresAt: time.nullable().meta({ description: "The receiver's, as seen in handshakes." }),
+  })
+  .meta({ id: "WebhookHealth", description: "What is known about the endpoint behind a webhook." });
+
 export const webhookRecord = z
-  .object({ ...webhook, statistics })
+  .object({ ...webhook, statistics, health })
   .meta({ id: "Webhook", description: "A webhook with its figures." });
 
 const secretOnce = {
@@ -155,7 +180,7 @@ const secretOnce = {
 };
 
 export const createdWebhook = z
-  .object({ ...webhook, statistics, ...secretOnce, warnings })
+  .object({ ...webhook, statistics, health, ...secretOnce, warnings })
   .meta({ id: "CreatedWebhook", description: "A new webhook with its signing secret." });
 
 export const changedWebhook = z

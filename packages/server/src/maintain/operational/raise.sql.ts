@@ -1,0 +1,96 @@
+// Statements that turn notices into operational events. Engine role, all tenants. The table is empty at rest and small
+// when not: it is read as a whole.
+import { NAMED_DELIVERIES } from "../../storage/notices.sql.ts";
+import type { Executor } from "../../storage/pools.ts";
+
+/** Whether there is anything to do: what an idle node asks. */
+export async function hasNotices(engine: Executor): Promise<boolean> {
+  const { rows } = await engine.query<{ has_notices: boolean }>({
+    name: "has_operational_notices",
+    text: "select exists (select from operational_notice) as has_notices",
+  });
+  return rows[0]?.has_notices === true;
+}
+
+/**
+ * Decides which notices become one event: those of one webhook and type that have no event yet, unless the latest such
+ * event is younger than `quietMs`. A notice is in one bundle for ever, also when two nodes do this at once.
+ */
+export async function bundleNotices(engine: Executor, nowMs: number, quietMs: number): Promise<void> {
+  await engine.query({
+    name: "bundle_operational_notices",
+    text: `
+with waiting as materialized (
+  select w.*, gen_random_uuid() as new_bundle_id
+  from (select distinct tenant_id, webhook_id, livemode, type from operational_notice where bundle_id is null) w
+  where not exists (
+    select from operational_notice o
+    where o.tenant_id = w.tenant_id and o.webhook_id is not distinct from w.webhook_id and o.livemode = w.livemode
+      and o.type = w.type and o.bundle_id is not null
+      and (o.raised_at is null or o.raised_at > to_timestamp(($1::float8 - $2::float8) / 1000))
+  )
+)
+update operational_notice n
+set bundle_id = waiting.new_bundle_id
+from waiting
+where n.bundle_id is null and n.tenant_id = waiting.tenant_id and n.webhook_id is not distinct from waiting.webhook_id
+  and n.livemode = waiting.livemode and n.type = waiting.type`,
+    values: [nowMs, quietMs],
+  });
+}
+
+export interface BundleRow {
+  bundle_id: string;
+  tenant_id: string;
+  webhook_id: string | null;
+  livemode: boolean;
+  type: string;
+  at: Date;
+  count: number;
+  details: readonly Readonly<Record<string, unknown>>[];
+  webhook: { readonly name: string | null; readonly url: string; readonly status: string } | null;
+  retention_class: number;
+}
+
+/** Bundles that are no events yet, oldest first, with their webhooks as they are now. */
+export async function selectBundles(engine: Executor, limit: number): Promise<BundleRow[]> {
+  const { rows } = await engine.query<BundleRow>({
+    name: "select_operational_bundles",
+    text: `
+select b.*, t.retention_class,
+  (select json_build_object('name', w.configuration ->> 'name', 'url', w.configuration ->> 'url', 'status', w.status)
+    from webhook w where w.tenant_id = b.tenant_id and w.id = b.webhook_id) as webhook
+from (
+  select bundle_id, tenant_id, webhook_id, livemode, type, max(at) as at, sum(count)::int4 as count,
+    to_json((array_agg(detail order by at, id))[1:${NAMED_DELIVERIES}]) as details
+  from operational_notice
+  where bundle_id is not null and raised_at is null
+  group by bundle_id, tenant_id, webhook_id, livemode, type
+  order by min(at)
+  limit $1
+) b
+join tenant t on t.id = b.tenant_id`,
+    values: [limit],
+  });
+  return rows;
+}
+
+/** The event of a bundle is captured. */
+export async function markRaised(engine: Executor, bundle: BundleRow, nowMs: number): Promise<void> {
+  await engine.query({
+    name: "mark_operational_bundle_raised",
+    text: `update operational_notice set raised_at = to_timestamp($3::float8 / 1000)
+      where tenant_id = $1 and bundle_id = $2 and raised_at is null`,
+    values: [bundle.tenant_id, bundle.bundle_id, nowMs],
+  });
+}
+
+/** Removes what is done: raised, people told, and old enough not to keep others waiting. */
+export async function deleteNotices(engine: Executor, nowMs: number, quietMs: number): Promise<void> {
+  await engine.query({
+    name: "delete_operational_notices",
+    text: `delete from operational_notice
+      where told_at is not null and raised_at < to_timestamp(($1::float8 - $2::float8) / 1000)`,
+    values: [nowMs, quietMs],
+  });
+}

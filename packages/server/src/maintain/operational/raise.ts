@@ -1,0 +1,154 @@
+// Makes operational events of the notices that statements left: an ordinary event each, or one for many together.
+// Survives a crash at any point: a bundle is decided in the table, and its id is the event's idempotency key. Must never
+// raise an event twice, and never lose one because the database was away.
+import { type Id, idFromUuid } from "@posthorn/contract";
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import type { Executor } from "../../storage/pools.ts";
+import { NAMED_DELIVERIES } from "../../storage/notices.sql.ts";
+import { type BundleRow, bundleNotices, deleteNotices, hasNotices, markRaised, selectBundles } from "./raise.sql.ts";
+
+export interface OperationalEvent {
+  readonly tenantId: Id<"tenant">;
+  readonly tenantUuid: string;
+  readonly livemode: boolean;
+  readonly retentionClass: number;
+  /** The same event is never stored twice under one key. */
+  readonly idempotencyKey: string;
+  /** As a sender would post it. */
+  readonly body: Buffer;
+}
+
+/** Declared here, made by capture. `later`: not now, the database is away. */
+export type PublishOperational = (event: OperationalEvent) => Promise<"stored" | "later">;
+
+export interface RaiseOptions {
+  readonly engine: Executor;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly publish: PublishOperational;
+}
+
+/** Events about deliveries of one webhook come at once, and then at most this often. */
+export const QUIET_MS = 60_000;
+const BUNDLES_PER_READ = 100;
+
+/** Raises what there is; how many events. */
+export async function raiseOperationalEvents(options: RaiseOptions): Promise<number> {
+  const { engine, clock, log, publish } = options;
+  if (!(await hasNotices(engine))) return 0;
+  await bundleNotices(engine, clock.nowMs(), QUIET_MS);
+  let raisedCount = 0;
+  for (;;) {
+    const bundles = await selectBundles(engine, BUNDLES_PER_READ);
+    for (const bundle of bundles) {
+      const answer = await publish({
+        tenantId: idFromUuid("tenant", bundle.tenant_id),
+        tenantUuid: bundle.tenant_id,
+        livemode: bundle.livemode,
+        retentionClass: bundle.retention_class,
+        idempotencyKey: `posthorn-notice-${bundle.bundle_id}`,
+        body: Buffer.from(JSON.stringify(eventOf(bundle)), "utf8"),
+      });
+      if (answer === "later") {
+        log.warn("operational events could not be stored; they are raised later");
+        return raisedCount;
+      }
+      await markRaised(engine, bundle, clock.nowMs());
+      raisedCount += 1;
+    }
+    if (bundles.length < BUNDLES_PER_READ) break;
+  }
+  await deleteNotices(engine, clock.nowMs(), QUIET_MS);
+  return raisedCount;
+}
+
+/** The event as it is published. */
+export function eventOf(bundle: BundleRow): Record<string, unknown> {
+  const { type, at, webhook_id: webhookUuid } = bundle;
+  const object = type.startsWith("delivery.") ? deliveriesObject(bundle) : webhookObject(bundle);
+  const previous = previousOf(bundle);
+  return {
+    event: type,
+    timestamp: at.toISOString(),
+    data: { object, ...(previous === null ? {} : { previous }) },
+    context: { source: "posthorn", ...(webhookUuid === null ? {} : { webhookId: idFromUuid("webhook", webhookUuid) }) },
+  };
+}
+
+function nameOf({ webhook }: BundleRow): string | null {
+  return webhook?.name ?? null;
+}
+
+function deliveriesObject(bundle: BundleRow): Record<string, unknown> {
+  const { count, details, type } = bundle;
+  const named = details
+    .flatMap((detail) => (detail["deliveries"] ?? []) as readonly NoticedDelivery[])
+    .slice(0, NAMED_DELIVERIES)
+    .map(({ id, eventId, senderId, event, reference, reason }) => ({
+      id: idFromUuid("delivery", id),
+      eventId: senderId ?? idFromUuid("event", eventId),
+      event,
+      reference,
+      reason,
+    }));
+  return {
+    id: named[0]?.id ?? null,
+    webhookId: bundle.webhook_id === null ? null : idFromUuid("webhook", bundle.webhook_id),
+    webhookName: nameOf(bundle),
+    count,
+    deliveries: named,
+    ...(type === "delivery.dead_lettered"
+      ? { nextStep: "Run `posthorn diagnose`, then `posthorn retry --dead-letters-of` this webhook." }
+      : {}),
+  };
+}
+
+interface NoticedDelivery {
+  readonly id: string;
+  readonly eventId: string;
+  readonly senderId: string | null;
+  readonly event: string;
+  readonly reference: string | null;
+  readonly reason: string | null;
+}
+
+const NEXT_STEPS: Readonly<Record<string, string>> = {
+  "webhook.health_changed": "Run `posthorn diagnose` for this webhook.",
+  "webhook.disable_announced": "Run `posthorn diagnose` for this webhook.",
+  "webhook.disabled": "When the receiver works, set `active` to true, then replay what it missed.",
+  "webhook.certificate_expiring": "Renew the certificate on the receiver's server.",
+};
+
+/** The latest notice of a bundle says how it is. */
+function webhookObject(bundle: BundleRow): Record<string, unknown> {
+  const { type, livemode, webhook } = bundle;
+  const { status: health, previousStatus, ...others } = (bundle.details.at(-1) ?? {}) as Record<string, unknown>;
+  const isWell = type === "webhook.health_changed" && health === "healthy";
+  return {
+    id: bundle.webhook_id === null ? null : idFromUuid("webhook", bundle.webhook_id),
+    name: nameOf(bundle),
+    // Paths of URLs may hold what is secret.
+    host: webhook === null ? null : hostOf(webhook.url),
+    livemode,
+    // What the event is about counts, not what became of it since.
+    status: type === "webhook.disabled" ? "disabled" : (webhook?.status ?? null),
+    ...(type === "webhook.health_changed" ? { health } : {}),
+    ...others,
+    ...(isWell || NEXT_STEPS[type] === undefined ? {} : { nextStep: NEXT_STEPS[type] }),
+  };
+}
+
+function previousOf({ type, details }: BundleRow): Record<string, unknown> | null {
+  if (type === "webhook.disabled") return { status: "enabled" };
+  if (type !== "webhook.health_changed") return null;
+  return { health: details[0]?.["previousStatus"] ?? null };
+}
+
+function hostOf(url: string): string | null {
+  try {
+    return new URL(url).host;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,239 @@
+// What Posthorn has to say about its own work are ordinary events: stored, routed, delivered; each cause once, also after
+// a crash between any two steps; and what becomes of delivering them raises no other. Broken on purpose: without the
+// exclusion of operational types the webhook that fails hears of its own dead letters for ever; without the bundle's key
+// a crash after capture raises twice.
+import { type Id, uuidFromId } from "@posthorn/contract";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { raiseOperationalEvents, type OperationalEvent } from "../../src/maintain/operational/raise.ts";
+import { lookAfterTroubled } from "../../src/maintain/operational/troubled.ts";
+import type { Executor } from "../../src/storage/pools.ts";
+import { startTestNode, type TestNode } from "../support/node.ts";
+import { type Answer, type ReceivedRequest, type Receiver, startReceiver } from "../support/receivers/receiver.ts";
+import { until } from "../support/until.ts";
+
+let node: TestNode;
+let ear: Receiver;
+const receivers: Receiver[] = [];
+beforeAll(async () => {
+  node = await startTestNode({ breaker: { firstOpenMs: 300, longestOpenMs: 2_000 } });
+  ear = await startReceiver();
+  receivers.push(ear);
+  await subscribe(ear, ["webhook.*", "delivery.*"], { name: "ear" });
+});
+afterAll(async () => {
+  await node?.stop();
+  for (const receiver of receivers) await receiver.close();
+});
+
+async function subscribe(receiver: Receiver, events: string[], fields = {}): Promise<string> {
+  const made = await node.api("POST", "/v1/webhooks", { url: `${receiver.origin}/in?token=secret`, events, ...fields });
+  expect(made.status, JSON.stringify(made.body)).toBe(201);
+  return made.body.data.id;
+}
+async function receiverThat(answer: (request: ReceivedRequest, index: number) => Answer | Promise<Answer>) {
+  const receiver = await startReceiver({ answer });
+  receivers.push(receiver);
+  return receiver;
+}
+const publish = async (type: string, count: number): Promise<void> => {
+  const events = Array.from({ length: count }, (_, n) => ({ event: type, data: { object: { id: `x_${n}` } } }));
+  expect((await node.api("POST", "/v1/events/batch", { events })).status).toBe(202);
+};
+/** Statements past every policy. */
+const engineOf = ({ sql }: TestNode): Executor =>
+  ({
+    query: async ({ text, values }: { text: string; values?: unknown[] }) => {
+      const rows = await sql(text, values);
+      return { rows, rowCount: rows.length };
+    },
+  }) as unknown as Executor;
+/** What the ear has heard of a type, about a webhook. */
+const heard = (type: string, webhookId: string) =>
+  ear.requests
+    .map((request) => JSON.parse(request.body.toString()))
+    .filter((event) => event.event === type && [event.data.object.id, event.data.object.webhookId].includes(webhookId));
+const hears = (type: string, webhookId: string, count = 1) =>
+  until(`${count} ${type} about ${webhookId}`, async () => {
+    const events = heard(type, webhookId);
+    return events.length >= count ? events : null;
+  });
+
+test("dead letters are told at once and together, by name and number, once each; and their recovery", async () => {
+  let isDown = true;
+  const receiver = await receiverThat(() => (isDown ? 400 : 200));
+  const id = await subscribe(receiver, ["invoice.paid"], { name: "billing", retryPolicy: { maxRetries: 0 } });
+  await publish("invoice.paid", 30);
+  const [told] = await hears("delivery.dead_lettered", id);
+  expect(told.data.object).toMatchObject({ webhookId: id, webhookName: "billing" });
+  expect(told.data.object.deliveries[0]).toMatchObject({ event: "invoice.paid", reason: "attempts_exhausted" });
+  expect(told.data.object.deliveries[0].id).toMatch(/^dlv_/);
+  expect(told.data.object.deliveries.length).toBeLessThanOrEqual(20);
+  expect(told.context).toMatchObject({ source: "posthorn", webhookId: id });
+  // All thirty are told of: in this event, or in what waits for the next one, and nowhere twice.
+  const counted = async () => {
+    const [row] = await node.sql<{ count: number }>(
+      "select coalesce(sum(count), 0)::int as count from operational_notice where type = 'delivery.dead_lettered' and raised_at is null and webhook_id = (select webhook_id from dead_letter limit 1)",
+    );
+    return (
+      heard("delivery.dead_lettered", id).reduce((sum, event) => sum + event.data.object.count, 0) + (row?.count ?? 0)
+    );
+  };
+  await until("all of them counted", async () => (await counted()) === 30);
+
+  isDown = false;
+  const retried = await node.api("POST", "/v1/dead-letters/retry", { webhookId: id });
+  expect(retried.status, JSON.stringify(retried.body)).toBeLessThan(300);
+  const [recovered] = await hears("delivery.recovered", id);
+  expect(recovered.data.object.deliveries[0]).toMatchObject({ event: "invoice.paid" });
+}, 40_000);
+
+test("trouble, and its end, are told once; small trouble is not; URLs' paths and queries are never told", async () => {
+  let isDown = true;
+  const receiver = await receiverThat(() => (isDown ? 500 : 200));
+  const id = await subscribe(receiver, ["invoice.sent"], {
+    maxInFlight: 4,
+    retryPolicy: { maxRetries: 9, retryDelay: 1 },
+  });
+  await publish("invoice.sent", 12);
+  const [trouble] = await hears("webhook.health_changed", id);
+  expect(trouble.data).toMatchObject({
+    object: {
+      id,
+      host: receiver.origin.replace("http://", ""),
+      health: "failing",
+      reason: "The receiver answered 500.",
+    },
+    previous: { health: "healthy" },
+  });
+  expect(JSON.stringify(trouble)).not.toContain("token=secret");
+  isDown = false;
+  const [, well] = await hears("webhook.health_changed", id, 2);
+  expect(well.data).toMatchObject({ object: { health: "healthy" }, previous: { health: "failing" } });
+  await until("everything arrived", async () => (await node.sql("select 1 from delivery limit 1")).length === 0);
+  expect(heard("webhook.health_changed", id)).toHaveLength(2);
+}, 40_000);
+
+test("one that is switched off by 410, or by a person, is told of; also by whose doing", async () => {
+  const gone = await subscribe(await receiverThat(() => 410), ["bill.paid"]);
+  await publish("bill.paid", 1);
+  const [told] = await hears("webhook.disabled", gone);
+  expect(told.data).toMatchObject({ object: { status: "disabled", disabledReason: "endpoint_gone" }, previous: {} });
+  const kept = await subscribe(await receiverThat(() => 200), ["bill.paid"]);
+  expect((await node.api("PATCH", `/v1/webhooks/${kept}`, { active: false })).status).toBe(200);
+  const [byHand] = await hears("webhook.disabled", kept);
+  expect(byHand.data.object.disabledReason).toBe("owner");
+});
+
+test("an operational event that cannot be delivered raises nothing: no dead letter of it, no change of health", async () => {
+  const deaf = await subscribe(await receiverThat(() => 500), ["webhook.*", "delivery.*"], {
+    retryPolicy: { maxRetries: 1, retryDelay: 0 },
+  });
+  for (let turn = 0; turn < 3; turn += 1) {
+    const other = await subscribe(await receiverThat(() => 200), ["user.login"]);
+    await node.api("PATCH", `/v1/webhooks/${other}`, { active: false });
+    await hears("webhook.disabled", other);
+  }
+  await until("its deliveries are dead", async () => {
+    const dead = (await node.api("GET", `/v1/deliveries?webhookId=${deaf}&state=dead_letter`)).body.data;
+    return dead.length >= 3;
+  });
+  await until(
+    "its trouble is written down",
+    async () => (await node.api("GET", `/v1/webhooks/${deaf}`)).body.data.health.status === "failing",
+  );
+  await until(
+    "nothing more to raise",
+    async () =>
+      (await node.sql("select 1 from operational_notice where raised_at is null and bundle_id is not null")).length ===
+      0,
+  );
+  expect(heard("delivery.dead_lettered", deaf)).toEqual([]);
+  expect(heard("webhook.health_changed", deaf)).toEqual([]);
+  await node.api("DELETE", `/v1/webhooks/${deaf}`);
+}, 40_000);
+
+test("120 hours of failure: warned of at 50, 70 and 90 percent, then disabled; a quiet webhook never is", async () => {
+  const failing = await subscribe(await receiverThat(() => 500), ["customer.created"]);
+  const quiet = await subscribe(await receiverThat(() => 500), ["customer.updated"]);
+  const [owner] = await node.sql<{ tenant_id: string }>("select tenant_id from webhook limit 1");
+  const hoursOf = async (id: string, hours: number) => {
+    const uuid = uuidFromId("webhook", id as Id<"webhook">);
+    await node.sql(
+      `insert into webhook_health (tenant_id, webhook_id, since, failing_since, last_failure_at, lane, score, status, phase)
+       values ($1, $2, now(), now() - interval '130 hours', now() - interval '130 hours' + $3 * interval '1 hour', 300, 0, 'failing', 'closed')
+       on conflict (tenant_id, webhook_id) do update set last_failure_at = excluded.last_failure_at`,
+      [owner?.tenant_id, uuid, hours],
+    );
+  };
+  await hoursOf(quiet, 0.01);
+  const disabled: string[] = [];
+  const look = () =>
+    lookAfterTroubled({
+      engine: {
+        query: (query: never) =>
+          node
+            .sql((query as { text: string }).text, (query as { values?: unknown[] }).values)
+            .then((rows) => ({ rows, rowCount: rows.length })),
+      } as never,
+      log: { warn() {} } as never,
+      nowMs: () => Date.now(),
+      disable: async (row) => {
+        disabled.push(row.webhook_id);
+        return false;
+      },
+    });
+  for (const hours of [59, 61, 61, 85, 109, 109]) {
+    await hoursOf(failing, hours);
+    await look();
+  }
+  const told = await hears("webhook.disable_announced", failing, 3);
+  expect(told.map((event) => event.data.object.percent)).toEqual([50, 70, 90]);
+  expect(told[0].data.object.disablesAt).toMatch(/^20/);
+  expect(disabled).toEqual([]);
+  await hoursOf(failing, 121);
+  await look();
+  expect(disabled).toHaveLength(1);
+  expect(heard("webhook.disable_announced", quiet)).toEqual([]);
+}, 40_000);
+
+test("a crash between storing the event and marking that raises it once, with the same bytes", async () => {
+  // A database of its own, whose node raises nothing by itself.
+  const quiet = await startTestNode();
+  try {
+    await quiet.node.stop();
+    await quiet.sql(
+      `insert into operational_notice (tenant_id, id, at, livemode, type, detail)
+       select id, gen_random_uuid(), now(), true, 'delivery.dead_lettered', '{"deliveries": []}' from tenant, generate_series(1, 3)`,
+    );
+    const asked: OperationalEvent[] = [];
+    const options = {
+      engine: engineOf(quiet),
+      clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
+      log: { warn() {} } as never,
+    };
+    const crashed = raiseOperationalEvents({
+      ...options,
+      publish: async (event) => {
+        asked.push(event);
+        throw new Error("the node is gone");
+      },
+    });
+    await expect(crashed).rejects.toThrow("the node is gone");
+    // More comes before the next node looks: it is no part of what was decided.
+    await quiet.sql(
+      `insert into operational_notice (tenant_id, id, at, livemode, type, detail)
+       select id, gen_random_uuid(), now(), true, 'delivery.dead_lettered', '{"deliveries": []}' from tenant`,
+    );
+    const publish = async (event: OperationalEvent) => {
+      asked.push(event);
+      return "stored" as const;
+    };
+    expect(await raiseOperationalEvents({ ...options, publish })).toBe(1);
+    expect(await raiseOperationalEvents({ ...options, publish })).toBe(0); // the fourth waits for its minute
+    const [first, second] = asked.map((event) => `${event.idempotencyKey} ${event.body.toString()}`);
+    expect(second).toBe(first);
+    expect(JSON.parse(asked[0]?.body.toString() ?? "").data.object.count).toBe(3);
+  } finally {
+    await quiet.stop();
+  }
+});
