@@ -1,6 +1,7 @@
 // Lets upkeep publish operational events the way that every event takes, and switch webhooks off. Decides no rule.
 import { idFromUuid } from "@posthorn/contract";
 import type { Capture } from "../capture/capture.ts";
+import type { CaptureOutcome } from "../capture/outcomes.ts";
 import { scanEvent } from "../capture/scan/scan-event.ts";
 import type { Log } from "../lib/log.ts";
 import type { PublishOperational } from "../maintain/operational/raise.ts";
@@ -22,7 +23,9 @@ export function publishOperational(capture: Capture, log: Log): PublishOperation
       unknownEventTypes: "open",
     } as const;
     const frame = { start: 0, end: body.length };
-    const outcome = await capture.capture(sender, body, frame, scanned, idempotencyKey);
+    const outcome = await new Promise<CaptureOutcome>((resolve, reject) => {
+      capture.take(sender, body, frame, scanned, idempotencyKey, { resolve, reject });
+    });
     if (outcome.outcome === "unavailable") return "later";
     // Stored under this key already, with other words since (a webhook was renamed in between): it is raised.
     if (outcome.outcome === "refused" && outcome.code !== "IDEMPOTENCY_KEY_REUSED") {
