@@ -23,7 +23,8 @@ export interface Seal {
 export function sealBody(body: Uint8Array, parts: readonly SealPart[]): Seal {
   return {
     signatures: parts.map((part) => part.keys.map((key) => hmac(body, part, key))),
-    hash: hash("sha256", body, "buffer"),
+    // By way of a text: asked for a buffer, Node 20 takes twice as long (2.5 and 1.4 µs for 850 bytes).
+    hash: Buffer.from(hash("sha256", body, "hex"), "hex"),
   };
 }
 

@@ -83,11 +83,23 @@ export interface UnitSenderOptions {
 const LARGE_BYTES = 256 * 1024;
 
 export function unitOf({ entries, batch }: Startable, prepared: PreparedWebhook, startedAtMs: number): Unit {
-  const [{ queue, event, idBytes }] = entries;
+  const [{ queue, event, idBytes, attemptCount, coalescedCount: ofOne }] = entries;
+  const timestampSeconds = Math.floor(startedAtMs / 1_000);
+  // Nearly every unit is one delivery, and this runs for each of them: no spreading here.
+  if (batch === null && entries.length === 1 && ofOne === null) {
+    const identity: AttemptIdentity = {
+      publicEventId: event.publicId,
+      eventType: event.type,
+      deliveryId: formatId("delivery", idBytes),
+      number: attemptCount + 1,
+      timestampSeconds,
+    };
+    return { queue, entries, batch, prepared, startedAtMs, identity };
+  }
   const sent = {
     number: Math.max(...entries.map(({ attemptCount }) => attemptCount)) + 1,
     ...coalescedCountOf(entries),
-    timestampSeconds: Math.floor(startedAtMs / 1_000),
+    timestampSeconds,
   };
   const identity: AttemptIdentity =
     batch === null

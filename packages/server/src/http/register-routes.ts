@@ -10,6 +10,7 @@ import { readJsonBody } from "./json-body.ts";
 import { addOpenApiRoutes, OPENAPI_ROUTE } from "./openapi-routes.ts";
 import { refusedByPermission } from "./permission.ts";
 import type { Principal } from "./principal.ts";
+import type { RawCall } from "./raw-call.ts";
 import { declaredLength, refusedByHead } from "./request-head.ts";
 import type { Call, OrdinaryRoute, RawRoute, Route } from "./route-entry.ts";
 import type { Answering, HttpServerOptions } from "./server.ts";
@@ -98,19 +99,21 @@ export function refusalFor(
 }
 
 function rawHandler(route: RawRoute, answering: Answering) {
-  return (request: FastifyRequest, reply: FastifyReply): void | Promise<void> => {
+  return (request: FastifyRequest, reply: FastifyReply): void => {
     const body = (request.body as Buffer | undefined) ?? EMPTY_BODY;
-    return route.handle((request as KnownRequest).principal, body, {
+    const call: RawCall = {
       headers: request.headers,
       requestId: request.id,
       begin() {
         reply.hijack();
         return reply.raw;
       },
-      fail(error: unknown) {
+      fail(error) {
         if (!reply.raw.headersSent) answering.sendThrown(request, reply, error);
       },
-    });
+    };
+    // The promise is kept from Fastify: it may settle before the answer, and Fastify would answer then.
+    route.handle((request as KnownRequest).principal, body, call)?.catch((error: unknown) => call.fail(error));
   };
 }
 

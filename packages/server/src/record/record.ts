@@ -98,8 +98,19 @@ export class Recorder {
   record(results: readonly DeliveryResult[]): Promise<void> {
     return new Promise((done) => {
       const rows = results.map((result, index): ResultRow => {
-        const attempt = result.attempt === null ? null : this.#attemptRow(result.attempt, index > 0);
-        return { ...result, attempt };
+        // One literal, no spreading: this runs for every delivery.
+        return {
+          tenantBytes: result.tenantBytes,
+          deliveryBytes: result.deliveryBytes,
+          eventBytes: result.eventBytes,
+          webhookBytes: result.webhookBytes,
+          retentionClass: result.retentionClass,
+          replayed: result.replayed,
+          verdict: result.verdict,
+          reason: result.reason,
+          nextAttemptAtMs: result.nextAttemptAtMs,
+          attempt: result.attempt === null ? null : this.#attemptRow(result.attempt, index > 0),
+        };
       });
       this.#batch.add({ rows, incarnation: this.#options.identity().incarnation, done });
     });
