@@ -500,6 +500,44 @@ create policy tenant on operational_notice as permissive for all to posthorn_api
   using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
   with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
+create table replay_job (
+  tenant_id uuid not null,
+  id uuid not null,
+  webhook_id uuid not null,
+  from_id uuid not null,
+  before_id uuid not null,
+  cursor_id uuid,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  finished_at timestamp with time zone,
+  examined_count bigint not null default 0,
+  replayed_count bigint not null default 0,
+  lane smallint not null,
+  livemode boolean not null,
+  dry_run boolean not null,
+  state text not null,
+  which text not null,
+  created_by text not null,
+  request_id text not null,
+  filter text,
+  problem text,
+  types text[],
+  states text[],
+  constraint replay_job_pkey PRIMARY KEY (tenant_id, id),
+  constraint replay_job_state_check CHECK ((state = ANY (ARRAY['running'::text, 'done'::text, 'cancelled'::text, 'failed'::text]))),
+  constraint replay_job_which_check CHECK ((which = ANY (ARRAY['owed'::text, 'missed'::text, 'all'::text])))
+) with (fillfactor=70);
+CREATE INDEX replay_job_running ON replay_job USING btree (lane) WHERE (state = 'running'::text);
+CREATE INDEX replay_job_webhook ON replay_job USING btree (tenant_id, webhook_id, id);
+alter table replay_job enable row level security;
+alter table replay_job force row level security;
+create policy engine on replay_job as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on replay_job as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
 create table rollup (
   tenant_id uuid not null,
   webhook_id uuid not null,
@@ -808,6 +846,8 @@ grant delete, insert, select, update on oauth_grant to posthorn_api;
 grant delete, insert, select, update on oauth_grant to posthorn_engine;
 grant insert on operational_notice to posthorn_api;
 grant delete, insert, select, update on operational_notice to posthorn_engine;
+grant insert, select, update on replay_job to posthorn_api;
+grant insert, select, update on replay_job to posthorn_engine;
 grant select on rollup to posthorn_api;
 grant delete, insert, select, update on rollup to posthorn_engine;
 grant insert, select on rollup_tail to posthorn_api;

@@ -11,6 +11,7 @@ export const NAVIGATION = [
       "guides/retries",
       "guides/responses",
       "guides/batches",
+      "guides/recovery",
       "guides/ordering",
       "guides/filters-and-templates",
       "guides/security",

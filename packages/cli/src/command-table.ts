@@ -93,6 +93,16 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
         summary: "Deliver recorded events once more: to one webhook, or to all that match them now.",
         load: async () => (await import("./commands/replay.ts")).registerReplay,
       },
+      {
+        name: "replays",
+        summary: "List bulk replays, show how far one has come, or cancel one.",
+        load: async () => (await import("./commands/replays.ts")).registerReplays,
+      },
+      {
+        name: "cancel",
+        summary: "Cancel deliveries that are pending or held: by id, of an event, or of a webhook.",
+        load: async () => (await import("./commands/cancel.ts")).registerCancel,
+      },
     ],
   },
   {

@@ -52,6 +52,7 @@ export type * from "./types/delivery.ts";
 export type * from "./types/event.ts";
 export type * from "./types/node.ts";
 export type * from "./types/preview.ts";
+export type * from "./types/replay.ts";
 export type * from "./types/webhook.ts";
 export { VERSION } from "./version.ts";
 export type { ErrorCode, ErrorDetail, SignatureProfile } from "@posthorn/contract";

@@ -8,6 +8,7 @@ import { Events } from "./resources/events.ts";
 import { read } from "./resources/read.ts";
 import { preview, type PreviewInput } from "./resources/preview.ts";
 import { Nodes } from "./resources/nodes.ts";
+import { Replays } from "./resources/replays.ts";
 import { Webhooks } from "./resources/webhooks.ts";
 import type { Preview } from "./types/preview.ts";
 import type { TenantStatistics } from "./types/webhook.ts";
@@ -24,6 +25,8 @@ export class Posthorn {
   readonly deliveries: Deliveries;
   readonly deadLetters: DeadLetters;
   readonly webhooks: Webhooks;
+  /** Bulk replays. */
+  readonly replays: Replays;
   readonly readKeys: ReadKeys;
   readonly eventTypes: EventTypes;
   readonly tenants: Tenants;
@@ -47,6 +50,7 @@ export class Posthorn {
     this.deliveries = new Deliveries(transport);
     this.deadLetters = new DeadLetters(transport);
     this.webhooks = new Webhooks(transport);
+    this.replays = new Replays(transport);
     this.readKeys = new ReadKeys(transport);
     this.eventTypes = new EventTypes(transport);
     this.tenants = new Tenants(transport);

@@ -11,6 +11,7 @@ export const ID_PREFIXES = {
   delivery: "dlv",
   attempt: "att",
   batch: "batch",
+  replay: "replay",
   secret: "sec",
   audit: "aud",
   node: "node",

@@ -45,11 +45,16 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     },
     onDatabaseBack: () => deliveries.readEverything(),
   });
-  const delivery: DeliveryParts = buildDelivery(ground, { wakeFanOuts: () => capturing.fanOuts.wake() });
+  const delivery: DeliveryParts = buildDelivery(ground, {
+    wakeStoredWork: () => {
+      capturing.fanOuts.wake();
+      capturing.replayRunner.wake();
+    },
+  });
   const capturing: CapturingParts = buildCapturing(ground, delivery);
   const { log, clock, ids, pools, offload, outbound, configuration, logFailure } = ground;
   const { signals, ownership, deliveries, gathering, dispatch, endpoints, recorder, oneRequests } = delivery;
-  const { capture, fanOuts } = capturing;
+  const { capture, fanOuts, replayRunner } = capturing;
 
   let stage: "starting" | "open" | "stopping" = "starting";
   const documentationUrl = (code: ErrorCode): string => `/docs/errors#${code}`;
@@ -104,6 +109,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await recorder.drained();
     await endpoints.stop();
     await fanOuts.stop();
+    await replayRunner.stop();
     await ownership.stop();
     await signals.stop();
     configuration.stop();

@@ -15,6 +15,7 @@ import type {
   PublishedEvent,
   ReplayedEvent,
 } from "../types/event.ts";
+import type { CancelledMany, CancelMany } from "../types/replay.ts";
 import { mergeResults, splitBatch } from "./batch.ts";
 import { callOptions, change, list, read } from "./read.ts";
 
@@ -115,6 +116,15 @@ export class Events {
   /** Delivers an event once more, as new deliveries: to one webhook, or to all that match it now. */
   async replay(id: string, to: { readonly webhookId?: string } = {}, options?: CallOptions): Promise<ReplayedEvent> {
     return (await change(this.#transport, "POST", pathOf`/events/${id}/replay`, to, options)).data as ReplayedEvent;
+  }
+
+  /** Cancels its pending and held deliveries, or those to one webhook. */
+  async cancel(
+    id: string,
+    what: CancelMany & { readonly webhookId?: string } = {},
+    options?: CallOptions,
+  ): Promise<CancelledMany> {
+    return (await change(this.#transport, "POST", pathOf`/events/${id}/cancel`, what, options)).data as CancelledMany;
   }
 
   #keyOf(options: PublishOptions | undefined): string {

@@ -19,6 +19,7 @@ import type {
   WebhookTestResult,
   WebhookVersion,
 } from "../types/webhook.ts";
+import type { CancelledMany, CancelMany } from "../types/replay.ts";
 import { type ChangeOptions, change, list, read, tagged } from "./read.ts";
 
 export interface WebhookQuery {
@@ -134,6 +135,12 @@ export class Webhooks {
   async replay(id: string, what: WebhookReplay, options?: CallOptions): Promise<ReplayedWebhook> {
     return (await change(this.#transport, "POST", pathOf`/webhooks/${id}/replay`, what, options))
       .data as ReplayedWebhook;
+  }
+
+  /** Cancels its pending and held deliveries: up to `limit`, the rest when it is called again. */
+  async cancelPending(id: string, what: CancelMany = {}, options?: CallOptions): Promise<CancelledMany> {
+    return (await change(this.#transport, "POST", pathOf`/webhooks/${id}/cancel-pending`, what, options))
+      .data as CancelledMany;
   }
 
   /** Exact figures of a webhook. */

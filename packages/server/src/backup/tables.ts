@@ -31,6 +31,7 @@ export const TABLES: Readonly<Record<string, Treatment>> = {
   delivery: copied,
   batch: copied,
   fan_out: copied,
+  replay_job: copied,
   attempt: history,
   dead_letter: history,
   cancelled_delivery: history,

@@ -1,12 +1,15 @@
 // Wires capture and route: what is stored for an event and for whom, and the fan-outs that are expanded later. Decides
 // no rule.
+import { idFromUuid } from "@posthorn/contract";
 import { Capture, type RouteEvent } from "../capture/capture.ts";
 import { readPathText } from "../lib/json/read-path.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Tracing } from "../observe/tracing.ts";
+import { ReplayRunner } from "../replay/job-runner.ts";
 import { FanOuts } from "../route/fan-out.ts";
 import { Matcher } from "../route/match.ts";
 import { RouteStage } from "../route/route.ts";
+import { wantedBy } from "../route/wanted.ts";
 import type { DeliveryParts } from "./delivery.ts";
 import type { Ground } from "./ground.ts";
 
@@ -14,6 +17,7 @@ export interface CapturingParts {
   readonly capture: Capture;
   readonly fanOuts: FanOuts;
   readonly matcher: Matcher;
+  readonly replayRunner: ReplayRunner;
 }
 
 export function buildCapturing(ground: Ground, delivery: DeliveryParts): CapturingParts {
@@ -75,7 +79,22 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
     onFenced: () => void ownership.beatNow().catch(logFailure("joining again")),
     ...(failpoint === undefined ? {} : { failpoint }),
   });
-  return { capture, fanOuts, matcher };
+  const replayRunner = new ReplayRunner({
+    db: pools.engine,
+    clock,
+    log,
+    ids,
+    identity,
+    ownsLane: (lane) => ownership.owns(lane),
+    lanes: () => ownership.lanes,
+    holdLanes: (lanes) => deliveries.holdLanes(lanes),
+    findWebhook: (tenantUuid, webhookUuid) =>
+      configuration.webhook(idFromUuid("tenant", tenantUuid), idFromUuid("webhook", webhookUuid)),
+    wantedBy: (patterns, filters) => wantedBy(catalogue, patterns, filters),
+    onWritten: (webhooks, inDoubt) => deliveries.wakeByIds(webhooks, inDoubt),
+    ...(failpoint === undefined ? {} : { failpoint }),
+  });
+  return { capture, fanOuts, matcher, replayRunner };
 }
 
 /** Routing, with a span for each event that is known afterwards. */

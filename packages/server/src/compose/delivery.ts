@@ -42,11 +42,11 @@ export interface DeliveryParts {
 }
 
 export interface DeliveryHooks {
-  /** There may be stored fan-outs to expand. */
-  readonly wakeFanOuts: () => void;
+  /** There may be stored fan-outs to expand, or bulk replays to work off. */
+  readonly wakeStoredWork: () => void;
 }
 
-export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): DeliveryParts {
+export function buildDelivery(ground: Ground, { wakeStoredWork }: DeliveryHooks): DeliveryParts {
   const { options, log, clock, ids, pools, catalogue, vault, offload, outbound, configuration } = ground;
   const { logFailure, onDatabaseTrouble, counters, tracing } = ground;
   const { failpoint } = options;
@@ -65,7 +65,7 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
     isAnyNodeElsewhere: () => ownership.otherNodeIds.some((id) => siblings?.has(id) !== true),
     onHandedOver: (lanes) => {
       ownership.handedOver(lanes);
-      if (lanes === undefined) wakeFanOuts();
+      if (lanes === undefined) wakeStoredWork();
     },
     // Read at once, with their mark: what is not delivered by the next look for marked rows is looked at once more.
     onToldOf: (webhooks) => {
@@ -93,9 +93,9 @@ export function buildDelivery(ground: Ground, { wakeFanOuts }: DeliveryHooks): D
         )
         .catch(logFailure("reading the health of endpoints"))
         .finally(() => deliveries.lanesAcquired(lanes));
-      wakeFanOuts();
+      wakeStoredWork();
     },
-    onBeat: wakeFanOuts,
+    onBeat: wakeStoredWork,
     onHandoff: (rows) => {
       counters.handoffsTaken(rows.length);
       for (const row of rows) if (row.is_manual) endpoints.probeNow(idFromUuid("webhook", row.webhook_id));

@@ -27,7 +27,9 @@ import { Tenants } from "../manage/tenants.ts";
 import { createWarnings } from "../manage/warnings.ts";
 import { WebhookStatuses } from "../manage/webhook-status.ts";
 import { Webhooks } from "../manage/webhooks.ts";
+import { BulkCancellations } from "../replay/cancel-many.ts";
 import { Cancellations } from "../replay/cancel.ts";
+import { ReplayJobs } from "../replay/jobs.ts";
 import { WebhookReplays } from "../replay/replay-webhook.ts";
 import { Replays } from "../replay/replay.ts";
 import { BulkRetries } from "../replay/retry-many.ts";
@@ -53,7 +55,7 @@ export interface OauthParts {
 export function buildHandlers(
   ground: Ground,
   delivery: DeliveryParts,
-  { capture, matcher }: CapturingParts,
+  { capture, matcher, replayRunner }: CapturingParts,
   { isOpen, documentationUrl }: HandlerHooks,
 ): RouteHandlers & OauthParts {
   const { options, clock, random, ids, pools, catalogue, vault, offload, outbound, configuration } = ground;
@@ -106,6 +108,30 @@ export function buildHandlers(
     bulkRetries: new BulkRetries(replaying),
     webhookReplays: new WebhookReplays(replaying),
     cancellations: new Cancellations(replaying),
+    bulkCancellations: {
+      cancellations: new BulkCancellations(replaying),
+      findEvent: async (reader, id) => (await records.event(reader, id))?.event.id ?? null,
+      hasWebhook: async ({ tenantUuid, livemode }, webhookUuid) => {
+        const webhook = await configuration.webhook(
+          idFromUuid("tenant", tenantUuid),
+          idFromUuid("webhook", webhookUuid),
+        );
+        return webhook !== null && webhook.status !== "deleted" && webhook.livemode === livemode;
+      },
+    },
+    replayJobs: {
+      api: pools.api,
+      findWebhook: (tenantId, webhookUuid) => configuration.webhook(tenantId, idFromUuid("webhook", webhookUuid)),
+      jobs: new ReplayJobs({
+        api: pools.api,
+        clock,
+        newId,
+        wake: () => {
+          replayRunner.wake();
+          signals.handedOffSomewhere();
+        },
+      }),
+    },
     oneRequests: {
       api: pools.api,
       catalogue,

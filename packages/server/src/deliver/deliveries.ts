@@ -1,6 +1,6 @@
 // The node's deliveries: what it owes, by webhook. Fresh ones come from capture (intake.ts), the rest from the table in
 // time (refill.ts); everything is forgotten when the lanes are lost. Must never let a delivery be taken twice.
-import { type Id, idFromUuid } from "@posthorn/contract";
+import { type Id, idFromUuid, uuidFromBytes } from "@posthorn/contract";
 import type { Clock } from "../lib/clock.ts";
 import { LANE_COUNT } from "../lib/lane.ts";
 import type { Log } from "../lib/log.ts";
@@ -8,7 +8,6 @@ import type { Webhook } from "../storage/configuration.ts";
 import type { Executor } from "../storage/pools.ts";
 import type { HandedOver } from "./deliver.sql.ts";
 import type { Dispatch } from "./dispatch.ts";
-import { bytesOfUuid } from "./due-event.ts";
 import type { Endpoints } from "./endpoints.ts";
 import type { BatchKey } from "./gather/stored-batches.ts";
 import type { Gathering } from "./gather/gathering.ts";
@@ -160,13 +159,21 @@ export class Deliveries {
 
   /** These were cancelled: what waits in memory is let go, what is on its way ends and finds its row gone. */
   cancelled(notices: readonly HandedOver[]): void {
-    for (const notice of notices) {
-      const queue = this.#queues.get(idFromUuid("webhook", notice.webhook_id));
-      if (queue === undefined || notice.cancelled_id === null) continue;
-      this.#refill.cancelled(queue, notice.cancelled_id);
-      const idBytes = bytesOfUuid(notice.cancelled_id);
+    const byWebhook = new Map<string, Set<string>>();
+    for (const { webhook_id: webhookUuid, cancelled_id: cancelledUuid } of notices) {
+      if (cancelledUuid === null) continue;
+      const webhookId = idFromUuid("webhook", webhookUuid);
+      const cancelled = byWebhook.get(webhookId);
+      if (cancelled === undefined) byWebhook.set(webhookId, new Set([cancelledUuid]));
+      else cancelled.add(cancelledUuid);
+    }
+    for (const [webhookId, cancelled] of byWebhook) {
+      const queue = this.#queues.get(webhookId);
+      if (queue === undefined) continue;
+      for (const uuid of cancelled) this.#refill.cancelled(queue, uuid);
+      // Once over the queue, however many were cancelled: there may be thousands of both.
       for (const entry of queue.entries) {
-        if (Buffer.compare(entry.idBytes, idBytes) !== 0) continue;
+        if (!cancelled.has(uuidFromBytes(entry.idBytes))) continue;
         const withdrawn = this.#gathering.withdraw(queue, entry);
         for (const each of withdrawn) this.#options.memory.remove(each);
         // With the batch that it was in.

@@ -7,6 +7,8 @@ import { type AuditFace, auditRoutes } from "./routes/audit.ts";
 import { type CompaniesFace, companyRoutes } from "./routes/companies.ts";
 import { type BulkRetriesFace, type DeadLettersFace, deadLetterRoutes } from "./routes/dead-letters.ts";
 import { deliveryRoutes, type DeliveriesFace, type RetriesFace } from "./routes/deliveries.ts";
+import { type BulkCancellationsFace, cancelManyRoutes } from "./routes/cancel-many.ts";
+import { type ReplayJobsFace, replayJobRoutes } from "./routes/replays.ts";
 import { type CancellationsFace, deliveryActionRoutes, type RequestViewFace } from "./routes/delivery-actions.ts";
 import { diagnoseRoutes, type DiagnosesFace } from "./routes/diagnose.ts";
 import { eventTypeRoutes, type EventTypesFace } from "./routes/event-types.ts";
@@ -37,6 +39,8 @@ export interface RouteHandlers {
   readonly bulkRetries: BulkRetriesFace;
   readonly webhookReplays: WebhookReplaysFace;
   readonly cancellations: CancellationsFace;
+  readonly bulkCancellations: BulkCancellationsFace;
+  readonly replayJobs: ReplayJobsFace;
   /** Requests made one by one, to be sent or shown. */
   readonly oneRequests: WebhookTestsFace & RequestViewFace;
   readonly diagnoses: DiagnosesFace;
@@ -96,6 +100,8 @@ export function routeTable(handlers: RouteHandlers): readonly Route[] {
     ...deliveryActionRoutes(handlers.cancellations, handlers.oneRequests),
     ...webhookRoutes(handlers.webhooks),
     ...statisticsRoutes(handlers.deliveryLogs),
+    ...cancelManyRoutes(handlers.bulkCancellations),
+    ...replayJobRoutes(handlers.replayJobs),
     ...webhookReplayRoutes(handlers.webhookReplays),
     ...webhookActionRoutes(handlers.webhookStatuses, handlers.oneRequests),
     ...diagnoseRoutes(handlers.diagnoses, handlers.oneRequests),

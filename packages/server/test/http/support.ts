@@ -13,6 +13,8 @@ import { makeCatalogue } from "../../src/catalogue/catalogue.ts";
 import { retryTimes } from "../../src/deliver/retry-policy.ts";
 import { DeliveryLogs } from "../../src/http/read/delivery-logs.ts";
 import { Records } from "../../src/http/read/records.ts";
+import { BulkCancellations } from "../../src/replay/cancel-many.ts";
+import { ReplayJobs } from "../../src/replay/jobs.ts";
 import { Cancellations } from "../../src/replay/cancel.ts";
 import { WebhookReplays } from "../../src/replay/replay-webhook.ts";
 import { BulkRetries } from "../../src/replay/retry-many.ts";
@@ -169,6 +171,16 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
       bulkRetries: new BulkRetries({ api: pools.api, clock, newId, wake, chunkSize: 3 }),
       webhookReplays: new WebhookReplays({ api: pools.api, clock, newId, wake, chunkSize: 3 }),
       cancellations: new Cancellations({ api: pools.api, clock, newId, wake }),
+      bulkCancellations: {
+        cancellations: new BulkCancellations({ api: pools.api, clock, newId, wake }),
+        findEvent: async () => null,
+        hasWebhook: async () => false,
+      },
+      replayJobs: {
+        api: pools.api,
+        findWebhook: async () => null,
+        jobs: new ReplayJobs({ api: pools.api, clock, newId, wake: () => wake([]) }),
+      },
       webhookStatuses: new WebhookStatuses({
         api: pools.api,
         clock,

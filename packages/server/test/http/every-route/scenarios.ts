@@ -28,6 +28,8 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     { path: `/events/${world.eventId}/replay` },
   ],
 
+  "POST /events/{id}/cancel": (world) => ({ path: `/events/${world.eventId}/cancel`, body: { dryRun: true } }),
+
   // --- deliveries --------------------------------------------------------------------------------------------------
   "GET /deliveries": (world) => [
     { path: "/deliveries" },
@@ -99,6 +101,26 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     { path: `/webhooks/${world.webhookId}/replay`, body: { from: "2020-01-01T00:00:00Z", dryRun: true } },
     { path: `/webhooks/${world.webhookId}/replay`, body: { from: "2020-01-01T00:00:00Z", states: ["delivered"] } },
   ],
+  "POST /webhooks/{id}/cancel-pending": (world) => ({
+    path: `/webhooks/${world.webhookId}/cancel-pending`,
+    body: { dryRun: true },
+  }),
+  "POST /replays": (world) => ({ path: "/replays", body: replayOf(world) }),
+  "GET /replays": (world) => [{ path: "/replays" }, { path: `/replays?webhookId=${world.webhookId}` }],
+  "GET /replays/{id}": async (world) => {
+    const { id } = await world.data("POST", "/replays", replayOf(world));
+    await until("its end", async () => (await world.data("GET", `/replays/${id}`)).state === "done");
+    return { path: `/replays/${id}` };
+  },
+  // Of events that are still to come, so that it waits.
+  "POST /replays/{id}/cancel": async (world) => {
+    const { id } = await world.data("POST", "/replays", {
+      webhookId: world.webhookId,
+      which: "missed",
+      from: "2020-01-01T00:00:00Z",
+    });
+    return { path: `/replays/${id}/cancel` };
+  },
   "POST /preview": (world) => [
     { path: "/preview", body: { webhook: world.webhookId, event: { id: world.eventId } } },
     {
@@ -212,3 +234,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "DELETE /oauth-grants/{id}": async (world) => ({ path: `/oauth-grants/${await world.newOauthGrant()}` }),
   "GET /audit": () => ({ path: "/audit" }),
 };
+
+function replayOf({ webhookId }: World): Record<string, unknown> {
+  return { webhookId, from: "2020-01-01T00:00:00Z", dryRun: true };
+}
