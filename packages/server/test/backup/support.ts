@@ -285,6 +285,10 @@ export async function fillLaterTables(admin: pg.Client): Promise<void> {
       select tenant_id, id, now(), lane, 40, 'failing', 'open', 'The receiver answered 500.' from webhook;
     insert into operational_notice (tenant_id, id, at, webhook_id, livemode, type, detail)
       select tenant_id, gen_random_uuid(), now(), id, livemode, 'webhook.disabled', '{"disabledReason": "owner"}' from webhook;
+    insert into replay_job (tenant_id, id, webhook_id, from_id, before_id, created_at, updated_at, lane, livemode, dry_run,
+        state, which, created_by, request_id, types)
+      select tenant_id, gen_random_uuid(), id, id, id, now(), now(), lane, livemode, false, 'running', 'missed', 'key_1',
+        'req_1', array['invoice.*'] from webhook;
     insert into rollup_tail (tenant_id, webhook_id, minute, id) select tenant_id, id, ${minute}, gen_random_uuid() from webhook;
     update delivery set due_at = 'infinity', held_reason = 'paused'
     where id = (select id from delivery where attempt_count = 0 order by id limit 1)`);
