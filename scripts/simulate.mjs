@@ -46,7 +46,7 @@ if (values.part) {
   const begunAtMs = performance.now();
   const share = Math.ceil(schedules / count);
   const parts = await Promise.all(
-    Array.from({ length: count }, (_, at) => {
+    Array.from({ length: count }, async (_, at) => {
       const left = Math.min(share, schedules - at * share);
       return left <= 0 ? [] : runPart(firstSeed + at * share, left);
     }),

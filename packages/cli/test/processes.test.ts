@@ -91,9 +91,9 @@ async function areShared(count: number): Promise<void> {
 function publishing(): { readonly stop: () => Promise<{ ids: string[]; failed: unknown[] }> } {
   const ids: string[] = [];
   const failed: unknown[] = [];
-  let isOver = false;
+  const stopped = new AbortController();
   const lines = Array.from({ length: 2 }, async () => {
-    while (!isOver) {
+    while (!stopped.signal.aborted) {
       await posthorn.events.publish({ event: "invoice.paid", data: { object: {} } }).then(
         (event) => ids.push(event.id),
         (error: unknown) => failed.push(error),
@@ -102,7 +102,7 @@ function publishing(): { readonly stop: () => Promise<{ ids: string[]; failed: u
   });
   return {
     stop: async () => {
-      isOver = true;
+      stopped.abort();
       await Promise.all(lines);
       return { ids, failed };
     },

@@ -71,8 +71,8 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
     ...(tracing === null
       ? {}
       : {
-          onStored: (event, takenMs, deliveries) =>
-            tracing.tracing.captured(event, event.sender.tenantUuid, takenMs, clock.nowMs(), deliveries),
+          onStored: (event, takenMs, deliveryCount) =>
+            tracing.tracing.captured(event, event.sender.tenantUuid, takenMs, clock.nowMs(), deliveryCount),
         }),
     onDatabaseTrouble,
     onBatch: (events, stored, commitMs) => counters.batchCaptured(events, stored, commitMs),

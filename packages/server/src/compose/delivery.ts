@@ -74,7 +74,7 @@ export function buildDelivery(ground: Ground, { wakeStoredWork }: DeliveryHooks)
       wakeHandedOver(own);
     },
     onLanesToMove: () => ownership.lookNow(),
-    onNodesEnded: (ids) => ownership.ended(ids),
+    onNodesEnded: (nodeIds) => ownership.ended(nodeIds),
   });
   const memory = new DeliveryMemory(options.memory);
   const ownership: Ownership = new Ownership({

@@ -97,7 +97,7 @@ export function unitOf({ entries, batch }: Startable, prepared: PreparedWebhook,
     return { queue, entries, batch, prepared, startedAtMs, identity };
   }
   const sent = {
-    number: Math.max(...entries.map(({ attemptCount }) => attemptCount)) + 1,
+    number: Math.max(...entries.map((entry) => entry.attemptCount)) + 1,
     ...coalescedCountOf(entries),
     timestampSeconds,
   };

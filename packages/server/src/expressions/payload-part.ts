@@ -72,7 +72,7 @@ function keysOf(name: string, aliases: FieldAliases): string[] {
     if (other !== undefined) keys.add(other);
   };
   addSpellings(name);
-  for (const key of [...keys]) if (Object.hasOwn(aliases, key)) addSpellings(aliases[key] as string);
+  for (const key of Array.from(keys)) if (Object.hasOwn(aliases, key)) addSpellings(aliases[key] as string);
   return [...keys];
 }
 

@@ -89,7 +89,7 @@ const setByPosthorn = "It is set by Posthorn. Leave it out.";
 /** For the validation of bodies: fields that the contract knows and that cannot be written (yet). */
 export const WEBHOOK_FIELD_HINTS = {
   notYet: [
-    ...("conditions conditionLogic scope format orderingKey onPoison " + "priority tls pinVersion privacy").split(" "),
+    ..."conditions conditionLogic scope format orderingKey onPoison priority tls pinVersion privacy".split(" "),
     ...RECEIVER_FIELD_HINTS.notYet,
   ],
   notYetValues: RECEIVER_FIELD_HINTS.notYetValues,

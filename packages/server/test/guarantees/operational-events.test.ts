@@ -224,12 +224,12 @@ test("a crash between storing the event and marking that raises it once, with th
       `insert into operational_notice (tenant_id, id, at, livemode, type, detail)
        select id, gen_random_uuid(), now(), true, 'delivery.dead_lettered', '{"deliveries": []}' from tenant`,
     );
-    const publish = async (event: OperationalEvent) => {
+    const publishRaised = async (event: OperationalEvent) => {
       asked.push(event);
       return "stored" as const;
     };
-    expect(await raiseOperationalEvents({ ...options, publish })).toBe(1);
-    expect(await raiseOperationalEvents({ ...options, publish })).toBe(0); // the fourth waits for its minute
+    expect(await raiseOperationalEvents({ ...options, publish: publishRaised })).toBe(1);
+    expect(await raiseOperationalEvents({ ...options, publish: publishRaised })).toBe(0); // the fourth waits for its minute
     const [first, second] = asked.map((event) => `${event.idempotencyKey} ${event.body.toString()}`);
     expect(second).toBe(first);
     expect(JSON.parse(asked[0]?.body.toString() ?? "").data.object.count).toBe(3);

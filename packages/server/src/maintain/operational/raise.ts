@@ -123,7 +123,11 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
 /** The latest notice of a bundle says how it is. */
 function webhookObject(bundle: BundleRow): Record<string, unknown> {
   const { type, livemode, webhook } = bundle;
-  const { status: health, previousStatus, ...others } = (bundle.details.at(-1) ?? {}) as Record<string, unknown>;
+  const {
+    status: health,
+    previousStatus: _before,
+    ...others
+  } = (bundle.details.at(-1) ?? {}) as Record<string, unknown>;
   const isWell = type === "webhook.health_changed" && health === "healthy";
   return {
     id: bundle.webhook_id === null ? null : idFromUuid("webhook", bundle.webhook_id),

@@ -162,14 +162,14 @@ export async function jumpWhileBothSend(scene: Scene, nodes: readonly ChildNode[
 /** Every node that counts as alive has raised its beat three times. */
 async function beatsGoBy(scene: Scene): Promise<void> {
   const read = async () =>
-    (await scene.pool.query<{ id: string; beat: number }>("select id, beat from node where alive")).rows;
+    (await scene.pool.query<{ id: string; beat: number }>("select id, beat::int from node where alive")).rows;
   const before = await read();
   const endMs = performance.now() + TAKEOVER_LIMIT_MS;
   for (;;) {
     const now = await read();
     const isBehind = ({ id, beat }: { id: string; beat: number }): boolean =>
       // A node that has joined again counts from 0.
-      now.some((row) => row.id === id && Number(row.beat) >= Number(beat) && Number(row.beat) < Number(beat) + 3);
+      now.some((row) => row.id === id && row.beat >= beat && row.beat < beat + 3);
     if (!before.some(isBehind)) return;
     if (performance.now() > endMs) throw new Error("the beats do not go on");
     await delay(50);
