@@ -289,6 +289,12 @@ export async function fillLaterTables(admin: pg.Client): Promise<void> {
         state, which, created_by, request_id, types)
       select tenant_id, gen_random_uuid(), id, id, id, now(), now(), lane, livemode, false, 'running', 'missed', 'key_1',
         'req_1', array['invoice.*'] from webhook;
+    insert into oauth_client (tenant_id, id, created_at, config_version, name, redirect_uris, scopes)
+      select id, id, now(), 1, 'BI "x"', array['https://bi.example.com/cb'], array['read:events'] from tenant;
+    insert into oauth_grant (tenant_id, id, client_id, granted_by, created_at, code_expires_at, scopes, code_hash,
+        code_challenge, redirect_uri)
+      select id, id, id, id, now(), now(), array['read:events'], sha256(id::text::bytea), 'challenge', 'https://bi.example.com/cb'
+      from tenant;
     insert into rollup_tail (tenant_id, webhook_id, minute, id) select tenant_id, id, ${minute}, gen_random_uuid() from webhook;
     update delivery set due_at = 'infinity', held_reason = 'paused'
     where id = (select id from delivery where attempt_count = 0 order by id limit 1)`);

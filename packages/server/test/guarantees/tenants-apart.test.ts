@@ -2,6 +2,7 @@
 // route that manages keys, companies, event types, settings or the trail. Row-level security stands behind the tenant
 // clause: it is asked here by itself, too.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Id, uuidFromId } from "@posthorn/contract";
 import { routesToRead } from "../../src/http/routes.ts";
 import { type Face, openFace } from "../http/support.ts";
 
@@ -25,14 +26,30 @@ beforeAll(async () => {
   const type = await post("/event-types", { name: "private.thing", description: "private type" });
   const webhook = await post("/webhooks", { url: "https://private.example/", events: ["private.thing"] });
   const readKey = await post(`/webhooks/${webhook.id}/read-keys`, { name: "private reader" });
+  const client = await post("/oauth-clients", {
+    name: "private program",
+    redirectUris: ["https://private.example/cb"],
+    scopes: ["read:events"],
+  });
+  // As if it had been allowed: the pages for that are not part of this face. It has the id of the program.
+  await face.owner.query(
+    `insert into oauth_grant (tenant_id, id, client_id, granted_by, created_at, code_expires_at, code_used_at, scopes,
+       code_hash, code_challenge, redirect_uri)
+     select tenant_id, id, id, id, now(), now(), now(), scopes, sha256('code'), 'challenge', 'https://private.example/cb'
+     from oauth_client where id = $1`,
+    [uuidFromId("oauthClient", client.id as Id<"oauthClient">)],
+  );
+  const grantId = (client.id as string).replace("client_", "grant_");
   params = {
+    "/oauth-clients/{id}": { id: client.id },
+    "/oauth-grants/{id}": { id: grantId },
     "/companies/{id}": { id: company.id },
     "/api-keys/{id}": { id: key.id },
     "/event-types/{name}": { name: type.name },
     "/webhooks/{id}/read-keys": { id: webhook.id },
     "/webhooks/{id}/read-keys/{keyId}": { id: webhook.id, keyId: readKey.id },
   };
-  marks = [company.id, key.id, type.name, webhook.id, readKey.id, "private", "the other one"];
+  marks = [company.id, key.id, type.name, webhook.id, readKey.id, client.id, grantId, "private", "the other one"];
 });
 afterAll(() => face.close());
 
@@ -45,6 +62,8 @@ const BODIES: Record<string, object> = {
 /** Paths of one thing. */
 const PATHS = [
   "/companies/{id}",
+  "/oauth-clients/{id}",
+  "/oauth-grants/{id}",
   "/api-keys/{id}",
   "/event-types/{name}",
   "/webhooks/{id}/read-keys",

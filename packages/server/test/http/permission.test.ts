@@ -55,9 +55,10 @@ describe("scopes", () => {
     },
   );
 
-  test("only tenants need operator, and they are all that admin does not reach", () => {
+  test("only tenants and nodes need operator, and they are all that admin does not reach", () => {
     const unreached = routes.filter((route) => codeOf(route, principal()) !== null);
     expect(unreached.map(nameOf)).toEqual([
+      "GET /nodes",
       "GET /tenants",
       "POST /tenants",
       "GET /tenants/{id}",
@@ -103,6 +104,7 @@ test("what both modes share is changed by live keys only", () => {
   expect(refused.toSorted()).toEqual([
     "DELETE /companies/{id}",
     "DELETE /event-types/{name}",
+    "DELETE /oauth-clients/{id}",
     "GET /audit",
     "PATCH /companies/{id}",
     "PATCH /event-types/{name}",
@@ -110,6 +112,7 @@ test("what both modes share is changed by live keys only", () => {
     "PATCH /tenants/{id}",
     "POST /companies",
     "POST /event-types",
+    "POST /oauth-clients",
     "POST /tenants",
   ]);
 });
