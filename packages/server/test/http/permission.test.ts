@@ -58,11 +58,11 @@ describe("scopes", () => {
   test("only tenants and nodes need operator, and they are all that admin does not reach", () => {
     const unreached = routes.filter((route) => codeOf(route, principal()) !== null);
     expect(unreached.map(nameOf)).toEqual([
-      "GET /nodes",
       "GET /tenants",
       "POST /tenants",
       "GET /tenants/{id}",
       "PATCH /tenants/{id}",
+      "GET /nodes",
     ]);
   });
 });
