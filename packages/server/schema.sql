@@ -484,7 +484,6 @@ create table operational_notice (
   webhook_id uuid,
   bundle_id uuid,
   raised_at timestamp with time zone,
-  told_at timestamp with time zone,
   count integer not null default 1,
   livemode boolean not null,
   type text not null,

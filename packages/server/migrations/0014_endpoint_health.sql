@@ -37,7 +37,6 @@ create table operational_notice (
   webhook_id uuid,
   bundle_id  uuid,                 -- what becomes one event; null until it is decided
   raised_at  timestamptz,          -- the event is captured
-  told_at    timestamptz,          -- people were told, or there is nobody to be told
   count      integer     not null default 1,
   livemode   boolean     not null,
   type       text        not null,

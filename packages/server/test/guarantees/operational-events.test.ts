@@ -4,7 +4,7 @@
 // a crash after capture raises twice.
 import { type Id, uuidFromId } from "@posthorn/contract";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { raiseOperationalEvents, type OperationalEvent } from "../../src/maintain/operational/raise.ts";
+import { QUIET_MS, raiseOperationalEvents, type OperationalEvent } from "../../src/maintain/operational/raise.ts";
 import { lookAfterTroubled } from "../../src/maintain/operational/troubled.ts";
 import type { Executor } from "../../src/storage/pools.ts";
 import { startTestNode, type TestNode } from "../support/node.ts";
@@ -233,6 +233,14 @@ test("a crash between storing the event and marking that raises it once, with th
     const [first, second] = asked.map((event) => `${event.idempotencyKey} ${event.body.toString()}`);
     expect(second).toBe(first);
     expect(JSON.parse(asked[0]?.body.toString() ?? "").data.object.count).toBe(3);
+
+    // A quiet time later the fourth is raised, and what was raised before is forgotten.
+    const later = { ...options.clock, nowMs: () => Date.now() + 2 * QUIET_MS };
+    expect(await raiseOperationalEvents({ ...options, clock: later, publish: publishRaised })).toBe(1);
+    const left = await quiet.sql<{ isRaised: boolean }>(
+      `select raised_at is not null as "isRaised" from operational_notice`,
+    );
+    expect(left).toEqual([{ isRaised: true }]);
   } finally {
     await quiet.stop();
   }

@@ -85,12 +85,12 @@ export async function markRaised(engine: Executor, bundle: BundleRow, nowMs: num
   });
 }
 
-/** Removes what is done: raised, people told, and old enough not to keep others waiting. */
+/** Removes what is done: raised, and old enough not to keep others waiting. A small table, read whole. */
 export async function deleteNotices(engine: Executor, nowMs: number, quietMs: number): Promise<void> {
   await engine.query({
     name: "delete_operational_notices",
     text: `delete from operational_notice
-      where told_at is not null and raised_at < to_timestamp(($1::float8 - $2::float8) / 1000)`,
+      where raised_at < to_timestamp(($1::float8 - $2::float8) / 1000)`,
     values: [nowMs, quietMs],
   });
 }
