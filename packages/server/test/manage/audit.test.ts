@@ -1,6 +1,6 @@
 // The trail: every change of tenants, keys, companies and event types leaves one entry in its own transaction (G14),
 // and the trail can be searched, by its own tenant only.
-import { isId } from "@posthorn/contract";
+import { type Id, isId, uuidFromId } from "@posthorn/contract";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { routesToRead } from "../../src/http/routes.ts";
 import { type Face, type Json, openFace } from "../http/support.ts";
@@ -19,6 +19,8 @@ const entriesOf = async (key = operator): Promise<Record<string, unknown>[]> =>
   (await face.call(key, "GET", "/audit?limit=200")).body.data;
 const post = async (path: string, body: object): Promise<Json["body"]> =>
   (await face.call(operator, "POST", path, body)).body.data;
+
+const PROGRAM = { name: "p", redirectUris: ["https://bi.example.com/cb"], scopes: ["read:events"] };
 
 /** Each changing route of tenancy and access: what to call, and what the trail says then. */
 const CHANGES: Record<string, { action: string; call: () => Promise<[path: string, body?: object]> }> = {
@@ -44,6 +46,18 @@ const CHANGES: Record<string, { action: string; call: () => Promise<[path: strin
       const path = `/webhooks/${await newWebhook()}/read-keys`;
       return [`${path}/${(await post(path, {})).id}`];
     },
+  },
+  "POST /oauth-clients": {
+    action: "oauth_client.created",
+    call: async () => ["/oauth-clients", PROGRAM],
+  },
+  "DELETE /oauth-clients/{id}": {
+    action: "oauth_client.deleted",
+    call: async () => [`/oauth-clients/${(await post("/oauth-clients", PROGRAM)).id}`],
+  },
+  "DELETE /oauth-grants/{id}": {
+    action: "oauth_grant.revoked",
+    call: async () => [`/oauth-grants/${await newGrant()}`],
   },
   "POST /companies": { action: "company.created", call: async () => ["/companies", { name: "c" }] },
   "PATCH /companies/{id}": {
@@ -88,6 +102,18 @@ function nextName(): string {
 const newKey = () => post("/api-keys", { name: "x", scopes: ["read:events"] });
 const newWebhook = async (): Promise<string> =>
   (await post("/webhooks", { url: "https://example.com/", events: ["invoice.paid"] })).id;
+/** As if it had been allowed: the pages for that are not part of this face. It has the id of its program. */
+async function newGrant(): Promise<string> {
+  const id = (await post("/oauth-clients", PROGRAM)).id as string;
+  await face.owner.query(
+    `insert into oauth_grant (tenant_id, id, client_id, granted_by, created_at, code_expires_at, scopes, code_hash,
+       code_challenge, redirect_uri)
+     select tenant_id, id, id, id, now(), now(), scopes, sha256(id::text::bytea), 'challenge', 'https://bi.example.com/cb'
+     from oauth_client where id = $1`,
+    [uuidFromId("oauthClient", id as Id<"oauthClient">)],
+  );
+  return id.replace("client_", "grant_");
+}
 async function newType(): Promise<string> {
   return (await post("/event-types", { name: nextName(), description: "x" })).name;
 }
