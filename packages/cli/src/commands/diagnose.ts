@@ -33,7 +33,8 @@ export function registerDiagnose(program: Command): void {
     .addHelpText(
       "after",
       `
-Ends with 0 when everything works (warnings included), with 1 when a delivery would fail.
+Ends with 0 when everything works (warnings included), with 1 when a delivery
+would fail.
 
 Examples:
   posthorn diagnose "CRM Customer Synchronization"

@@ -43,7 +43,8 @@ export function registerReplay(program: Command): void {
       "after",
       `
 Receivers see the same webhook-id again: one that remembers ids takes a replay
-for a repetition. A range goes on when this command is stopped: posthorn replays.
+for a repetition. A range goes on when this command is stopped: see posthorn
+replays.
 
 Examples:
   posthorn replay evt_01KATEK0G3F3Q8T9W7M1N5V2XB
