@@ -1,6 +1,7 @@
 // Patterns over event types, as a webhook's `events` holds them: an exact name, `invoice.*` or `*`.
 // Pure functions over names; must never know where the names come from (a tenant registers its own types too).
 import { nearestNames } from "@posthorn/contract";
+import { isOperationalType } from "../lib/operational-types.ts";
 
 /** Longest event type or pattern, in characters. */
 export const EVENT_TYPE_MAX_LENGTH = 128;
@@ -24,10 +25,12 @@ export function isEventTypeName(text: string): boolean {
 
 /**
  * True when the event type falls under the pattern. A trailing `.*` matches any depth
- * (`member.*` matches `member.tier.changed`) but not the bare prefix. Both sides are taken to be well formed.
+ * (`member.*` matches `member.tier.changed`) but not the bare prefix; `*` is every business event, and those that
+ * Posthorn raises about its own work are asked for by name: otherwise a webhook that fails would also be owed the news
+ * of its failing. Both sides are taken to be well formed.
  */
 export function matchesPattern(pattern: string, type: string): boolean {
-  if (pattern === "*") return true;
+  if (pattern === "*") return !isOperationalType(type);
   if (!pattern.endsWith(".*")) return pattern === type;
   return type.startsWith(pattern.slice(0, -1));
 }

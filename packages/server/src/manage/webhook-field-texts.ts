@@ -6,7 +6,7 @@ export const WEBHOOK_FIELD_TEXTS: Readonly<Record<string, string>> = {
   name: "What people call it; files and `apply` find it by this.",
   description: "For people.",
   url: "Where requests go: https, and no private address.",
-  events: "Event types and patterns: `invoice.paid`, `invoice.*` (any depth), `*`.",
+  events: "Event types and patterns: `invoice.paid`, `invoice.*` (any depth), `*` (all but operational events).",
   active: "False disables it: nothing is routed to it.",
   method: "POST unless you say otherwise.",
   headers: "Headers of your own. Secret values show as `********`, which sent back means: as it is.",
