@@ -16,7 +16,8 @@ let isFailing = true;
 
 beforeAll(async () => {
   ensureBuilt();
-  node = await startTestNode();
+  // The endpoint is hardly given a rest: all 300 have to have failed before the tests begin.
+  node = await startTestNode({ breaker: { firstOpenMs: 5, longestOpenMs: 5 } });
   receiver = await startReceiver({
     answer: () => (isFailing ? { status: 500, body: "database is locked\nat line 7" } : 200),
   });

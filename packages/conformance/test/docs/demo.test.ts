@@ -14,7 +14,7 @@ let temporary: string;
 
 beforeAll(() => {
   // Its own, so that whatever is left in it was left by the demo.
-  temporary = newFolder("posthorn-of-the-demo-");
+  temporary = newFolder("demo-");
 });
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
