@@ -258,6 +258,8 @@ create table delivery (
 CREATE INDEX delivery_coalesced ON delivery USING btree (tenant_id, webhook_id, coalesce_key) WHERE (coalesce_key IS NOT NULL);
 CREATE INDEX delivery_due ON delivery USING btree (lane, webhook_id, due_at);
 CREATE INDEX delivery_handoff ON delivery USING btree (lane, seq) WHERE handoff;
+CREATE INDEX delivery_key_held ON delivery USING btree (tenant_id, webhook_id, seq) WHERE ((held_reason IS NOT NULL) AND (ordering_key IS NOT NULL));
+CREATE INDEX delivery_ordered ON delivery USING btree (tenant_id, webhook_id, ordering_key, seq) WHERE (ordering_key IS NOT NULL);
 CREATE INDEX delivery_replayed ON delivery USING btree (tenant_id, event_id) WHERE replayed;
 alter table delivery enable row level security;
 alter table delivery force row level security;
@@ -396,6 +398,7 @@ create table lane (
   id smallint not null,
   node_id uuid,
   epoch bigint not null default 0,
+  unclean boolean not null default false,
   constraint lane_pkey PRIMARY KEY (id),
   constraint lane_id_check CHECK (((id >= 0) AND (id <= 255)))
 ) with (fillfactor=50);

@@ -17,6 +17,7 @@ const DEFAULTS: ShownWebhook = {
   method: "POST",
   timeout: 15,
   maxInFlight: 64,
+  onPoison: "park",
   auth: { type: "none" },
   onImport: "each",
   signature: { profiles: ["bigledger", "standard"] },

@@ -131,6 +131,10 @@ interface OptionalFields {
   readonly onResponse?: readonly ResponseRule[] | null;
   readonly rateLimit?: RateLimit | null;
   readonly maxInFlight?: number | null;
+  /** Deliveries with the same key go one after the other: an expression, or true for the sender's key. */
+  readonly orderingKey?: string | true | null;
+  /** An ordered delivery that used up its attempts: hold its key for a person, or make it a dead letter and go on. */
+  readonly onPoison?: "park" | "skip" | null;
   /** Seconds. */
   readonly timeout?: number | null;
   readonly retryPolicy?: RetryPolicy | null;
@@ -194,6 +198,9 @@ export interface WebhookConfiguration {
   /** Seconds. */
   readonly expireAfter: number | null;
   readonly maxInFlight: number;
+  /** Null: side by side. */
+  readonly orderingKey: string | true | null;
+  readonly onPoison: "park" | "skip";
   readonly rateLimit: RateLimit | null;
   readonly metadata: Readonly<Record<string, string>>;
   /** Null: bodies are the published envelope. */

@@ -15,6 +15,8 @@ export interface EventRow {
   readonly senderId: string | null;
   readonly sentTimestamp: string | null;
   readonly reference: string | null;
+  /** As the sender gave it. */
+  readonly orderingKey: string | null;
   readonly data: Uint8Array;
   readonly context: Uint8Array | null;
   /** What the request said in `traceparent` and `tracestate`. */
@@ -38,21 +40,30 @@ export interface DeliveryRow {
   readonly webhookVersion: number;
   readonly lane: number;
   readonly handoff: boolean;
+  /** Null: its webhook is not ordered. */
+  readonly orderingKey: string | null;
 }
 
-/** More matches than are written at once: the list is stored with the event and expanded afterwards. */
+/**
+ * More matches than are written at once: the list is stored with the event and expanded afterwards. Ordered webhooks are
+ * not among them: of those the deliveries have to be there when the event is.
+ */
 export interface FanOutRow {
   readonly lane: number;
   readonly webhooks: readonly { readonly bytes: Uint8Array; readonly version: number; readonly lane: number }[];
 }
 
-const INCOMING = `incoming as (
+const incomingOf = ({ eventKeys, traces }: Places): string => `incoming as (
   select * from unnest(
     $4::uuid[], $5::uuid[], $6::int8[], $7::int4[], $8::int2[], $9::bool[], $10::bool[], $11::text[], $12::text[],
-    $13::text[], $14::text[], $15::int4[], $16::int4[], $17::int4[], $18::int4[], $19::int4[]
+    $13::text[], $14::text[], $15::int4[], $16::int4[], $17::int4[], $18::int4[], $19::int4[]${
+      (eventKeys === null ? "" : `, ${eventKeys}`) + (traces === null ? "" : `, ${traces}`)
+    }
   ) as i (
     tenant_id, id, config_version, delivery_count, retention_class, livemode, has_long_number, type, sender_id,
-    sent_timestamp, reference, data_start, data_length, context_start, context_length, key_count
+    sent_timestamp, reference, data_start, data_length, context_start, context_length, key_count${
+      (eventKeys === null ? "" : ", ordering_key") + (traces === null ? "" : ", trace_context")
+    }
   )
 )`;
 
@@ -83,38 +94,57 @@ accepted as (
     and i.key_count = (select count(*) from taken where taken.event_id = i.id)
 )`;
 
-/** Traces are rare, so their column has statements of its own; the parameter comes last. */
-function storedWithTraces(parameter: number): string {
-  return STORED.replace("reference, data, context\n", "reference, data, context, trace_context\n").replace(
-    "for context_length) end\n  from accepted",
-    `for context_length) end, traced.trace_context
-  from accepted
-  left join unnest($5::uuid[], $${parameter}::text[]) as traced (event_id, trace_context) on traced.event_id = id`,
-  );
+/** What some batches need and most do not: each has columns, parameters and a statement of its own. */
+interface Extras {
+  readonly withKeys: boolean;
+  /** Always with keys. */
+  readonly withFanOut: boolean;
+  readonly withOrder: boolean;
+  readonly withTraces: boolean;
 }
 
+/**
+ * The numbering of parameters: keys 27 to 34, fan-out 35 to 38; behind whatever is there the ordering keys of the events
+ * and of the deliveries, and the traces.
+ */
+function placesOf({ withKeys, withFanOut, withOrder, withTraces }: Extras) {
+  const next = 27 + (withKeys ? 8 : 0) + (withFanOut ? 4 : 0);
+  return {
+    eventKeys: withOrder ? `$${next}::text[]` : null,
+    deliveryKeys: withOrder ? `$${next + 1}::text[]` : null,
+    traces: withTraces ? `$${next + (withOrder ? 2 : 0)}::text[]` : null,
+  };
+}
+
+type Places = ReturnType<typeof placesOf>;
+
 /** seq is drawn here, in the order of the batch: for a sender that awaits each answer it is the sender's order. */
-const STORED = `stored as (
+function storedOf({ deliveryKeys, traces }: Places): string {
+  const columns = `${deliveryKeys === null ? "" : ", ordering_key"}${traces === null ? "" : ", trace_context"}`;
+  const isOrdered = deliveryKeys !== null;
+  return `stored as (
   insert into event (
     tenant_id, id, config_version, delivery_count, retention_class, livemode, has_long_number, type, sender_id,
-    sent_timestamp, reference, data, context
+    sent_timestamp, reference, data, context${columns}
   )
   select tenant_id, id, config_version, delivery_count, retention_class, livemode, has_long_number, type, sender_id,
     sent_timestamp, reference, substring($20::bytea from data_start for data_length),
-    case when context_length >= 0 then substring($20::bytea from context_start for context_length) end
+    case when context_length >= 0 then substring($20::bytea from context_start for context_length) end${columns}
   from accepted
   returning id
 ),
 owed as (
   insert into delivery (
-    tenant_id, id, event_id, webhook_id, seq, due_at, webhook_version, retention_class, lane, handoff
+    tenant_id, id, event_id, webhook_id, seq, due_at, webhook_version, retention_class, lane, handoff${isOrdered ? ", ordering_key" : ""}
   )
   select i.tenant_id, d.id, i.id, d.webhook_id, nextval('delivery_seq'), to_timestamp($3::float8 / 1000),
-    d.webhook_version, i.retention_class, d.lane, d.handoff
-  from unnest($21::uuid[], $22::uuid[], $23::uuid[], $24::int4[], $25::int2[], $26::bool[])
-    as d (id, event_id, webhook_id, webhook_version, lane, handoff)
-  join accepted i on i.id = d.event_id
+    d.webhook_version, i.retention_class, d.lane, d.handoff${isOrdered ? ", d.ordering_key" : ""}
+  from unnest($21::uuid[], $22::uuid[], $23::uuid[], $24::int4[], $25::int2[], $26::bool[]${isOrdered ? `, ${deliveryKeys}` : ""}
+    )${isOrdered ? " with ordinality" : ""}
+    as d (id, event_id, webhook_id, webhook_version, lane, handoff${isOrdered ? ", ordering_key, place" : ""})
+  join accepted i on i.id = d.event_id${isOrdered ? "\n  order by d.place" : ""}
 )`;
+}
 
 const FANNED = `fanned as (
   insert into fan_out (
@@ -125,22 +155,40 @@ const FANNED = `fanned as (
   from accepted i
 )`;
 
-function textOf(withKeys: boolean, withFanOut: boolean, withTraces = false): string {
-  // A batch with traces always carries keys, like one with a fan-out.
-  const stored = withTraces ? storedWithTraces(withFanOut ? 39 : 35) : STORED;
-  const parts = [FENCE, INCOMING, withKeys ? ACCEPTED_WITH_KEYS : ACCEPTED_ALL, stored];
-  // The numbering of parameters is fixed: keys 27 to 34, fan-out 35 to 38; a fan-out therefore always carries keys.
-  if (withFanOut) parts.push(FANNED);
+function textOf(extras: Extras): string {
+  const places = placesOf(extras);
+  const { withKeys, withFanOut } = extras;
+  const parts = [
+    FENCE,
+    incomingOf(places),
+    withKeys ? ACCEPTED_WITH_KEYS : ACCEPTED_ALL,
+    storedOf(places),
+    ...(withFanOut ? [FANNED] : []),
+  ];
   // Without keys the fence decides alone, for all rows: a count says as much as their ids, and is one row to read.
   const answer = withKeys ? "id" : "count(*)::int4 as stored_count";
   return `with ${parts.join(",\n")}\nselect ${answer} from stored`;
 }
 
-const PLAIN = { name: "capture", text: textOf(false, false) };
-const WITH_KEYS = { name: "capture_with_keys", text: textOf(true, false) };
-const WITH_FAN_OUT = { name: "capture_with_fan_out", text: textOf(true, true) };
-const WITH_TRACES = { name: "capture_with_traces", text: textOf(true, false, true) };
-const WITH_ALL = { name: "capture_with_fan_out_and_traces", text: textOf(true, true, true) };
+const STATEMENTS = new Map<number, { readonly name: string; readonly text: string }>();
+
+function statementOf(extras: Extras): { readonly name: string; readonly text: string } {
+  const { withKeys, withFanOut, withOrder, withTraces } = extras;
+  const at = (withKeys ? 1 : 0) + (withFanOut ? 2 : 0) + (withOrder ? 4 : 0) + (withTraces ? 8 : 0);
+  let statement = STATEMENTS.get(at);
+  if (statement === undefined) {
+    const parts = [
+      "capture",
+      ...(withKeys ? ["keys"] : []),
+      ...(withFanOut ? ["fan_out"] : []),
+      ...(withOrder ? ["order"] : []),
+      ...(withTraces ? ["traces"] : []),
+    ];
+    statement = { name: parts.join("_"), text: textOf(extras) };
+    STATEMENTS.set(at, statement);
+  }
+  return statement;
+}
 
 /** Which events of a batch were stored: all, or those with these ids, as PostgreSQL writes them. */
 export type Stored = "all" | ReadonlySet<string>;
@@ -197,7 +245,7 @@ export async function captureEvents(
   ];
   const fanOut = rows.find((row) => row.fanOut !== null)?.fanOut ?? null;
   const withTraces = rows.some((row) => row.traceContext !== null);
-  const withKeys = fanOut !== null || withTraces || rows.some((row) => row.keys.length > 0);
+  const withKeys = fanOut !== null || rows.some((row) => row.keys.length > 0);
   if (withKeys) addKeys(values, rows);
   if (fanOut !== null) {
     values.push(
@@ -207,9 +255,15 @@ export async function captureEvents(
       int2Array(fanOut.webhooks.map((webhook) => webhook.lane)),
     );
   }
+  // Most batches have none of these, and do not pay for them.
+  const withOrder = isAnyOrdered(rows, deliveries);
+  if (withOrder) {
+    values.push(textArray(rows.map((row) => row.orderingKey)));
+    values.push(textArray(deliveries.map((delivery) => delivery.orderingKey)));
+  }
   if (withTraces) values.push(textArray(rows.map((row) => row.traceContext)));
-  const statement = statementFor(fanOut !== null, withTraces, withKeys);
-  if (statement === PLAIN) {
+  const statement = statementOf({ withKeys, withFanOut: fanOut !== null, withOrder, withTraces });
+  if (!withKeys) {
     const counted = await db.query<{ stored_count: number }>({ ...statement, values });
     return counted.rows[0]?.stored_count === rows.length ? "all" : NONE;
   }
@@ -217,10 +271,8 @@ export async function captureEvents(
   return stored.rows.length === rows.length ? "all" : new Set(stored.rows.map((row) => row.id));
 }
 
-function statementFor(withFanOut: boolean, withTraces: boolean, withKeys: boolean) {
-  if (withFanOut) return withTraces ? WITH_ALL : WITH_FAN_OUT;
-  if (withTraces) return WITH_TRACES;
-  return withKeys ? WITH_KEYS : PLAIN;
+function isAnyOrdered(rows: readonly EventRow[], deliveries: readonly DeliveryRow[]): boolean {
+  return rows.some((row) => row.orderingKey !== null) || deliveries.some((delivery) => delivery.orderingKey !== null);
 }
 
 /**

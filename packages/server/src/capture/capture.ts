@@ -54,6 +54,7 @@ export interface IncomingEvent {
   readonly hasLongNumber: boolean;
   /** What the request said in `traceparent` and `tracestate`, checked. */
   readonly traceContext: string | null;
+  readonly orderingKey: string | null;
 }
 
 /** What routing decided. Declared here, made by route and deliver; compose.ts brings them together. */
@@ -192,6 +193,7 @@ export class Capture {
       context: contextOf(sender, body, scanned),
       hasLongNumber: scanned.hasLongNumber,
       traceContext,
+      orderingKey: scanned.orderingKey,
     };
   }
 
@@ -412,7 +414,7 @@ function rowOf(
     tenantBytes: tenantBytesOf(incoming.sender.tenantId),
     idBytes: incoming.idBytes,
     configVersion: routed.configVersion,
-    deliveryCount: routed.fanOut === null ? routed.deliveries.length : routed.fanOut.webhooks.length,
+    deliveryCount: routed.deliveries.length + (routed.fanOut?.webhooks.length ?? 0),
     retentionClass: incoming.sender.retentionClass,
     livemode: incoming.sender.livemode,
     hasLongNumber: incoming.hasLongNumber,
@@ -420,6 +422,7 @@ function rowOf(
     senderId: scanned.id,
     sentTimestamp: scanned.timestamp === null ? null : incoming.timestamp,
     reference: routed.reference,
+    orderingKey: incoming.orderingKey,
     data: incoming.data,
     context: incoming.context,
     traceContext: incoming.traceContext,

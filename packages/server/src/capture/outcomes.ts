@@ -28,6 +28,7 @@ export interface EventAnswer {
 
 const MAX_DATA_BYTES = 10 * 1024 * 1024;
 const MAX_CONTEXT_BYTES = 64 * 1024;
+const ORDERING_KEY = /^[^\p{Cc}\p{Cs}]{1,200}$/u;
 const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
 
 /** A refusal; an empty message stands for the code's own. */
@@ -63,10 +64,12 @@ export function checkMembers(scanned: ScannedEvent): CaptureOutcome | null {
   if (scanned.contextEnd - scanned.contextStart > MAX_CONTEXT_BYTES) {
     details.push({ field: "context", code: "TOO_LARGE", message: "At most 64 KiB are expected." });
   }
-  if (scanned.orderingKey !== null) {
-    return refusal("refused", "FIELD_NOT_AVAILABLE_YET", "`orderingKey` is not available yet.", [
-      { field: "orderingKey", code: "FIELD_NOT_AVAILABLE_YET", message: "Leave it out for now." },
-    ]);
+  if (scanned.orderingKey !== null && !ORDERING_KEY.test(scanned.orderingKey)) {
+    details.push({
+      field: "orderingKey",
+      code: "INVALID_VALUE",
+      message: "1 to 200 characters are expected, none of them a control character.",
+    });
   }
   return details.length === 0
     ? null

@@ -8,6 +8,7 @@ import type { Tracing } from "../observe/tracing.ts";
 import { ReplayRunner } from "../replay/job-runner.ts";
 import { FanOuts } from "../route/fan-out.ts";
 import { Matcher } from "../route/match.ts";
+import { OrderingKeys } from "../route/ordering-key.ts";
 import { RouteStage } from "../route/route.ts";
 import { wantedBy } from "../route/wanted.ts";
 import type { DeliveryParts } from "./delivery.ts";
@@ -41,14 +42,21 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
   const matcher = new Matcher(catalogue, (webhook, { code, message }) =>
     log.warn({ webhook: webhook.id, version: webhook.version, code }, `a filter could not be decided: ${message}`),
   );
+  const orderingKeys = new OrderingKeys((webhook, { code, message }) =>
+    log.warn(
+      { webhook: webhook.id, version: webhook.version, code },
+      `an ordering key could not be decided, so the event's own counts: ${message}`,
+    ),
+  );
   const routeStage = new RouteStage({
     catalogue,
     configuration,
     matcher,
     readText: (data, path) => readPathText(data, 0, data.length, path),
     newDeliveryId: (eventMs) => ids.next(eventMs),
-    reserve: (webhook, idBytes, event) => {
-      const reservation = deliveries.reserve(webhook, idBytes, event);
+    orderingKeys,
+    reserve: (webhook, idBytes, event, orderingKey) => {
+      const reservation = deliveries.reserve(webhook, idBytes, event, orderingKey);
       return {
         handoff: reservation.place === "other_node",
         activate: () => deliveries.activate(reservation),

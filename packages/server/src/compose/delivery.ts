@@ -209,6 +209,11 @@ export function buildDelivery(ground: Ground, { wakeStoredWork }: DeliveryHooks)
     openSecret,
     sealLarge,
     isTracing: tracing !== null,
+    orderWaitMs: (webhook) => {
+      const tenure = ownership.tenureOf(webhook.lane);
+      if (tenure === undefined || !tenure.isUnclean) return 0;
+      return Math.max(0, tenure.monotonicMs + webhook.timeoutMs - clock.monotonicMs());
+    },
     mayStart: () => ownership.maySend() && configuration.isFresh(),
     record: (reports) => {
       for (const report of logsAttempts ? reports : []) {

@@ -17,6 +17,7 @@ export interface DueRow {
   batch_id: string | null;
   /** How many events it stands for; null until coalescing has let it through. */
   coalesced_count: number | null;
+  ordering_key: string | null;
   type: string | null;
   livemode: boolean;
   sender_id: string | null;
@@ -37,23 +38,25 @@ export interface RefillRequest {
 /**
  * Due deliveries of several webhooks with their events, oldest first, without those already in memory.
  * Index delivery_due gives one range for each webhook; the event is found by its whole primary key, so one partition.
+ * @param keyless only those without an ordering key
  */
 export async function selectDue(
   db: Executor,
   requests: readonly RefillRequest[],
   inMemory: readonly Uint8Array[],
+  keyless = false,
 ): Promise<DueRow[]> {
   const result = await db.query<DueRow>({
-    name: "select_due",
+    name: keyless ? "select_due_keyless" : "select_due",
     text: `
 select d.tenant_id, d.id, d.event_id, d.webhook_id, d.attempt_count, d.policy_attempt_base, d.retention_class,
-  d.replayed, d.next_trigger, d.batch_id, d.coalesced_count, e.type, e.livemode, e.sender_id, e.sent_timestamp,
-  e.data, e.context, e.trace_context
+  d.replayed, d.next_trigger, d.batch_id, d.coalesced_count, d.ordering_key, e.type, e.livemode, e.sender_id,
+  e.sent_timestamp, e.data, e.context, e.trace_context
 from unnest($1::int2[], $2::uuid[], $3::timestamptz[], $4::int4[]) as r (lane, webhook_id, due_before, row_limit)
 cross join lateral (
   select * from delivery
   where delivery.lane = r.lane and delivery.webhook_id = r.webhook_id and delivery.due_at <= r.due_before
-    and delivery.id <> all ($5::uuid[])
+    and delivery.id <> all ($5::uuid[])${keyless ? " and delivery.ordering_key is null" : ""}
   order by delivery.due_at, delivery.seq
   limit r.row_limit
 ) d
@@ -77,14 +80,15 @@ left join lateral (
 export async function selectNextDue(
   db: Executor,
   requests: readonly RefillRequest[],
+  keyless = false,
 ): Promise<{ webhook_id: string; next_due_ms: number | null }[]> {
   const result = await db.query<{ webhook_id: string; next_due_ms: number | null }>({
-    name: "select_next_due",
+    name: keyless ? "select_next_due_keyless" : "select_next_due",
     text: `
 select r.webhook_id, (
     select extract(epoch from delivery.due_at)::float8 * 1000 from delivery
     where delivery.lane = r.lane and delivery.webhook_id = r.webhook_id
-      and delivery.due_at > r.due_before and delivery.due_at < 'infinity'
+      and delivery.due_at > r.due_before and delivery.due_at < 'infinity'${keyless ? " and delivery.ordering_key is null" : ""}
     order by delivery.due_at
     limit 1
   ) as next_due_ms
@@ -129,6 +133,8 @@ select tenant_id, webhook_id from found`,
 export interface HandedOver {
   tenant_id: string;
   webhook_id: string;
+  /** Of deliveries that are ordered. */
+  ordering_key: string | null;
   cancelled_id: string | null;
   /** A person asked for it: an endpoint at rest is probed at once. */
   is_manual: boolean;
@@ -146,12 +152,14 @@ with ${FENCE},
 taken as (
   update delivery set handoff = false
   where handoff and lane = any ($3::int2[]) and exists (select from fence)
-  returning tenant_id, webhook_id, next_trigger
+  returning tenant_id, webhook_id, ordering_key, next_trigger
 )
-select tenant_id, webhook_id, null::uuid as cancelled_id, bool_or(next_trigger = 'manual') as is_manual from taken
-group by tenant_id, webhook_id
+select tenant_id, webhook_id, ordering_key, null::uuid as cancelled_id, bool_or(next_trigger = 'manual') as is_manual
+from taken
+group by tenant_id, webhook_id, ordering_key
 union all
-select tenant_id, webhook_id, delivery_id, false from cancel_notice where lane = any ($3::int2[]) and exists (select from fence)`,
+select tenant_id, webhook_id, null, delivery_id, false from cancel_notice
+where lane = any ($3::int2[]) and exists (select from fence)`,
     values: [node.idBytes, node.incarnation, int2Array(lanes)],
   });
   return result.rows;
@@ -242,7 +250,7 @@ marked as (
   update node set alive = false where id in (select id from silent) returning id
 ),
 freed as (
-  update lane set node_id = null, epoch = epoch + 1 where node_id in (select id from marked) returning id
+  update lane set node_id = null, epoch = epoch + 1, unclean = true where node_id in (select id from marked) returning id
 )
 select marked.id from marked, (select count(*) from freed) freed_count`,
     values: [silent.id, silent.incarnation, silent.beat],
@@ -268,40 +276,57 @@ export async function selectLaneOwners(db: Executor): Promise<{ node_id: string 
   return result.rows;
 }
 
+export interface AcquiredLane {
+  readonly id: number;
+  /** The owner before did not give it back: a request of its may still be under way. */
+  readonly unclean: boolean;
+}
+
 /** Takes those of these lanes that are still free. Fenced: a dead node takes nothing. */
-export async function acquireLanes(db: Executor, node: NodeIdentity, lanes: readonly number[]): Promise<number[]> {
-  const result = await db.query<{ id: number }>({
+export async function acquireLanes(
+  db: Executor,
+  node: NodeIdentity,
+  lanes: readonly number[],
+): Promise<AcquiredLane[]> {
+  const result = await db.query<AcquiredLane>({
     name: "acquire_lanes",
     text: `
 with ${FENCE}
 update lane set node_id = $1::uuid, epoch = epoch + 1
 where id = any ($3::int2[]) and node_id is null and exists (select from fence)
-returning id`,
+returning id, unclean`,
     values: [node.idBytes, node.incarnation, int2Array(lanes)],
   });
-  return result.rows.map((row) => row.id);
+  return result.rows;
 }
 
 /**
  * Gives drained lanes back, while the node lives on. Fenced: a dead node has none to give. Nothing of theirs may be on
  * its way to the database: the next owner reads them once, as they are after this.
+ * @param unclean those of which a request of an earlier owner may still be under way
  */
-export async function releaseLanes(db: Executor, node: NodeIdentity, lanes: readonly number[]): Promise<void> {
+export async function releaseLanes(
+  db: Executor,
+  node: NodeIdentity,
+  lanes: readonly number[],
+  unclean: readonly number[],
+): Promise<void> {
   await db.query({
     name: "release_lanes",
     text: `
 with ${FENCE}
-update lane set node_id = null, epoch = epoch + 1
+update lane set node_id = null, epoch = epoch + 1, unclean = id = any ($4::int2[])
 where id = any ($3::int2[]) and node_id = $1::uuid and exists (select from fence)`,
-    values: [node.idBytes, node.incarnation, int2Array(lanes)],
+    values: [node.idBytes, node.incarnation, int2Array(lanes), int2Array(unclean)],
   });
 }
 
 /**
  * Gives all lanes back and leaves the list: the clean end of a node, or of an incarnation whose lease ran out. Waits,
  * like a takeover, for the statements that hold its fence, so that the next owner's read finds what they wrote.
+ * @param clean those lanes of which no request of an earlier owner can be under way
  */
-export async function releaseNode(db: Executor, node: NodeIdentity): Promise<void> {
+export async function releaseNode(db: Executor, node: NodeIdentity, clean: readonly number[]): Promise<void> {
   await db.query({
     name: "release_node",
     text: `
@@ -309,9 +334,10 @@ with leaving as (
   select id from node where id = $1::uuid and incarnation = $2 for update
 ),
 freed as (
-  update lane set node_id = null, epoch = epoch + 1 where node_id in (select id from leaving) returning id
+  update lane set node_id = null, epoch = epoch + 1, unclean = unclean and not id = any ($3::int2[])
+  where node_id in (select id from leaving) returning id
 )
 update node set alive = false where id in (select id from leaving) and (select count(*) from freed) >= 0`,
-    values: [node.uuid, node.incarnation],
+    values: [node.uuid, node.incarnation, int2Array(clean)],
   });
 }

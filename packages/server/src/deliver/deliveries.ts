@@ -34,9 +34,17 @@ export interface DeliveriesOptions {
   readonly timestampOfEvent: (eventIdBytes: Uint8Array) => string;
 }
 
+/** A webhook known by a row of its. */
+export interface WokenWebhook {
+  readonly tenant_id: string;
+  readonly webhook_id: string;
+  /** The one key that is concerned; left out where all may be. */
+  readonly ordering_key?: string | null;
+}
+
 export class Deliveries {
   readonly #options: DeliveriesOptions;
-  readonly #queues = new Queues();
+  readonly #queues: Queues;
   readonly #holds = new LaneHolds();
   readonly #intake: Intake;
   readonly #refill: Refill;
@@ -45,6 +53,7 @@ export class Deliveries {
 
   constructor(options: DeliveriesOptions) {
     this.#options = options;
+    this.#queues = new Queues(options.memory);
     const onReady = (queue: WebhookQueue): void => this.#dispatch.pump(queue);
     this.#refill = new Refill({
       ...options,
@@ -63,7 +72,7 @@ export class Deliveries {
       onReady,
       onArrived: (queue, entry) => this.#gathering.arrive(queue, entry),
       onResting: (queue) => this.#refill.rest(queue),
-      onSpilled: (queue) => this.#refill.spill(queue),
+      onSpilled: (queue, orderingKey) => this.#refill.spill(queue, orderingKey),
       onDoubt: (queue) => this.#refill.doubt(queue),
       onOrphaned: (webhook) => this.#wakeAsItIsNow(webhook),
     });
@@ -83,8 +92,8 @@ export class Deliveries {
   // --- from capture ------------------------------------------------------------------------------------------------
 
   /** Decides, before the commit, where a delivery goes. */
-  reserve(webhook: Webhook, idBytes: Uint8Array, event: DeliverableEvent): Reservation {
-    return this.#intake.reserve(webhook, idBytes, event);
+  reserve(webhook: Webhook, idBytes: Uint8Array, event: DeliverableEvent, orderingKey: string | null): Reservation {
+    return this.#intake.reserve(webhook, idBytes, event, orderingKey);
   }
 
   /** The delivery is committed: it may start. */
@@ -112,41 +121,39 @@ export class Deliveries {
 
   /** A webhook changed: its queue works by the new snapshot at once. */
   webhookChanged(webhook: Webhook): void {
-    const present = this.#queues.get(webhook.id);
-    if (present === undefined) {
+    if (this.#queues.get(webhook.id) === undefined) {
       // Whatever it owed has to end, or to be found when it is resumed; enabled again, nothing is owed that is not due
       // in time.
       if (webhook.status === "enabled" || !this.#options.ownsLane(webhook.lane)) return;
     }
-    const queue = present ?? this.#queues.of(webhook);
-    queue.webhook = webhook;
+    const queue = this.#queues.changed(webhook);
     this.#refill.spill(queue);
     this.#dispatch.pump(queue);
   }
 
   /** Rows of this webhook were written or made due by someone else than capture. */
-  wake(webhook: Webhook, inDoubt = false): void {
+  wake(webhook: Webhook, inDoubt = false, orderingKey: string | null = null): void {
     if (!this.#options.ownsLane(webhook.lane)) {
       this.#options.onHandedOff(webhook);
       return;
     }
     const queue = this.#queues.of(webhook);
     if (inDoubt) this.#refill.doubt(queue);
-    else this.#refill.spill(queue);
+    else this.#refill.spill(queue, orderingKey);
   }
 
   /**
    * The same for webhooks known by their rows only.
    * @param inDoubt the rows may still be committed: the answer of their statement was lost
    */
-  async wakeByIds(rows: readonly { tenant_id: string; webhook_id: string }[], inDoubt = false): Promise<void> {
+  async wakeByIds(rows: readonly WokenWebhook[], inDoubt = false): Promise<void> {
     for (const row of rows) {
       const webhook = await this.#options.findWebhook(
         idFromUuid("tenant", row.tenant_id),
         idFromUuid("webhook", row.webhook_id),
       );
       if (webhook === null) this.#options.log.error({ row }, "deliveries of a webhook that never existed");
-      else this.wake(webhook, inDoubt);
+      else this.wake(webhook, inDoubt, row.ordering_key ?? null);
     }
   }
 
@@ -159,17 +166,21 @@ export class Deliveries {
 
   /** These were cancelled: what waits in memory is let go, what is on its way ends and finds its row gone. */
   cancelled(notices: readonly HandedOver[]): void {
-    const byWebhook = new Map<string, Set<string>>();
-    for (const { webhook_id: webhookUuid, cancelled_id: cancelledUuid } of notices) {
-      if (cancelledUuid === null) continue;
-      const webhookId = idFromUuid("webhook", webhookUuid);
-      const cancelled = byWebhook.get(webhookId);
-      if (cancelled === undefined) byWebhook.set(webhookId, new Set([cancelledUuid]));
-      else cancelled.add(cancelledUuid);
+    const byWebhook = new Map<string, { readonly notice: HandedOver; readonly cancelled: Set<string> }>();
+    for (const notice of notices) {
+      if (notice.cancelled_id === null) continue;
+      const webhookId = idFromUuid("webhook", notice.webhook_id);
+      const known = byWebhook.get(webhookId);
+      if (known === undefined) byWebhook.set(webhookId, { notice, cancelled: new Set([notice.cancelled_id]) });
+      else known.cancelled.add(notice.cancelled_id);
     }
-    for (const [webhookId, cancelled] of byWebhook) {
+    for (const [webhookId, { notice, cancelled }] of byWebhook) {
       const queue = this.#queues.get(webhookId);
-      if (queue === undefined) continue;
+      if (queue === undefined) {
+        // One of them may have been the first of its key.
+        this.#wakeIfOrdered(notice);
+        continue;
+      }
       for (const uuid of cancelled) this.#refill.cancelled(queue, uuid);
       // Once over the queue, however many were cancelled: there may be thousands of both.
       for (const entry of queue.entries) {
@@ -179,8 +190,19 @@ export class Deliveries {
         // With the batch that it was in.
         if (withdrawn.length > 1) this.#refill.spill(queue);
       }
+      if (queue.ordered !== null) this.#refill.spill(queue);
       this.roomMade(queue);
     }
+  }
+
+  #wakeIfOrdered({ tenant_id, webhook_id }: HandedOver): void {
+    this.#options.findWebhook(idFromUuid("tenant", tenant_id), idFromUuid("webhook", webhook_id)).then(
+      (webhook) => {
+        if (webhook !== null && webhook.orderingKey !== null) this.wake(webhook);
+      },
+      (error: unknown) =>
+        this.#options.log.warn({ err: error }, "a cancelled delivery's webhook could not be looked up"),
+    );
   }
 
   /**

@@ -18,7 +18,7 @@ import { type Consequence, consequenceOf, reportsOf } from "./verdict.ts";
 
 export interface DispatchOptions
   extends Pick<UnitSenderOptions, "sender" | "bodies" | "sealLarge" | "isTracing" | "failpoint">,
-    Pick<GatesOptions, "openSecret" | "rates"> {
+    Pick<GatesOptions, "openSecret" | "rates" | "orderWaitMs"> {
   readonly clock: Clock;
   readonly log: Log;
   readonly memory: DeliveryMemory;
@@ -85,7 +85,7 @@ export class Dispatch {
         this.#slots.wait(queue);
         this.#retryBlocked();
         return;
-      case "preparing":
+      case "waiting":
       case "closed":
         return;
       case "open": {
@@ -240,26 +240,59 @@ export class Dispatch {
 
   /** Forgets entries of which nothing was sent, or nobody knows; they are read from the table again. */
   #putBack(queue: WebhookQueue, entries: readonly Entry[]): void {
-    for (const entry of entries) this.#options.memory.remove(entry);
     // Not at once: what fails inside would fail again in a tight loop.
-    queue.nextDueAtMs = Math.min(queue.nextDueAtMs, this.#options.clock.nowMs() + FAULT_RETRY_MS);
-    this.#options.onRoom(queue);
-    this.#close();
+    const againAtMs = this.#options.clock.nowMs() + FAULT_RETRY_MS;
+    for (const entry of entries) this.#leave(queue, entry, againAtMs);
+    this.#settle(queue);
   }
 
   /** @param reports of one request: they are recorded together */
   #finish(queue: WebhookQueue, reports: readonly DeliveryReport[]): void {
-    this.#options
-      .record(reports)
-      .catch((error: unknown) => this.#options.log.error({ err: error }, "a result could not be recorded"))
-      .finally(() => {
-        for (const { entry, verdict } of reports) {
-          this.#options.memory.remove(entry);
-          if (verdict.kind === "retry") queue.nextDueAtMs = Math.min(queue.nextDueAtMs, verdict.nextAttemptAtMs);
+    const putBack = (): void =>
+      this.#putBack(
+        queue,
+        reports.map(({ entry }) => entry),
+      );
+    this.#options.record(reports).then(
+      (isRecorded) => {
+        if (!isRecorded) {
+          putBack();
+          return;
         }
-        this.#options.onRoom(queue);
-        this.#close();
-      });
+        for (const { entry, verdict } of reports) this.#leave(queue, entry, dueAgainAtMs(verdict));
+        this.#settle(queue);
+      },
+      (error: unknown) => {
+        this.#options.log.error({ err: error }, "a result could not be recorded");
+        putBack();
+      },
+    );
+  }
+
+  /**
+   * An entry leaves memory, and what became of it is committed.
+   * @param againAtMs when the table has it due again, infinity while it is held; null: it has ended
+   */
+  #leave(queue: WebhookQueue, entry: Entry, againAtMs: number | null): void {
+    const { memory } = this.#options;
+    memory.remove(entry);
+    if (againAtMs === null) {
+      queue.ready.over(entry);
+      return;
+    }
+    for (const behind of queue.ready.again(entry, againAtMs)) memory.remove(behind);
+    // Of a key that is ordered `ready` knows when.
+    if (queue.ordered === null || entry.orderingKey === null) {
+      queue.nextDueAtMs = Math.min(queue.nextDueAtMs, againAtMs);
+    }
+  }
+
+  /** All of a request have left memory. */
+  #settle(queue: WebhookQueue): void {
+    this.#options.onRoom(queue);
+    // The next one of its key may start.
+    if (queue.ordered !== null) this.pump(queue);
+    this.#close();
   }
 
   #close(): void {
@@ -302,6 +335,11 @@ export class Dispatch {
     }, BLOCKED_RETRY_MS);
     this.#blockedTimer.unref();
   }
+}
+
+function dueAgainAtMs(verdict: DeliveryReport["verdict"]): number | null {
+  if (verdict.kind === "retry") return verdict.nextAttemptAtMs;
+  return verdict.kind === "held" ? Number.POSITIVE_INFINITY : null;
 }
 
 function unknownGate(gate: never): never {

@@ -18,6 +18,8 @@ export interface GatesOptions {
   readonly endpoints: Pick<Endpoints, "restUntilMs">;
   /** Lease held and configuration confirmed. */
   readonly mayStart: () => boolean;
+  /** How long an ordered webhook has to wait yet, because an earlier owner's request may be under way; mostly 0. */
+  readonly orderWaitMs: (webhook: Webhook) => number;
   /** A gate that was closed may be open now. */
   readonly onOpen: (queue: WebhookQueue) => void;
 }
@@ -33,15 +35,15 @@ export type Gate =
   | { readonly kind: "blocked" }
   /** Its breaker is open: what it owes waits in the table until then, when it is read again. */
   | { readonly kind: "resting" }
-  /** Its secrets are being opened; `onOpen` follows. */
-  | { readonly kind: "preparing" };
+  /** Its secrets are being opened, or somebody else's request has to end; `onOpen` follows. */
+  | { readonly kind: "waiting" };
 
 const OFF: Gate = { kind: "off" };
 const PAUSED: Gate = { kind: "paused" };
 const CLOSED: Gate = { kind: "closed" };
 const BLOCKED: Gate = { kind: "blocked" };
 const RESTING: Gate = { kind: "resting" };
-const PREPARING: Gate = { kind: "preparing" };
+const WAITING: Gate = { kind: "waiting" };
 /** How soon a webhook whose secrets did not open is tried again. */
 const UNOPENED_RETRY_MS = 50;
 /** How often a closed calendar is looked at at least: the clock may be set meanwhile. */
@@ -74,10 +76,17 @@ export class Gates {
     }
     if (!this.#options.mayStart()) return BLOCKED;
     if (this.#options.endpoints.restUntilMs(webhook) > 0) return RESTING;
+    if (queue.ordered !== null) {
+      const waitMs = this.#options.orderWaitMs(webhook);
+      if (waitMs > 0) {
+        this.#openIn(queue, waitMs);
+        return WAITING;
+      }
+    }
     const open = this.#open.get(webhook);
     if (open !== undefined) return open;
     this.#prepare(queue, webhook);
-    return PREPARING;
+    return WAITING;
   }
 
   /**

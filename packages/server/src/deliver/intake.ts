@@ -28,8 +28,8 @@ export interface IntakeOptions {
   readonly onReady: (queue: WebhookQueue) => void;
   /** The table holds something of this queue, which is not read before its time. */
   readonly onResting: (queue: WebhookQueue) => void;
-  /** The table holds something of this queue. */
-  readonly onSpilled: (queue: WebhookQueue) => void;
+  /** The table holds something of this queue; the key, if it is ordered. */
+  readonly onSpilled: (queue: WebhookQueue, orderingKey: string | null) => void;
   /** The table may hold something of this queue, now or in a moment. */
   readonly onDoubt: (queue: WebhookQueue) => void;
   /** The table holds something of a webhook that has no queue any more, and may have changed. */
@@ -44,14 +44,16 @@ export class Intake {
   }
 
   /** Decides, before the commit, where a delivery goes. */
-  reserve(webhook: Webhook, idBytes: Uint8Array, event: DeliverableEvent): Reservation {
+  reserve(webhook: Webhook, idBytes: Uint8Array, event: DeliverableEvent, orderingKey: string | null): Reservation {
     const { lane } = webhook;
     if (!this.#options.ownsLane(lane)) return { place: "other_node", webhook };
     this.#options.holds.hold(lane);
     const queue = this.#options.queues.of(webhook);
     const waits = queue.webhook.status === "paused" || this.#options.endpoints.holdsBack(queue.webhook);
-    if (waits || queue.spilled || queue.refilling || this.#options.memory.roomFor(queue) === 0) {
-      return { place: "table", webhook };
+    // Ordered deliveries start only from a read of the table that began after their commit.
+    const isOrdered = queue.ordered !== null || orderingKey !== null;
+    if (isOrdered || waits || queue.spilled || queue.refilling || this.#options.memory.roomFor(queue) === 0) {
+      return { place: "table", webhook, orderingKey };
     }
     const entry = this.#options.memory.add(queue, {
       idBytes,
@@ -60,6 +62,7 @@ export class Intake {
       policyAttemptBase: 0,
       trigger: "initial",
       replayed: false,
+      orderingKey,
     });
     return { place: "memory", entry };
   }
@@ -92,7 +95,7 @@ export class Intake {
         // Gone in between: the webhook may have changed too, so it is looked up again.
         if (queue === undefined) this.#options.onOrphaned(webhook);
         else if (this.#isAtRest(queue)) this.#options.onResting(queue);
-        else this.#options.onSpilled(queue);
+        else this.#options.onSpilled(queue, reservation.orderingKey);
         return;
       }
       case "other_node":

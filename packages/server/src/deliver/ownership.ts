@@ -9,6 +9,7 @@ import type { NodeIdentity } from "../storage/fence.ts";
 import type { Executor } from "../storage/pools.ts";
 import { LANE_COUNT } from "../lib/lane.ts";
 import {
+  type AcquiredLane,
   acquireLanes,
   declareDead,
   deleteCancelNotices,
@@ -68,6 +69,8 @@ const MOVE_LOOK_MS = 50;
 const MISSING_LOOK_MS = 250;
 /** What others left is looked for this often when nobody said that there is something. */
 const HANDOFF_LOOK_MS = 1_000;
+/** The longest timeout that a webhook can have. */
+const LONGEST_REQUEST_MS = 30_000;
 
 export class Ownership {
   readonly #options: OwnershipOptions;
@@ -75,6 +78,8 @@ export class Ownership {
   readonly #watch: SilenceWatch;
   readonly #lanes = new Map<number, Tenure>();
   readonly #drains = new LaneDrains();
+  /** Lanes whose owner before did not give them back: until when a request of its may be under way (monotonic). */
+  readonly #uncleanUntilMs = new Map<number, number>();
   #identity: NodeIdentity;
   #beatSentAtMs = Number.NEGATIVE_INFINITY;
   #registered = false;
@@ -183,8 +188,9 @@ export class Ownership {
     await this.#takingHandoffs;
     if (!this.#registered) return;
     this.#registered = false;
+    const clean = this.#cleanLanes();
     this.#forgetLanes();
-    await releaseNode(this.#options.db, this.#identity).then(
+    await releaseNode(this.#options.db, this.#identity, clean).then(
       () => this.#options.onLanesToMove(),
       (error: unknown) =>
         this.#options.log.warn({ err: error }, "lanes not released; another node takes them after the silence"),
@@ -280,7 +286,7 @@ export class Ownership {
       const acquired = await acquireLanes(db, this.#identity, wanted);
       if (!this.#registered) return;
       this.#gain(acquired);
-      const gained = new Set(acquired);
+      const gained = new Set(acquired.map(({ id }) => id));
       owners = owners.map((owner, lane) => (gained.has(lane) ? me : owner));
     }
     this.#drain(surplusOf(me, nodes, owners), clock.monotonicMs());
@@ -299,7 +305,8 @@ export class Ownership {
     // The lease ran out while the answer was on its way: what the rows call ours is given back when the node joins again.
     if (!this.#registered) return null;
     const me = this.#identity.uuid;
-    this.#gain(owners.flatMap((owner, lane) => (owner === me && !this.#lanes.has(lane) ? [lane] : [])));
+    // How their owner before left those is not known.
+    this.#gain(owners.flatMap((owner, id) => (owner === me && !this.#lanes.has(id) ? [{ id, unclean: true }] : [])));
     const gone = [...this.#lanes.keys()].filter((lane) => owners[lane] !== me);
     if (gone.some((lane) => !this.#drains.has(lane))) {
       // Nobody takes a lane from a node that is alive.
@@ -312,13 +319,31 @@ export class Ownership {
     return owners;
   }
 
-  #gain(lanes: readonly number[]): void {
-    if (lanes.length === 0) return;
-    const { clock, log, onAcquired } = this.#options;
-    const tenure = { monotonicMs: clock.monotonicMs(), atMs: clock.nowMs() };
-    for (const lane of lanes) this.#lanes.set(lane, tenure);
-    log.debug({ node: this.#identity.id, taken: lanes.length, lanes: this.#lanes.size }, "lanes taken");
-    onAcquired(lanes);
+  #gain(acquired: readonly AcquiredLane[]): void {
+    if (acquired.length === 0) return;
+    const { clock, log, onAcquired, soleNode } = this.#options;
+    const monotonicMs = clock.monotonicMs();
+    const atMs = clock.nowMs();
+    for (const { id, unclean } of acquired) {
+      // With the embedded database the owner before is gone for certain, and its connections with it.
+      const isUnclean = unclean && !soleNode;
+      this.#lanes.set(id, { monotonicMs, atMs, isUnclean });
+      if (isUnclean) this.#uncleanUntilMs.set(id, monotonicMs + LONGEST_REQUEST_MS);
+    }
+    log.debug({ node: this.#identity.id, taken: acquired.length, lanes: this.#lanes.size }, "lanes taken");
+    onAcquired(acquired.map(({ id }) => id));
+  }
+
+  /** Whoever gets one of these from us has to wait as we have to. */
+  #uncleanLanes(): number[] {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const [lane, untilMs] of this.#uncleanUntilMs) if (untilMs <= nowMs) this.#uncleanUntilMs.delete(lane);
+    return [...this.#uncleanUntilMs.keys()];
+  }
+
+  #cleanLanes(): number[] {
+    const unclean = new Set(this.#uncleanLanes());
+    return [...this.#lanes.keys()].filter((lane) => !unclean.has(lane));
   }
 
   /** Has as many lanes drain as are to be given away. */
@@ -341,7 +366,7 @@ export class Ownership {
     if (drained.length === 0) return;
     // A look under way may still unmark rows of these lanes; the next owner has to find what it unmarks.
     await this.#takingHandoffs;
-    await releaseLanes(db, this.#identity, drained);
+    await releaseLanes(db, this.#identity, drained, this.#uncleanLanes());
     this.#released(drained);
     log.debug({ node: this.#identity.id, given: drained.length, lanes: this.#lanes.size }, "lanes given away");
     onLanesToMove();
@@ -429,7 +454,7 @@ export class Ownership {
     const { db, clock, version } = this.#options;
     // A new incarnation whenever the old one may have been given up: its lanes are not ours any more.
     if (this.#mayBeListed) {
-      await releaseNode(db, this.#identity);
+      await releaseNode(db, this.#identity, this.#cleanLanes());
       this.#identity = { ...this.#identity, incarnation: this.#identity.incarnation + 1 };
     }
     // An entry whose answer is lost shows the others a beat that never rises: it must not be made again as it was.

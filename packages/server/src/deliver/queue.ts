@@ -3,7 +3,8 @@
 // hold the same delivery twice, and never forget that the table holds more (`spilled`, `nextDueAtMs`).
 import type { Webhook } from "../storage/configuration.ts";
 import type { GatheredQueue } from "./gather/gathered-queue.ts";
-import { ReadyEntries } from "./ready.ts";
+import { OrderedEntries } from "./order.ts";
+import { type Ready, ReadyEntries } from "./ready.ts";
 
 /** An event as deliveries need it; shared by all deliveries of the event. */
 export interface DeliverableEvent {
@@ -36,12 +37,14 @@ export interface Entry {
   /** How many events it stands for; null until coalescing has let it through. */
   coalescedCount: number | null;
   readonly byteLength: number;
+  /** What it is ordered by; null: by nothing. */
+  readonly orderingKey: string | null;
 }
 
 /** Where a fresh delivery goes: into memory now, left in the table for this node, or left for another node. */
 export type Reservation =
   | { readonly place: "memory"; readonly entry: Entry }
-  | { readonly place: "table"; readonly webhook: Webhook }
+  | { readonly place: "table"; readonly webhook: Webhook; readonly orderingKey: string | null }
   | { readonly place: "other_node"; readonly webhook: Webhook };
 
 export function unreachable(reservation: never): never {
@@ -65,12 +68,16 @@ export const DEFAULT_MEMORY_LIMITS: MemoryLimits = {
 /** Bytes that an entry costs besides its payload: objects, headers, timers (heap snapshot of 100,000 entries: 0.9 kB). */
 const ENTRY_OVERHEAD_BYTES = 1_024;
 
+const NONE: readonly Entry[] = [];
+
 export class WebhookQueue {
   webhook: Webhook;
   /** Everything in memory, whatever its stage. */
   readonly entries = new Set<Entry>();
   /** Waiting for their turn. */
-  readonly ready = new ReadyEntries();
+  ready: Ready;
+  /** The same, where the webhook is ordered: its deliveries come from the table only. */
+  ordered: OrderedEntries | null;
   /** What waits to travel together, or to be superseded; undefined where nothing ever did. */
   gathered: GatheredQueue | undefined;
   inFlightCount = 0;
@@ -89,14 +96,52 @@ export class WebhookQueue {
   gateTimer: NodeJS.Timeout | undefined;
   gateTimerDueMs = Number.POSITIVE_INFINITY;
 
+  /** Of an ordered queue: the last key that a look through all has come to, null at its start; undefined without one. */
+  keyCursor: string | null | undefined;
+
   constructor(webhook: Webhook) {
     this.webhook = webhook;
+    this.ordered = isOrdered(webhook) ? new OrderedEntries() : null;
+    this.ready = this.ordered ?? new ReadyEntries();
+  }
+
+  /**
+   * Works by a newer snapshot from now on.
+   * @returns what has to leave memory, because it waits in another way from now on; it is read from the table again
+   */
+  adopt(webhook: Webhook): readonly Entry[] {
+    this.webhook = webhook;
+    if (isOrdered(webhook) === (this.ordered !== null)) return NONE;
+    const waiting = this.ready.takeAll();
+    const left = new Set(waiting);
+    const underWay = [...this.entries].filter((entry) => !left.has(entry));
+    this.ordered = isOrdered(webhook) ? new OrderedEntries(underWay) : null;
+    this.ready = this.ordered ?? new ReadyEntries();
+    this.keyCursor = undefined;
+    this.spilled = true;
+    return waiting;
+  }
+
+  /** When the table is to be asked for what is not in memory, as far as is known. */
+  get nextReadAtMs(): number {
+    return this.ordered === null ? this.nextDueAtMs : Math.min(this.nextDueAtMs, this.ordered.nextReadMs);
   }
 
   /** Nothing in memory and nothing known in the table: the queue can be forgotten. */
   get idle(): boolean {
-    return this.entries.size === 0 && !this.spilled && !this.refilling && this.nextDueAtMs === Number.POSITIVE_INFINITY;
+    return (
+      this.entries.size === 0 &&
+      !this.spilled &&
+      !this.refilling &&
+      this.keyCursor === undefined &&
+      this.nextReadAtMs === Number.POSITIVE_INFINITY
+    );
   }
+}
+
+/** One that is switched off owes everything at once, whatever its keys: it ends without a request. */
+function isOrdered({ orderingKey, status }: Webhook): boolean {
+  return orderingKey !== null && (status === "enabled" || status === "paused");
 }
 
 /** Counts what all queues hold together. */
@@ -136,6 +181,7 @@ export class DeliveryMemory {
       trigger: entry.trigger,
       replayed: entry.replayed,
       coalescedCount: entry.coalescedCount ?? null,
+      orderingKey: entry.orderingKey ?? null,
     };
     queue.entries.add(added);
     queue.byteLength += byteLength;

@@ -1,9 +1,14 @@
 // The queues of a node, by webhook. Must hold one queue for each webhook, working by the newest snapshot that was seen.
 import type { Webhook } from "../storage/configuration.ts";
-import { WebhookQueue } from "./queue.ts";
+import { type DeliveryMemory, WebhookQueue } from "./queue.ts";
 
 export class Queues {
+  readonly #memory: DeliveryMemory;
   readonly #queues = new Map<string, WebhookQueue>();
+
+  constructor(memory: DeliveryMemory) {
+    this.#memory = memory;
+  }
 
   get count(): number {
     return this.#queues.size;
@@ -20,9 +25,20 @@ export class Queues {
       queue = new WebhookQueue(webhook);
       this.#queues.set(webhook.id, queue);
     } else if (webhook.configVersion > queue.webhook.configVersion) {
-      queue.webhook = webhook;
+      this.#adopt(queue, webhook);
     }
     return queue;
+  }
+
+  /** This webhook changed: its queue, made if there is none, works by the new snapshot. */
+  changed(webhook: Webhook): WebhookQueue {
+    const queue = this.#queues.get(webhook.id) ?? this.of(webhook);
+    this.#adopt(queue, webhook);
+    return queue;
+  }
+
+  #adopt(queue: WebhookQueue, webhook: Webhook): void {
+    for (const entry of queue.adopt(webhook)) this.#memory.remove(entry);
   }
 
   /** False for one that was forgotten meanwhile. */

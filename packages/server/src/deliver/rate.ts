@@ -10,6 +10,8 @@ export interface Tenure {
   readonly monotonicMs: number;
   /** Estimated database time. */
   readonly atMs: number;
+  /** The owner before did not give the lane back: a request of its may have been under way at that moment. */
+  readonly isUnclean: boolean;
 }
 
 export interface RatesOptions {

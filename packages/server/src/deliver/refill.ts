@@ -19,6 +19,7 @@ import type { BatchIdentity } from "./gather/batch-body.ts";
 import { selectBatchMembers } from "./gather/gather.sql.ts";
 import { type BatchKey, batchesOf, NO_BATCHES, storedBatches, type StoredBatches } from "./gather/stored-batches.ts";
 import type { Queues } from "./queues.ts";
+import { OrderedRefill } from "./refill-ordered.ts";
 
 export interface RefillOptions {
   readonly db: Executor;
@@ -49,6 +50,8 @@ const QUEUES_PER_READ = 64;
 const ROWS_PER_QUEUE = 1_000;
 /** Everything owned is looked for again this often, whatever was forgotten or lost. */
 const FULL_READ_INTERVAL_MS = 60_000;
+/** More keys are not remembered one by one: then all are looked through. */
+const MOST_KEYS_TO_READ = 20_000;
 /** After a failed read. */
 const READ_RETRY_MS = 250;
 /** How long a statement whose answer was lost can still be committed: the server's own timeout for it, and a second. */
@@ -60,6 +63,7 @@ const MAX_TIMER_MS = 60_000;
 
 export class Refill {
   readonly #options: RefillOptions;
+  readonly #ordered: OrderedRefill;
   #timer: NodeJS.Timeout | undefined;
   #timerDueMs = Number.POSITIVE_INFINITY;
   #reading = false;
@@ -73,6 +77,11 @@ export class Refill {
 
   constructor(options: RefillOptions) {
     this.#options = options;
+    this.#ordered = new OrderedRefill({
+      ...options,
+      entryOf: (queue, row) => this.#entryOf(queue, row, new Map()),
+      readKeyless: (queue) => this.#fill([queue], true),
+    });
   }
 
   start(): void {
@@ -84,9 +93,12 @@ export class Refill {
     clearTimeout(this.#timer);
   }
 
-  /** The table may hold something of this queue that is due. */
-  spill(queue: WebhookQueue): void {
-    queue.spilled = true;
+  /** The table may hold something of this queue that is due: of this key, or (null) whatever. */
+  spill(queue: WebhookQueue, orderingKey: string | null = null): void {
+    const { ordered } = queue;
+    const isOne = ordered !== null && orderingKey !== null && queue.webhook.status !== "paused";
+    if (isOne && ordered.keysToReadCount < MOST_KEYS_TO_READ) ordered.wantKey(orderingKey);
+    else queue.spilled = true;
     this.#wakeAt(0);
   }
 
@@ -106,7 +118,7 @@ export class Refill {
   /** Something left this queue's memory: there may be room for more of the table. */
   roomMade(queue: WebhookQueue): void {
     if (queue.spilled) this.#wakeAt(0);
-    else this.#wakeAt(queue.nextDueAtMs);
+    else this.#wakeAt(queue.nextReadAtMs);
   }
 
   /** These lanes are looked through as a whole. */
@@ -150,7 +162,9 @@ export class Refill {
     let waitMs = 0;
     try {
       await this.#readLanes();
-      await this.#readQueues(this.#queuesToRead());
+      const queues = this.#queuesToRead();
+      await this.#readQueues(queues.filter((queue) => queue.ordered === null));
+      await this.#readOrdered(queues.filter((queue) => queue.ordered !== null));
     } catch (error) {
       this.#options.log.warn({ err: error }, "reading deliveries failed; it is tried again");
       waitMs = READ_RETRY_MS;
@@ -177,7 +191,7 @@ export class Refill {
   }
 
   #needsRead(queue: WebhookQueue, nowMs: number): boolean {
-    if (!queue.spilled && queue.nextDueAtMs > nowMs) return false;
+    if (!queue.spilled && queue.keyCursor === undefined && queue.nextReadAtMs > nowMs) return false;
     if (!this.#options.ownsLane(queue.webhook.lane)) return false;
     if (queue.webhook.status === "paused") return false;
     if (this.#options.endpoints.restUntilMs(queue.webhook) > 0) return false;
@@ -208,22 +222,37 @@ export class Refill {
     for (const queue of this.#options.queues.all()) {
       if (this.#needsRead(queue, nowMs)) return 0;
       const restUntilMs = this.#options.endpoints.restUntilMs(queue.webhook);
+      const isUnread = queue.spilled || queue.keyCursor !== undefined;
       // Whatever is due before it is read then, with all that was left in the table.
-      const dueAtMs = queue.spilled && restUntilMs > 0 ? restUntilMs : Math.max(restUntilMs, queue.nextDueAtMs);
-      if (dueAtMs > nowMs && dueAtMs < nextMs) nextMs = dueAtMs;
+      const readAtMs = isUnread && restUntilMs > 0 ? restUntilMs : Math.max(restUntilMs, queue.nextReadAtMs);
+      if (readAtMs > nowMs && readAtMs < nextMs) nextMs = readAtMs;
     }
     return nextMs;
   }
 
   async #readQueues(queues: readonly WebhookQueue[]): Promise<void> {
     if (queues.length === 0) return;
+    for (const queue of queues) queue.refilling = true;
+    try {
+      if (!(await this.#fill(queues, false))) return;
+    } finally {
+      this.#readDone(queues);
+    }
+    this.#offer(queues);
+  }
+
+  /**
+   * One read of what is due of these queues, by time.
+   * @param keyless of ordered queues: only what has no key
+   * @returns false when their lanes were lost meanwhile
+   */
+  async #fill(queues: readonly WebhookQueue[], keyless: boolean): Promise<boolean> {
     const { db, clock, memory, endpoints } = this.#options;
     const generation = this.#generation;
     const nowMs = clock.nowMs();
     const inMemory: Uint8Array[] = [];
     const requests = queues.map((queue): RefillRequest => {
       for (const entry of queue.entries) inMemory.push(entry.idBytes);
-      queue.refilling = true;
       queue.spilled = false;
       const isOff = queue.webhook.status !== "enabled";
       return {
@@ -234,39 +263,64 @@ export class Refill {
       };
     });
     try {
-      const rows = await selectDue(db, requests, inMemory);
+      const rows = await selectDue(db, requests, inMemory, keyless);
       const batches = await this.#readBatches(rows);
-      if (generation !== this.#generation) return;
-      this.#addRows(queues, requests, rows);
+      if (generation !== this.#generation) return false;
+      this.#addRows(queues, requests, rows, keyless);
       this.#addBatches(queues, batches);
       // What was read starts at once. Results that are recorded meanwhile say themselves when they fall due.
       for (const queue of queues) {
         queue.nextDueAtMs = Number.POSITIVE_INFINITY;
         this.#options.onReady(queue);
       }
-      const nextDue = await selectNextDue(db, requests);
-      if (generation !== this.#generation) return;
+      const nextDue = await selectNextDue(db, requests, keyless);
+      if (generation !== this.#generation) return false;
       const nextByWebhook = new Map(nextDue.map((row) => [row.webhook_id, row.next_due_ms]));
       for (const queue of queues) {
+        // Order was switched on or off meanwhile: it is read again in another way.
+        if ((queue.ordered !== null) !== keyless) continue;
         const inTableMs = nextByWebhook.get(queue.webhook.uuid) ?? Number.POSITIVE_INFINITY;
         const nextDueAtMs = Math.min(queue.nextDueAtMs, inTableMs);
         const isInDoubt = nowMs < queue.doubtUntilMs;
         queue.nextDueAtMs = isInDoubt ? Math.min(nextDueAtMs, nowMs + DOUBT_INTERVAL_MS) : nextDueAtMs;
       }
+      return true;
     } catch (error) {
       for (const queue of queues) queue.spilled = true;
       throw error;
-    } finally {
-      for (const queue of queues) queue.refilling = false;
-      this.#cancelledMeanwhile.clear();
     }
+  }
+
+  async #readOrdered(queues: readonly WebhookQueue[]): Promise<void> {
+    if (queues.length === 0) return;
+    const generation = this.#generation;
+    for (const queue of queues) queue.refilling = true;
+    try {
+      await this.#ordered.read(queues, () => generation === this.#generation);
+    } finally {
+      this.#readDone(queues);
+    }
+    if (generation === this.#generation) this.#offer(queues);
+  }
+
+  #readDone(queues: readonly WebhookQueue[]): void {
+    for (const queue of queues) queue.refilling = false;
+    this.#cancelledMeanwhile.clear();
+  }
+
+  #offer(queues: readonly WebhookQueue[]): void {
     for (const queue of queues) {
       this.#options.onReady(queue);
       if (queue.idle) this.#options.queues.forget(queue);
     }
   }
 
-  #addRows(queues: readonly WebhookQueue[], requests: readonly RefillRequest[], rows: readonly DueRow[]): void {
+  #addRows(
+    queues: readonly WebhookQueue[],
+    requests: readonly RefillRequest[],
+    rows: readonly DueRow[],
+    keyless: boolean,
+  ): void {
     const byUuid = new Map(queues.map((queue) => [queue.webhook.uuid, queue]));
     const counts = new Map<string, number>();
     const events = new Map<string, DeliverableEvent>();
@@ -274,18 +328,30 @@ export class Refill {
       counts.set(row.webhook_id, (counts.get(row.webhook_id) ?? 0) + 1);
       const queue = byUuid.get(row.webhook_id);
       // A member of a batch comes with the others.
-      if (queue === undefined || row.batch_id !== null || this.#cancelledMeanwhile.has(row.id)) continue;
-      // About to be given away since the read began.
-      if (!this.#options.ownsLane(queue.webhook.lane)) continue;
-      const entry = this.#add(queue, row, events);
-      // Only a hand in the database can take an event away from under its delivery: end it where it is seen.
-      if (row.type === null) this.#options.onEventGone(queue, entry);
-      else this.#options.onArrived(queue, entry);
+      if (queue === undefined || row.batch_id !== null) continue;
+      // Order was switched on or off meanwhile: it is read again in another way.
+      if ((queue.ordered !== null) !== keyless) continue;
+      const entry = this.#entryOf(queue, row, events);
+      if (entry !== null) this.#options.onArrived(queue, entry);
     }
     queues.forEach((queue, index) => {
       // The limit was reached: the table holds more of it.
       if ((counts.get(queue.webhook.uuid) ?? 0) >= (requests[index] as RefillRequest).limit) queue.spilled = true;
     });
+  }
+
+  /**
+   * Takes a row into memory; null: it must not be taken, or has ended.
+   * @param events those of the same read, so that deliveries of one event share it
+   */
+  #entryOf(queue: WebhookQueue, row: DueRow, events: Map<string, DeliverableEvent>): Entry | null {
+    // Cancelled, or about to be given away, since the read began.
+    if (this.#cancelledMeanwhile.has(row.id) || !this.#options.ownsLane(queue.webhook.lane)) return null;
+    const entry = this.#add(queue, row, events);
+    if (row.type !== null) return entry;
+    // Only a hand in the database can take an event away from under its delivery: end it where it is seen.
+    this.#options.onEventGone(queue, entry);
+    return null;
   }
 
   #add(queue: WebhookQueue, row: DueRow, events: Map<string, DeliverableEvent>): Entry {
@@ -302,6 +368,7 @@ export class Refill {
       trigger: row.next_trigger,
       replayed: row.replayed,
       coalescedCount: row.coalesced_count,
+      orderingKey: row.ordering_key,
     });
   }
 

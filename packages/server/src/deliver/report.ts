@@ -37,8 +37,11 @@ export interface DeliveryReport {
   readonly verdict:
     | Verdict
     | { readonly kind: "cancelled"; readonly reason: "webhook_deleted" }
-    | { readonly kind: "held"; readonly reason: "transformation_failed" };
+    | { readonly kind: "held"; readonly reason: "transformation_failed" | "key_parked" };
 }
 
-/** Declared here, written by record: resolves when the reports of one request are committed, all of them (or can never be: the lease is gone). */
-export type RecordDelivery = (reports: readonly DeliveryReport[]) => Promise<void>;
+/**
+ * Declared here, written by record: true when the reports of one request are committed, all of them; false when they never
+ * will be: the lease is gone.
+ */
+export type RecordDelivery = (reports: readonly DeliveryReport[]) => Promise<boolean>;

@@ -1,6 +1,7 @@
 // What came of a request, for each delivery in it: the attempt as it is recorded, and how the delivery goes on. Pure.
 // Rules of a webhook about answers stand here; decide.ts knows statuses and policies only.
-import { decide } from "./decide.ts";
+import type { Webhook } from "../storage/configuration.ts";
+import { decide, type Verdict } from "./decide.ts";
 import { excerptOf, type Judgement, judge } from "./judge.ts";
 import type { Entry } from "./queue.ts";
 import type { AttemptPlace } from "./retry-policy.ts";
@@ -37,14 +38,19 @@ function reportOf(unit: Unit, entry: Entry, sent: Sent, place: AttemptPlace): De
       result: excerptOf(result),
       batchBytes: batch?.idBytes ?? null,
     },
-    verdict: decide({
-      result,
-      judged,
-      schedule: webhook,
-      place,
-      endedAtMs,
-    }),
+    verdict: poisonOrNot(webhook, entry, judged, decide({ result, judged, schedule: webhook, place, endedAtMs })),
   };
+}
+
+/**
+ * An ordered delivery that nobody will take: unless the webhook skips such, it is parked and holds its key. A rule that
+ * says *dead letter* in so many words is obeyed.
+ */
+function poisonOrNot(webhook: Webhook, entry: Entry, judged: Judgement, verdict: Verdict): DeliveryReport["verdict"] {
+  if (verdict.kind !== "dead_letter" || entry.orderingKey === null || webhook.orderingKey === null) return verdict;
+  if (webhook.onPoison === "skip" || judged.action !== null) return verdict;
+  const isPoison = verdict.reason === "attempts_exhausted" || verdict.reason === "rejected_permanently";
+  return isPoison ? { kind: "held", reason: "key_parked" } : verdict;
 }
 
 /** What an answer means for the webhook as a whole. */

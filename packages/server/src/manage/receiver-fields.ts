@@ -156,11 +156,35 @@ interface Together {
   readonly auth?: AuthSetting;
   readonly signature?: { readonly profiles: readonly SignatureProfile[] };
   readonly allowedIps?: readonly string[];
+  readonly orderingKey?: string | true;
+  readonly batchSettings?: { readonly enabled?: boolean };
+  readonly coalesce?: object;
+  readonly onImport?: string;
 }
 
 /** Contradictions between fields, each of them right by itself: headers set twice, an address never to be reached. */
 export function checkTogether(configuration: Together): ErrorDetail[] {
-  return [...headerConflicts(configuration), ...unreachableAddress(configuration)];
+  return [
+    ...headerConflicts(configuration),
+    ...unreachableAddress(configuration),
+    ...gatheredAndOrdered(configuration),
+  ];
+}
+
+/** Of one key one delivery is on its way, so there is nothing to gather. */
+function gatheredAndOrdered(configuration: Together): ErrorDetail[] {
+  const { orderingKey, batchSettings, coalesce, onImport } = configuration;
+  if (orderingKey === undefined) return [];
+  const gathering = [
+    ...(batchSettings?.enabled === true ? ["batchSettings"] : []),
+    ...(coalesce === undefined ? [] : ["coalesce"]),
+    ...(onImport === undefined || onImport === "each" ? [] : ["onImport"]),
+  ];
+  return gathering.map((field) => ({
+    field,
+    message: `\`orderingKey\` sends events one after the other, and \`${field}\` together. Leave one of them out.`,
+    code: "INVALID_VALUE",
+  }));
 }
 
 function headerConflicts({ headers, auth, signature }: Together): ErrorDetail[] {

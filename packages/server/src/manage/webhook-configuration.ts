@@ -44,6 +44,8 @@ export interface StoredConfiguration {
   /** Seconds. */
   readonly expireAfter?: number;
   readonly maxInFlight?: number;
+  readonly orderingKey?: string | true;
+  readonly onPoison?: "park" | "skip";
   readonly rateLimit?: RateLimitSetting;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly filters?: readonly string[];
@@ -88,6 +90,7 @@ export function checkFields(fields: WebhookChange, rules: ConfigurationRules, te
     ...(typeof fields.secret === "string" ? checkSecret(fields.secret) : []),
     ...(fields.retryPolicy ? checkRetryPolicy(fields.retryPolicy) : []),
     ...(fields.filters ?? []).flatMap((source, index) => checkExpression(source, `filters[${index}]`)),
+    ...(typeof fields.orderingKey === "string" ? checkExpression(fields.orderingKey, "orderingKey") : []),
     ...(fields.successWhen ? checkSuccessWhen(fields.successWhen) : []),
     ...(fields.onResponse ?? []).flatMap(checkResponseRule),
     ...(fields.transform ? checkTransform(fields.transform) : []),

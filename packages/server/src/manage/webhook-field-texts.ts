@@ -19,6 +19,10 @@ export const WEBHOOK_FIELD_TEXTS: Readonly<Record<string, string>> = {
   expireAfter:
     "From then on, counted from a delivery's creation, it is not attempted any more: it becomes a dead letter.",
   maxInFlight: "Requests under way at a time.",
+  orderingKey:
+    "Deliveries with the same key go one after the other: an expression over the event, or true for the key that the sender gave. Null: side by side.",
+  onPoison:
+    "What becomes of an ordered delivery that used up its attempts: `park` holds its key until somebody decides, `skip` makes it a dead letter and goes on.",
   rateLimit: "No window of length `per` sees more than `limit` + `burst` requests.",
   metadata: "Up to 50 texts of your own; kept and shown, used for nothing.",
   filters: "Expressions over the event; it passes when all of them are true.",

@@ -39,6 +39,11 @@ const optionalFields = {
   retryPolicy: retryPolicyField.nullable().optional(),
   expireAfter: expireAfterField.nullable().optional(),
   maxInFlight: z.int().min(1).max(10_000).nullable().optional(),
+  orderingKey: z
+    .union([z.literal(true), z.string().min(1)])
+    .nullable()
+    .optional(),
+  onPoison: z.enum(["park", "skip"]).nullable().optional(),
   rateLimit: rateLimit.nullable().optional(),
   metadata: metadata.nullable().optional(),
   filters: z.array(z.string().min(1)).max(MAX_FILTERS).nullable().optional(),
@@ -89,7 +94,7 @@ const setByPosthorn = "It is set by Posthorn. Leave it out.";
 /** For the validation of bodies: fields that the contract knows and that cannot be written (yet). */
 export const WEBHOOK_FIELD_HINTS = {
   notYet: [
-    ..."conditions conditionLogic scope format orderingKey onPoison priority tls pinVersion privacy".split(" "),
+    ..."conditions conditionLogic scope format priority tls pinVersion privacy".split(" "),
     ...RECEIVER_FIELD_HINTS.notYet,
   ],
   notYetValues: RECEIVER_FIELD_HINTS.notYetValues,

@@ -34,6 +34,9 @@ export interface ConfigurationView {
   /** Seconds; null for never. */
   readonly expireAfter: number | null;
   readonly maxInFlight: number;
+  /** Null: side by side. */
+  readonly orderingKey: string | true | null;
+  readonly onPoison: "park" | "skip";
   /** Null: as fast as it takes them. */
   readonly rateLimit: RateLimitSetting | null;
   readonly metadata: Readonly<Record<string, string>>;
@@ -154,6 +157,8 @@ function configurationView(stored: StoredConfiguration): ConfigurationView {
     retryPolicy: stored.retryPolicy ?? null,
     expireAfter: stored.expireAfter ?? null,
     maxInFlight: stored.maxInFlight ?? WEBHOOK_DEFAULTS.maxInFlight,
+    orderingKey: stored.orderingKey ?? null,
+    onPoison: stored.onPoison ?? WEBHOOK_DEFAULTS.onPoison,
     rateLimit: stored.rateLimit ?? null,
     metadata: stored.metadata ?? {},
     successWhen: stored.successWhen ?? null,

@@ -103,7 +103,7 @@ rescheduled as (
 ),
 held as (
   update delivery d
-  set due_at = 'infinity', held_reason = r.reason
+  set due_at = 'infinity', held_reason = r.reason, attempt_count = coalesce(r.number, d.attempt_count)
   from result r
   where r.verdict = 'held' and d.tenant_id = r.tenant_id and d.id = r.delivery_id
   returning d.id

@@ -63,7 +63,7 @@ export interface RecordOptions {
 interface Pending {
   readonly rows: readonly ResultRow[];
   readonly incarnation: number;
-  readonly done: () => void;
+  readonly done: (isRecorded: boolean) => void;
 }
 
 const MAX_ROWS = 2_000;
@@ -92,10 +92,10 @@ export class Recorder {
   }
 
   /**
-   * Resolves when the results are committed, or can never be because this node lost its lanes.
+   * True when the results are committed; false when they never will be: this node lost its lanes, or they were refused.
    * @param results of one request: all of them are written, or none
    */
-  record(results: readonly DeliveryResult[]): Promise<void> {
+  record(results: readonly DeliveryResult[]): Promise<boolean> {
     return new Promise((done) => {
       const rows = results.map((result, index): ResultRow => {
         // One literal, no spreading: this runs for every delivery.
@@ -128,7 +128,7 @@ export class Recorder {
       // A result of an incarnation that was declared dead: the lanes' next owner repeats the request.
       const current = items.filter((item) => item.incarnation === node.incarnation);
       if (current.length < items.length) {
-        for (const item of items) if (item.incarnation !== node.incarnation) item.done();
+        for (const item of items) if (item.incarnation !== node.incarnation) item.done(false);
       }
       if (current.length === 0) return;
       const rows = current.flatMap((item) => item.rows);
@@ -137,7 +137,7 @@ export class Recorder {
         const answer = await recordResults(db, node, rows);
         if (answer.fence_held > 0) onBatch?.(rows, monotonicMs() - sentAtMs);
         else log.warn({ results: current.length }, "results refused by the fence");
-        for (const item of current) item.done();
+        for (const item of current) item.done(answer.fence_held > 0);
         return;
       } catch (error) {
         const failure = classifyDatabaseError(error);
@@ -149,7 +149,7 @@ export class Recorder {
         this.#options.onDatabaseTrouble();
         // Away, or outcome unknown: a repeat is harmless, because removing a removed row ends nothing twice.
         if (!leaseHeld()) {
-          for (const item of current) item.done();
+          for (const item of current) item.done(false);
           return;
         }
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
@@ -168,7 +168,7 @@ export class Recorder {
     const item = items[0] as Pending;
     const bare = item.rows.map(withoutReceiverText);
     if (bare.every((row, index) => row === item.rows[index])) {
-      item.done();
+      item.done(false);
       return;
     }
     await this.#flush([{ ...item, rows: bare }]);

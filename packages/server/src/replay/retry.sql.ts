@@ -88,7 +88,9 @@ export async function makeDueNow(
   const { rowCount } = await db.query({
     name: "make_due_now",
     text: `update delivery
-      set due_at = $3, held_reason = null, next_trigger = 'manual', handoff = true
+      set due_at = $3, held_reason = null, next_trigger = 'manual', handoff = true,
+        -- What used up its attempts begins its policy anew, as a dead letter does.
+        policy_attempt_base = case when held_reason = 'key_parked' then attempt_count else policy_attempt_base end
       where tenant_id = $1 and ${withTheirBatches("delivery", "$2")}`,
     values: [tenantUuid, [deliveryUuid], dueAt],
   });

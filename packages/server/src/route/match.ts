@@ -27,21 +27,24 @@ interface CompiledWebhook {
   readonly webhook: Webhook;
   /** All must hold; empty: everything passes. Null: a filter that no longer compiles lets nothing pass. */
   readonly filters: readonly Program[] | null;
-  /** What the filters read. */
+  /** What the filters read, and the ordering key. */
   readonly reads: readonly ReadPath[];
 }
 
 /** The webhooks that may hear of one type of event in one mode. */
 interface Candidates {
   readonly webhooks: readonly CompiledWebhook[];
-  /** What all their filters together read of a payload; null for the whole of it. */
+  /** What all their expressions together read of a payload; null for the whole of it. */
   readonly part: PayloadPart | null;
+  /** Ordering keys will be asked for with the same scope. */
+  readonly isAnyOrdered: boolean;
 }
 
 export class Matcher {
   readonly #catalogue: Catalogue;
   readonly #onFault: (webhook: Webhook, fault: ExpressionFault) => void;
   readonly #compiled = new WeakMap<Webhook, CompiledWebhook>();
+  readonly #scopes = new WeakMap<MatchableEvent, Scope>();
   /** Candidates by tenant snapshot, then by mode and type. A changed webhook brings a new snapshot. */
   readonly #candidates = new WeakMap<TenantConfiguration, Map<string, Candidates>>();
 
@@ -60,7 +63,7 @@ export class Matcher {
     for (const { webhook, filters } of candidates.webhooks) {
       if (filters === null) continue;
       if (filters.length > 0) {
-        scope ??= this.#scopeOf(event, candidates.part);
+        scope ??= this.#scopeOf(event, candidates);
         let passes = true;
         for (const program of filters) {
           const value = program.evaluate(scope);
@@ -102,7 +105,11 @@ export class Matcher {
     }
     const { fieldAliases } = resourceNamesOf(this.#catalogue, type);
     const reads = selected.flatMap((each) => each.reads);
-    return { webhooks: selected, part: payloadPartFor(reads, fieldAliases) };
+    return {
+      webhooks: selected,
+      part: payloadPartFor(reads, fieldAliases),
+      isAnyOrdered: selected.some(({ webhook }) => webhook.orderingKey !== null),
+    };
   }
 
   #compile(webhook: Webhook): CompiledWebhook {
@@ -117,15 +124,24 @@ export class Matcher {
       else broken = true;
       reads.push(...(readsOf(source)?.touched ?? []));
     }
+    if (typeof webhook.orderingKey === "string") reads.push(...(readsOf(webhook.orderingKey)?.touched ?? []));
     const compiled: CompiledWebhook = { webhook, filters: broken ? null : programs, reads };
     this.#compiled.set(webhook, compiled);
     return compiled;
   }
 
-  #scopeOf(event: MatchableEvent, part: PayloadPart | null): Scope {
+  /** An event as expressions see it, for whoever asks after its match: what was parsed is parsed once. */
+  scopeOf(event: MatchableEvent): Scope {
+    return this.#scopes.get(event) ?? this.#scopeOf(event, null);
+  }
+
+  #scopeOf(event: MatchableEvent, candidates: Candidates | null): Scope {
     const options = { exactNumbers: event.hasLongNumber };
-    return scopeOfEvent(event, resourceNamesOf(this.#catalogue, event.type), (bytes) =>
+    const part = candidates?.part ?? null;
+    const scope = scopeOfEvent(event, resourceNamesOf(this.#catalogue, event.type), (bytes) =>
       part !== null && bytes === event.data ? readPayloadPart(bytes, part, options) : parsePayload(bytes, options),
     );
+    if (candidates === null || candidates.isAnyOrdered) this.#scopes.set(event, scope);
+    return scope;
   }
 }

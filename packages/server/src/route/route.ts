@@ -3,15 +3,19 @@
 import { type Id, millisecondsOfBytes } from "@posthorn/contract";
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import { isEventTypeName } from "../catalogue/pattern.ts";
+import type { Scope } from "../expressions/scope.ts";
 import { laneOf } from "../lib/lane.ts";
 import type { Configuration, TenantConfiguration, Webhook } from "../storage/configuration.ts";
 import { FAN_OUT_THRESHOLD } from "./fan-out.ts";
 import type { MatchableEvent, Matcher } from "./match.ts";
+import type { OrderingKeys } from "./ordering-key.ts";
 
 /** An event that is about to be stored. */
 export interface RoutableEvent extends MatchableEvent {
   readonly idBytes: Uint8Array;
   readonly traceContext: string | null;
+  /** What the sender gave to order it by; null: nothing. */
+  readonly orderingKey: string | null;
   readonly sender: {
     readonly tenantId: Id<"tenant">;
     readonly retentionClass: number;
@@ -44,12 +48,18 @@ export interface RouteStageOptions {
   readonly catalogue: Catalogue;
   readonly configuration: Configuration;
   readonly matcher: Matcher;
+  readonly orderingKeys: OrderingKeys;
   /** Text or number at a path of JSON bytes, without parsing the rest. */
   readonly readText: (data: Buffer, path: readonly string[]) => string | null;
   /** A delivery's id carries its event's millisecond. */
   readonly newDeliveryId: (eventMs: number) => Uint8Array;
   /** Declared here, made by deliver. */
-  readonly reserve: (webhook: Webhook, deliveryIdBytes: Uint8Array, event: RoutedEvent) => Reserved;
+  readonly reserve: (
+    webhook: Webhook,
+    deliveryIdBytes: Uint8Array,
+    event: RoutedEvent,
+    orderingKey: string | null,
+  ) => Reserved;
   /** A list of more than 256 webhooks was stored with its event. */
   readonly onFanOutStored: () => void;
 }
@@ -60,6 +70,8 @@ export interface RoutedDelivery {
   readonly webhookVersion: number;
   readonly lane: number;
   readonly handoff: boolean;
+  /** Null: its webhook is not ordered. */
+  readonly orderingKey: string | null;
 }
 
 export type RouteDecision =
@@ -76,6 +88,8 @@ export type RouteDecision =
       readonly abandoned: (unknown: boolean) => void;
     }
   | { readonly kind: "unknown_type"; readonly nearest: readonly string[] };
+
+type Routed = Extract<RouteDecision, { kind: "routed" }>;
 
 /** A longer business number is nobody's search text. */
 const MAX_REFERENCE_LENGTH = 200;
@@ -121,17 +135,21 @@ export class RouteStage {
         abandoned: NOTHING,
       };
     }
-    if (matched.length > FAN_OUT_THRESHOLD) return this.#storedList(event, matched, configVersion, reference);
-    return this.#reserveAll(event, matched, configVersion, reference);
+    const routed = { kind: "routed", configVersion, reference } as const;
+    if (matched.length <= FAN_OUT_THRESHOLD) return this.#reserveAll(event, matched, routed);
+    // Two lists may be expanded in any order, so what is ordered stands in none.
+    const ordered = matched.filter((webhook) => webhook.orderingKey !== null);
+    const others = ordered.length === 0 ? matched : matched.filter((webhook) => webhook.orderingKey === null);
+    if (others.length <= FAN_OUT_THRESHOLD) return this.#reserveAll(event, matched, routed);
+    return this.#storedList(event, others, this.#reserveAll(event, ordered, routed));
   }
 
   #reserveAll(
     event: RoutableEvent,
     matched: readonly Webhook[],
-    configVersion: number,
-    reference: string | null,
-  ): RouteDecision {
-    const { newDeliveryId, reserve } = this.#options;
+    { configVersion, reference }: Pick<Routed, "configVersion" | "reference">,
+  ): Routed {
+    const { newDeliveryId, reserve, orderingKeys } = this.#options;
     const eventMs = millisecondsOfBytes(event.idBytes);
     const carried: RoutedEvent = {
       idBytes: event.idBytes,
@@ -145,9 +163,11 @@ export class RouteStage {
       traceContext: event.traceContext,
     };
     const reservations: Reserved[] = [];
+    const scope = (): Scope => this.#options.matcher.scopeOf(event);
     const deliveries = matched.map((webhook): RoutedDelivery => {
       const idBytes = newDeliveryId(eventMs);
-      const reserved = reserve(webhook, idBytes, carried);
+      const orderingKey = orderingKeys.keyOf(webhook, event.orderingKey, scope);
+      const reserved = reserve(webhook, idBytes, carried, orderingKey);
       reservations.push(reserved);
       return {
         idBytes,
@@ -155,6 +175,7 @@ export class RouteStage {
         webhookVersion: webhook.version,
         lane: webhook.lane,
         handoff: reserved.handoff,
+        orderingKey,
       };
     });
     return {
@@ -172,25 +193,22 @@ export class RouteStage {
     };
   }
 
-  #storedList(
-    event: RoutableEvent,
-    matched: readonly Webhook[],
-    configVersion: number,
-    reference: string | null,
-  ): RouteDecision {
+  /** @param routed what is written at once beside the list */
+  #storedList(event: RoutableEvent, matched: readonly Webhook[], routed: Routed): Routed {
     const { onFanOutStored } = this.#options;
     return {
-      kind: "routed",
-      configVersion,
-      reference,
-      deliveries: NO_DELIVERIES,
+      ...routed,
       fanOut: {
         // The event's own lane: spread over the nodes like webhooks are.
         lane: laneOf(event.idBytes),
         webhooks: matched.map((webhook) => ({ bytes: webhook.bytes, version: webhook.version, lane: webhook.lane })),
       },
-      committed: onFanOutStored,
+      committed: () => {
+        routed.committed();
+        onFanOutStored();
+      },
       abandoned: (unknown: boolean) => {
+        routed.abandoned(unknown);
         if (unknown) onFanOutStored();
       },
     };

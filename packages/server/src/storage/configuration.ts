@@ -108,6 +108,10 @@ export interface Webhook {
   readonly transform: TransformSetting | null;
   readonly timeoutMs: number;
   readonly maxInFlight: number;
+  /** What its deliveries are ordered by: an expression, or true for the key that the sender gives. Null: by nothing. */
+  readonly orderingKey: string | true | null;
+  /** What becomes of an ordered delivery that nobody will take, and of those behind it. */
+  readonly onPoison: "park" | "skip";
   readonly rateLimit: RateLimitSetting | null;
   readonly retryPolicy: RetryPolicySetting | null;
   /** Milliseconds from a delivery's creation after which it is not attempted any more; null for never. */
@@ -335,6 +339,8 @@ interface StoredConfiguration {
   readonly transform?: TransformSetting;
   readonly timeout?: number;
   readonly maxInFlight?: number;
+  readonly orderingKey?: string | true;
+  readonly onPoison?: "park" | "skip";
   readonly rateLimit?: RateLimitSetting;
   readonly retryPolicy?: RetryPolicySetting | null;
   /** Seconds. */
@@ -356,6 +362,7 @@ export const WEBHOOK_DEFAULTS = {
   timeout: 15,
   maxInFlight: 64,
   onImport: "each",
+  onPoison: "park",
 } as const;
 
 /** A snapshot from its row; `configuration` holds the fields as the administrator gave them. */
@@ -384,6 +391,8 @@ export function webhookOfRow(row: WebhookRow): Webhook {
     transform: stored.transform ?? null,
     timeoutMs: (stored.timeout ?? WEBHOOK_DEFAULTS.timeout) * 1000,
     maxInFlight: stored.maxInFlight ?? WEBHOOK_DEFAULTS.maxInFlight,
+    orderingKey: stored.orderingKey ?? null,
+    onPoison: stored.onPoison ?? WEBHOOK_DEFAULTS.onPoison,
     rateLimit: stored.rateLimit ?? null,
     retryPolicy: stored.retryPolicy ?? null,
     expireAfterMs: stored.expireAfter === undefined ? null : stored.expireAfter * 1_000,

@@ -85,6 +85,7 @@ function rowWith(key: string | null): Row {
     senderId: null,
     sentTimestamp: null,
     reference: null,
+    orderingKey: null,
     data: Buffer.from("{}"),
     context: null,
     traceContext: null,

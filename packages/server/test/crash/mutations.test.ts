@@ -5,7 +5,9 @@ import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import type { Rule } from "../support/crash/checker.ts";
 import type { ChildNode } from "../support/crash/child-node.ts";
 import { createMutant, type Mutant, MUTATIONS } from "../support/crash/mutant.ts";
-import { openScene, type Scene } from "../support/crash/scene.ts";
+import { CRASH_API_KEY, openScene, type Scene } from "../support/crash/scene.ts";
+import { callApi } from "../support/node.ts";
+import { startReceiver } from "../support/receivers/receiver.ts";
 import {
   freezeUntilTakenOver,
   killOwingNode,
@@ -91,6 +93,29 @@ describe("a build that breaks a promise is found out", () => {
     const [owner, watcher] = await ownerAndOther(scene, [node, other]);
     await jumpWhileBothSend(scene, [owner], watcher);
     expect(await brokenRules(scene, 5_000)).toContain("unexplained_duplicate");
+  });
+
+  test("ordered deliveries dispatched from memory overtake each other", async () => {
+    const { node } = await openStage("orderedFromMemory");
+    let presentCount = 0;
+    let mostPresent = 0;
+    const receiver = await startReceiver({
+      answer: async (_request, index) => {
+        presentCount += 1;
+        mostPresent = Math.max(mostPresent, presentCount);
+        // The first is answered when the second is there, which the real build would not send before.
+        if (index === 0) await receiver.received(2);
+        presentCount -= 1;
+        return 200;
+      },
+    });
+    closing.push(() => receiver.close());
+    const call = (path: string, body: object) =>
+      callApi(node.url, "POST", path, body, { authorization: `Bearer ${CRASH_API_KEY}` });
+    await call("/v1/webhooks", { url: `${receiver.origin}/`, events: ["shift.closed"], orderingKey: true });
+    for (const n of [0, 1]) await call("/v1/events", { event: "shift.closed", orderingKey: "k", data: { n } });
+    await receiver.received(2);
+    expect(mostPresent).toBe(2);
   });
 
   test("without a takeover a dead node's deliveries stay for ever", async () => {

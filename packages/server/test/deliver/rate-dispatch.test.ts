@@ -41,7 +41,7 @@ function simulate(
     memory,
     rates: new Rates({
       monotonicMs: () => clock.monotonicMs(),
-      tenureOf: () => ({ monotonicMs: -1e9, atMs: 0 }),
+      tenureOf: () => ({ monotonicMs: -1e9, atMs: 0, isUnclean: false }),
     }),
     sender: {
       send: async ({ url }: { url: string }) => {
@@ -62,11 +62,13 @@ function simulate(
     record: async (recorded) => {
       reports.push(...recorded);
       for (const report of recorded) onReport(report);
+      return true;
     },
     endpoints: { room: () => Number.POSITIVE_INFINITY, restUntilMs: () => 0, ended: () => {} },
     isOperational: () => false,
     mayStart: () => true,
     onSwitch: () => {},
+    orderWaitMs: () => 0,
     onRoom: () => {},
     ...(options.maxInFlight === undefined ? {} : { maxInFlight: options.maxInFlight }),
   };

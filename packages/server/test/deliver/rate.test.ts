@@ -7,7 +7,7 @@ import { PERIOD_MS, Rates, type Tenure } from "../../src/deliver/rate.ts";
 import type { RateLimitSetting } from "../../src/storage/configuration.ts";
 import { mostInAnyWindow, webhookWith } from "./support.ts";
 
-const OLD: Tenure = { monotonicMs: -1e9, atMs: 0 };
+const OLD: Tenure = { monotonicMs: -1e9, atMs: 0, isUnclean: false };
 const limits = fc.record({
   limit: fc.oneof(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 31, max: 2_000 })),
   per: fc.constantFrom("second" as const, "minute" as const, "hour" as const),
@@ -73,7 +73,7 @@ describe("no window of the length of the period sees more than limit + burst", (
         // The old owner's last request may have left at the very moment of the change.
         const changedAtMs = sent.at(-1) as number;
         clock.ms = changedAtMs;
-        const next = ratesAt(clock, { monotonicMs: changedAtMs, atMs: changedAtMs });
+        const next = ratesAt(clock, { ...OLD, monotonicMs: changedAtMs, atMs: changedAtMs });
         sent.push(...sendAll(next, setting, clock, [0], changedAtMs + perMs * 1.5));
         expect(mostInAnyWindow(sent, perMs)).toBeLessThanOrEqual(setting.limit + setting.burst);
       }),
@@ -109,7 +109,7 @@ describe("a gate", () => {
 
   test("of a webhook made after the lane was acquired begins full: nobody has sent anything of it", () => {
     const clock = { ms: 10_000 };
-    const rates = ratesAt(clock, { monotonicMs: 0, atMs: 1_000_000 });
+    const rates = ratesAt(clock, { ...OLD, monotonicMs: 0, atMs: 1_000_000 });
     const hourly: RateLimitSetting = { limit: 1, per: "hour", burst: 0 };
     expect(rates.take(webhookWith({ number: 5, createdAtMs: 1_005_000 }), hourly)).toBe(0);
     expect(rates.take(webhookWith({ number: 6, createdAtMs: 999_000 }), hourly)).toBeGreaterThan(3_580_000);
@@ -150,6 +150,6 @@ test("a lane that was given away and came back begins like any other: what its o
   expect(rates.gateCount).toBe(1);
   rates.forgetLanes([webhook.lane]);
   clock.ms = 120_000;
-  tenure = { monotonicMs: clock.ms, atMs: clock.ms };
+  tenure = { ...OLD, monotonicMs: clock.ms, atMs: clock.ms };
   expect(rates.take(webhook, setting)).toBeGreaterThan(0);
 });

@@ -62,6 +62,7 @@ export function addReady(memory: DeliveryMemory, queue: WebhookQueue, number: nu
     policyAttemptBase: 0,
     trigger: "initial",
     replayed: false,
+    orderingKey: null,
   });
   queue.ready.push(entry);
   return entry;

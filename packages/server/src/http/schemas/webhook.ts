@@ -102,6 +102,8 @@ const configured = described({
   retryPolicy: retryPolicy.nullable(),
   expireAfter: z.number().nullable(),
   maxInFlight: z.int(),
+  orderingKey: z.union([z.literal(true), z.string()]).nullable(),
+  onPoison: z.enum(["park", "skip"]),
   rateLimit: rateLimit.nullable(),
   metadata: z.record(z.string(), z.string()),
   successWhen: z.string().nullable(),

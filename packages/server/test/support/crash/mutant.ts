@@ -92,5 +92,10 @@ export const MUTATIONS = {
       return Date.now() > until;
     })`,
   },
+  orderedFromMemory: {
+    file: "deliver/intake.js",
+    find: "const isOrdered = queue.ordered !== null || orderingKey !== null;",
+    replaceBy: "const isOrdered = false;",
+  },
   noTakeover: { file: "deliver/ownership.js", find: "if (await declareDead(db, node))", replaceBy: "if (false)" },
 } as const satisfies Record<string, Mutation>;

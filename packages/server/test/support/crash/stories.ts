@@ -38,15 +38,16 @@ export async function freezeUntilTakenOver(
   await asked;
   const over = ledger.beginFault("node_paused");
   frozen.pause();
-  // The kernel takes these in; the node finds them when it wakes up.
+  const heir = await scene.startNode({ lease: QUICK_LEASE, soleNode: false });
+  await isDeclaredDead(scene, frozen);
+  // The kernel takes these in; the node finds them when it wakes up. Only now: a sender without a key that
+  // gives up while the heir is starting, on a machine that is too busy, would not come again.
   const waiting = Promise.all([
     publisher.publish({ url: frozen.url }),
     publisher.publish({ url: frozen.url, withKey: false }),
     publisher.publish({ url: frozen.url }),
     publisher.publish({ url: frozen.url, withKey: false }),
   ]);
-  const heir = await scene.startNode({ lease: QUICK_LEASE, soleNode: false });
-  await isDeclaredDead(scene, frozen);
   ledger.append({ kind: "taken_over", node: frozen.id });
   // The heir has brought it: the frozen node's result comes too late.
   const endMs = performance.now() + TAKEOVER_LIMIT_MS;
