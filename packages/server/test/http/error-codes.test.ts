@@ -77,7 +77,7 @@ const PROVOKED: Partial<Record<ErrorCode, (world: ErrorWorld) => Provocation | P
   HEADERS_TOO_LARGE: () => ({ method: "GET", path: "/events", headers: { "x-large": "a".repeat(20_000) } }),
   VALIDATION_ERROR: () => ({ method: "GET", path: "/events?limit=0" }),
   UNKNOWN_FIELD: () => ({ path: "/events", body: { ...EVENT, dta: 1 } }),
-  FIELD_NOT_AVAILABLE_YET: (world) => ({ path: `/webhooks`, body: webhookAt(world, { onPoison: "block" }) }),
+  FIELD_NOT_AVAILABLE_YET: (world) => ({ path: `/webhooks`, body: webhookAt(world, { priority: "high" }) }),
   READ_ONLY_FIELD: (world) => ({ path: `/webhooks`, body: webhookAt(world, { version: 3 }) }),
   MISSING_MEMBER: () => ({ path: "/webhooks", body: {} }),
   WRONG_TYPE: (world) => ({ path: "/webhooks", body: webhookAt(world, { active: "yes" }) }),
