@@ -2,6 +2,8 @@
 // them nearly every request with an id would end at its 404.
 // It must only add examples and leave out what would refuse every request; statuses and schemas stay as published.
 
+import { createHash } from "node:crypto";
+
 /** How many things there are of a kind that an operation uses up. */
 const SPARE = 5;
 
@@ -18,7 +20,7 @@ export async function prepareDocument({ url, apiKey, receiver }) {
     return answer.data;
   };
   const [{ id: keyId }] = (await call("GET", "/api-keys")).filter((key) => apiKey.endsWith(key.lastCharacters));
-  const examples = await makeThings(call, receiver);
+  const examples = await makeThings(call, receiver, (clientId) => allow(url, apiKey, clientId));
   const document = await (await fetch(`${url}/v1/openapi.json`)).json();
   for (const [path, item] of Object.entries(document.paths)) {
     const segments = [...path.matchAll(/([^/]+)\/\{(\w+)\}/g)];
@@ -40,8 +42,29 @@ export async function prepareDocument({ url, apiKey, receiver }) {
   return { document, keyId };
 }
 
+const REDIRECT_URI = "https://bi.example.com/callback";
+
+/** A program is allowed something, and takes it up: without that there is no grant. */
+async function allow(url, apiKey, clientId) {
+  const verifier = "v".repeat(43);
+  const post = (path, form) =>
+    fetch(`${url}${path}`, { method: "POST", body: new URLSearchParams(form), redirect: "manual" });
+  const allowed = await post("/oauth/authorize", {
+    client_id: clientId,
+    redirect_uri: REDIRECT_URI,
+    response_type: "code",
+    code_challenge: createHash("sha256").update(verifier).digest("base64url"),
+    code_challenge_method: "S256",
+    api_key: apiKey,
+    decision: "allow",
+  });
+  const code = new URL(allowed.headers.get("location")).searchParams.get("code");
+  const form = { client_id: clientId, redirect_uri: REDIRECT_URI, code, code_verifier: verifier };
+  await post("/oauth/token", { ...form, grant_type: "authorization_code" });
+}
+
 /** @returns ids by the segment before them, or by operation and parameter where any other one would be refused */
-async function makeThings(call, receiver) {
+async function makeThings(call, receiver, allowProgram) {
   const several = async (make) => {
     const ids = [];
     for (let index = 0; index < SPARE; index += 1) ids.push(await make(index));
@@ -73,6 +96,20 @@ async function makeThings(call, receiver) {
     (await call("POST", "/event-types", { name: `crate.packed_${index}`, description: "A crate is packed." })).name;
   const readKey = async () => (await call("POST", `/webhooks/${main}/read-keys`)).id;
   const spareKey = async () => (await call("POST", "/api-keys", { name: "spare", scopes: ["read:events"] })).id;
+  const program = { name: "BI", redirectUris: [REDIRECT_URI], scopes: ["read:events"] };
+  const client = async () => (await call("POST", "/oauth-clients", program)).id;
+  const grant = async () => {
+    const id = await client();
+    await allowProgram(id);
+    return (await call("GET", `/oauth-grants?clientId=${id}`))[0].id;
+  };
+  // A range that reaches up to now waits some seconds for its end; paused meanwhile, it waits on and can be cancelled.
+  const replay = async () => {
+    const webhookId = await webhook({ events: ["supplier.updated"] });
+    const { id } = await call("POST", "/replays", { webhookId, from: "2020-01-01T00:00:00Z", which: "all" });
+    await call("POST", `/webhooks/${webhookId}/pause`);
+    return id;
+  };
   const types = await several(type);
   const readKeys = await several(readKey);
   return {
@@ -95,6 +132,11 @@ async function makeThings(call, receiver) {
     "DELETE /companies/{id}": {
       id: await several(async (index) => (await call("POST", "/companies", { name: `Spare ${index}` })).id),
     },
+    "oauth-clients": [await client()],
+    "DELETE /oauth-clients/{id}": { id: await several(client) },
+    "DELETE /oauth-grants/{id}": { id: await several(grant) },
+    replays: [await replay()],
+    "POST /replays/{id}/cancel": { id: await several(replay) },
     "DELETE /api-keys/{id}": { id: await several(spareKey) },
   };
 }

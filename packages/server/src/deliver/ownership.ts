@@ -431,22 +431,26 @@ export class Ownership {
 
   #extendLease(sentAtMs: number): void {
     this.#beatSentAtMs = sentAtMs;
+    this.#watchLease();
+  }
+
+  #watchLease(): void {
     clearTimeout(this.#leaseTimer);
-    const remainingMs = sentAtMs + this.#lease.leaseMs - this.#options.clock.monotonicMs();
-    this.#leaseTimer = setTimeout(
-      () => {
-        // No beat came through in time: somebody may soon own our lanes, so running requests end here.
-        if (this.maySend()) return;
-        this.#options.log.warn(
-          { node: this.#identity.id },
-          "the lease ran out; deliveries stop until the database answers",
-        );
-        this.#options.onLost();
-        this.#forgetLanes();
-        this.#registered = false;
-      },
-      Math.max(0, remainingMs),
-    );
+    this.#leaseTimer = setTimeout(() => {
+      // A timer may fire a fraction of a millisecond early: then it was not the end yet, and there is one more look.
+      if (this.maySend()) {
+        this.#watchLease();
+        return;
+      }
+      // No beat came through in time: somebody may soon own our lanes, so running requests end here.
+      this.#options.log.warn(
+        { node: this.#identity.id },
+        "the lease ran out; deliveries stop until the database answers",
+      );
+      this.#options.onLost();
+      this.#forgetLanes();
+      this.#registered = false;
+    }, this.leaseLeftMs());
     this.#leaseTimer.unref();
   }
 
