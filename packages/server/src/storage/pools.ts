@@ -91,7 +91,8 @@ export function openPools(options: PoolOptions): Pools {
       query_timeout: 11_000,
     }),
     engine: open("engine", 4, `${engine} ${byIndex} -c statement_timeout=10s`, { query_timeout: 11_000 }),
-    owner: open("owner", 2, options.withRoles ? "" : "-c posthorn.engine=on"),
+    // Upkeep and the start of a node can wait: on a busy machine a new connection has taken more than a second.
+    owner: open("owner", 2, options.withRoles ? "" : "-c posthorn.engine=on", { connectionTimeoutMillis: 10_000 }),
   };
   return {
     ...pools,
