@@ -1,6 +1,6 @@
 // `posthorn serve --processes 2` as it runs for a user: real processes on one port, killed, replaced and ended while a
 // sender publishes with the SDK. One start for the whole file; nothing that it starts outlives it.
-// Broken on purpose: without the word of a process's end, its lanes wait ten seconds for its silence.
+// To break on purpose (not tried yet): without the word of a process's end, its lanes wait ten seconds for its silence.
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { Posthorn } from "@posthorn/client";

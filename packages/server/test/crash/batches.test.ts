@@ -1,6 +1,6 @@
 // Batches and coalescing when the node dies: what was stored goes out as it was stored, what was not is put together
 // anew, and what was superseded stays so. Real processes, killed.
-// Broken on purpose: sending before the batch is stored, or reading its members one by one, goes red here.
+// To break on purpose (not tried yet): sending before the batch is stored, or reading its members one by one, goes red here.
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import pg from "pg";

@@ -1,5 +1,5 @@
 // The breaker of one webhook: when it opens, how long, one probe at a time, the ramp; and that it can always close.
-// Broken on purpose: a half-open breaker that lets two go fails the property of the probe; an open time without its
+// To break on purpose (not tried yet): a half-open breaker that lets two go fails the property of the probe; an open time without its
 // spread probes a thousand endpoints in the same second; a window that forgets successes opens at one failure in ten.
 import fc from "fast-check";
 import { expect, test } from "vitest";

@@ -1,5 +1,5 @@
 // Success and response rules against a real receiver.
-// Broken on purpose: when decide ignores the judgement, every test here but the last two goes red; when the body is kept
+// To break on purpose (not tried yet): when decide ignores the judgement, every test here but the last two goes red; when the body is kept
 // only to 16 KiB, "a long answer" does.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestNode, type TestNode } from "../support/node.ts";

@@ -1,6 +1,6 @@
 // Processes of one machine wake each other without the database, and hear at once of one that has ended. Nobody beats,
 // looks around or says anything through the database here, so nothing else could be what wakes them.
-// Broken on purpose: without `tell` the first test waits for ever, without `onEnded` the second.
+// To break on purpose (not tried yet): without `tell` the first test waits for ever, without `onEnded` the second.
 import { afterEach, expect, test, vi } from "vitest";
 import type { Siblings, SiblingSignal } from "../../src/deliver/siblings.ts";
 import { restartDelayMs } from "../../src/processes/restarts.ts";

@@ -1,5 +1,5 @@
 // A failing endpoint is given a rest as a whole: its deliveries are held and not burnt, one probe goes, then a ramp; the
-// next owner of its lane goes on where the last one was. Broken on purpose: without the gate the receiver that fails
+// next owner of its lane goes on where the last one was. To break on purpose (not tried yet): without the gate the receiver that fails
 // gets every attempt; without what is stored, a restarted node begins at once; with rows left in memory the probe is
 // not the oldest.
 import { afterAll, beforeAll, expect, test } from "vitest";

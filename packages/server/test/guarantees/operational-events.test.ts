@@ -1,5 +1,5 @@
 // What Posthorn has to say about its own work are ordinary events: stored, routed, delivered; each cause once, also after
-// a crash between any two steps; and what becomes of delivering them raises no other. Broken on purpose: without the
+// a crash between any two steps; and what becomes of delivering them raises no other. To break on purpose (not tried yet): without the
 // exclusion of operational types the webhook that fails hears of its own dead letters for ever; without the bundle's key
 // a crash after capture raises twice.
 import { type Id, uuidFromId } from "@posthorn/contract";

@@ -1,5 +1,5 @@
 // The list of nodes, for operators: what each one says of itself with its beat, and that one that ended is shown for a day.
-// Broken on purpose: a beat that writes no figures, and a removal that looks at the beat alone, both go red here.
+// To break on purpose (not tried yet): a beat that writes no figures, and a removal that looks at the beat alone, both go red here.
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { deleteEndedNodes } from "../../src/maintain/ended-nodes.sql.ts";
 import { openPools } from "../../src/storage/pools.ts";

@@ -1,5 +1,5 @@
 // Bulk replays as stored jobs, and cancelling many: against real receivers, with another node going on in the middle.
-// Broken on purpose: when a chunk does not ask for the cursor, or the cursor is not moved in the chunk's own statement,
+// To break on purpose (not tried yet): when a chunk does not ask for the cursor, or the cursor is not moved in the chunk's own statement,
 // "goes on where it stood" goes red; without the look at what is due, "yields" does.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callApi, startTestNode, type TestNode } from "../support/node.ts";

@@ -51,7 +51,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant("ended" as const), key: fc.constantFrom("a", "b"), fails: fc.boolean() }),
 );
 
-// Broken on purpose: letting busy keys through, or taking the first instead of the last, goes red here.
+// To break on purpose (not tried yet): letting busy keys through, or taking the first instead of the last, goes red here.
 test("whatever comes: one of a key is on its way at a time, never an older one after a newer, and the last one is sent", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), (steps) => {

@@ -87,7 +87,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant("withdraw" as const), at: fc.nat(20) }),
 );
 
-// Broken on purpose: closing without deleting the open batch, a deadline by the latest member, and a byte limit that is
+// To break on purpose (not tried yet): closing without deleting the open batch, a deadline by the latest member, and a byte limit that is
 // checked after joining each go red here.
 test("whatever comes: each delivery is in one batch, in order, none too large, none waits beyond its age", () => {
   fc.assert(
