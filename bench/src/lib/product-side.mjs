@@ -66,14 +66,22 @@ export function productSide({ serveArguments, nodeArguments, webhookFields }) {
 
 /**
  * Starts the program and waits until it is ready.
- * @param {{ port: number, apiKey: string, databaseUrl: string, directory: string, nodeArguments?: string[], serveArguments?: string[] }} options
+ * @param {{ port: number, apiKey: string, databaseUrl: string, directory: string, masterKey?: string, nodeArguments?: string[], serveArguments?: string[] }} options
  */
-export async function startPosthorn({ port, apiKey, databaseUrl, directory, nodeArguments = [], serveArguments = [] }) {
+export async function startPosthorn({
+  port,
+  apiKey,
+  databaseUrl,
+  directory,
+  masterKey = randomBytes(32).toString("base64"),
+  nodeArguments = [],
+  serveArguments = [],
+}) {
   const server = startServer(
     [...nodeArguments, POSTHORN, "serve", ...serveArguments],
     {
       DATABASE_URL: databaseUrl,
-      POSTHORN_MASTER_KEY: randomBytes(32).toString("base64"),
+      POSTHORN_MASTER_KEY: masterKey,
       POSTHORN_BOOTSTRAP_API_KEY: apiKey,
       POSTHORN_ALLOW_TARGETS: "127.0.0.1",
       POSTHORN_PORT: String(port),

@@ -120,7 +120,7 @@ type Report = (rule: Rule, detail: string) => void;
 interface Operation {
   readonly number: number;
   readonly tailHash: string;
-  readonly expected: readonly string[];
+  readonly expected: ReadonlySet<string>;
   readonly acknowledgedIds: Set<string>;
   isAcknowledged: boolean;
   mayBeStored: boolean;
@@ -141,7 +141,7 @@ function checkOperations(
     const operation: Operation = {
       number,
       tailHash,
-      expected,
+      expected: new Set(expected),
       acknowledgedIds,
       isAcknowledged: false,
       mayBeStored: true,
@@ -193,7 +193,7 @@ function checkReceipts(
     const what = `${request.deliveryId} (${request.eventId}) to ${request.webhook}`;
     if (!request.isSigned) report("bad_signature", what);
     if (operation === undefined) report("altered_bytes", what);
-    else if (!operation.expected.includes(request.webhook)) report("received_by_stranger", what);
+    else if (!operation.expected.has(request.webhook)) report("received_by_stranger", what);
     const earlier = idOfDelivery.get(request.deliveryId);
     if (earlier !== undefined && earlier !== request.eventId) report("unstable_id", `${what}, before as ${earlier}`);
     idOfDelivery.set(request.deliveryId, request.eventId);

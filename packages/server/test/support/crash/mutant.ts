@@ -43,9 +43,6 @@ export function createMutant({ file, find, replaceBy }: Mutation): Mutant {
   return { dist, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** Breaks nothing: expands stored fan-outs in small steps, so that there is something between two of them. */
-export const SMALL_CHUNKS: Mutation = { file: "route/fan-out.js", find: "CHUNK = 1_000", replaceBy: "CHUNK = 100" };
-
 /** One promise broken in each. */
 export const MUTATIONS = {
   ackBeforeCommit: {

@@ -12,6 +12,7 @@ import { type ChildNode, type ChildNodeOptions, startChildNode } from "./child-n
 import { countWaiting, readFinalState } from "./final-state.ts";
 import { type Hearers, startHearers } from "./hearers.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
+import { copyWebhook } from "./many-webhooks.ts";
 import { createPublisher, type Publisher } from "./publisher.ts";
 
 export const CRASH_API_KEY = "crash-administrator-key-0001";
@@ -37,7 +38,10 @@ export interface Scene {
   kill(node: ChildNode): Promise<void>;
   /** Makes the webhooks of the scene; once, as soon as a node is up. */
   subscribe(node: ChildNode, retryPolicy?: object): Promise<void>;
-  /** Makes so many further webhooks that hear every invoice; from now on each event fans out to all of them. */
+  /**
+   * Makes so many further webhooks that hear every invoice; from now on each event fans out to all of them. The node
+   * knows them when this resolves.
+   */
   subscribeFan(node: ChildNode, count: number): Promise<void>;
   /** Waits until nothing is left to deliver (or for `limitMs`), then judges everything so far. */
   judge(limitMs?: number, options?: { readonly isExpectedToFail: boolean }): Promise<Verdict>;
@@ -118,8 +122,19 @@ export async function openScene(connection: SceneConnection): Promise<Scene> {
       for (const webhook of WEBHOOKS) await subscribe(node, { ...webhook, retryPolicy });
     },
     async subscribeFan(node, count) {
-      for (let number = 0; number < count; number += 1) fan.push(`fan-${number}`);
-      await Promise.all(fan.map((name) => subscribe(node, { name, events: ["invoice.*"] })));
+      const copies = Array.from({ length: count }, (_, index) => {
+        const name = `fan-${fan.length + index}`;
+        return { name, url: `${hearers.origin}/${name}`, secret: randomBytes(24).toString("hex") };
+      });
+      for (const { name, secret } of copies) {
+        fan.push(name);
+        secrets.set(name, secret);
+      }
+      const model = [...names].find(([, name]) => name === "all")?.[0] as string;
+      const made = await copyWebhook(pool, masterKey, model, copies);
+      for (const [index, { uuid }] of made.entries()) names.set(uuid, copies[index]?.name as string);
+      // Whoever takes a change has read all that came before it.
+      await subscribe(node, { name: `after-${fan.length}`, events: ["payment.*"] });
     },
     async judge(limitMs = 10_000, { isExpectedToFail } = { isExpectedToFail: false }) {
       const endMs = performance.now() + limitMs;
