@@ -217,7 +217,7 @@ create table dead_letter (
   batch_id uuid,
   coalesced_count integer,
   constraint dead_letter_pkey PRIMARY KEY (tenant_id, retention_class, id),
-  constraint dead_letter_reason_check CHECK ((reason = ANY (ARRAY['attempts_exhausted'::text, 'endpoint_gone'::text, 'webhook_disabled'::text, 'rejected_permanently'::text, 'expired'::text])))
+  constraint dead_letter_reason_check CHECK ((reason = ANY (ARRAY['attempts_exhausted'::text, 'endpoint_gone'::text, 'webhook_disabled'::text, 'rejected_permanently'::text, 'expired'::text, 'skipped'::text])))
 ) partition by LIST (retention_class);
 CREATE INDEX dead_letter_replayed ON dead_letter USING btree (tenant_id, event_id) WHERE replayed;
 CREATE INDEX dead_letter_webhook ON dead_letter USING btree (tenant_id, webhook_id, id);
@@ -250,6 +250,7 @@ create table delivery (
   ordering_key text,
   coalesced_count integer,
   coalesce_key text,
+  held_at timestamp with time zone,
   constraint delivery_pkey PRIMARY KEY (tenant_id, id),
   constraint delivery_check CHECK (((held_reason IS NULL) = (due_at < 'infinity'::timestamp with time zone))),
   constraint delivery_held_reason_check CHECK ((held_reason = ANY (ARRAY['paused'::text, 'breaker_open'::text, 'transformation_failed'::text, 'key_parked'::text]))),

@@ -79,6 +79,11 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
         load: async () => (await import("./commands/dead-letters.ts")).registerDeadLetters,
       },
       {
+        name: "parked-keys",
+        summary: "List keys of ordered webhooks that wait for a person; retry or skip what holds them.",
+        load: async () => (await import("./commands/parked-keys.ts")).registerParkedKeys,
+      },
+      {
         name: "tail",
         summary: "Show events as they are published, or deliveries as they get on, until it is stopped.",
         load: async () => (await import("./commands/tail.ts")).registerTail,

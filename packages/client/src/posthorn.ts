@@ -2,7 +2,7 @@
 import { type CallOptions, Transport } from "./http/transport.ts";
 import { checkOptions, type PosthornOptions } from "./options.ts";
 import { ApiKeys, Audit, Companies, OauthClients, OauthGrants, ReadKeys, Tenants } from "./resources/access.ts";
-import { DeadLetters, Deliveries } from "./resources/deliveries.ts";
+import { DeadLetters, Deliveries, ParkedKeys } from "./resources/deliveries.ts";
 import { EventTypes } from "./resources/event-types.ts";
 import { Events } from "./resources/events.ts";
 import { read } from "./resources/read.ts";
@@ -24,6 +24,8 @@ export class Posthorn {
   readonly events: Events;
   readonly deliveries: Deliveries;
   readonly deadLetters: DeadLetters;
+  /** Keys of ordered webhooks that wait for a person. */
+  readonly parkedKeys: ParkedKeys;
   readonly webhooks: Webhooks;
   /** Bulk replays. */
   readonly replays: Replays;
@@ -49,6 +51,7 @@ export class Posthorn {
     this.events = new Events(transport);
     this.deliveries = new Deliveries(transport);
     this.deadLetters = new DeadLetters(transport);
+    this.parkedKeys = new ParkedKeys(transport);
     this.webhooks = new Webhooks(transport);
     this.replays = new Replays(transport);
     this.readKeys = new ReadKeys(transport);

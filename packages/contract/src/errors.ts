@@ -75,6 +75,11 @@ export const ERRORS = {
     "Only a pending or held delivery can be cancelled.",
     "The message says what state it is in; there is nothing to be done.",
   ),
+  NOT_PARKED: entry(
+    409,
+    "Only a delivery that is held and so holds its key can be skipped.",
+    "GET /v1/parked-keys lists those; a pending one is cancelled instead: POST /v1/deliveries/{id}/cancel.",
+  ),
   PRECONDITION_FAILED: entry(412, "The thing has changed since you read it.", "Read it again and repeat the change."),
   REQUEST_TIMEOUT: entry(
     408,

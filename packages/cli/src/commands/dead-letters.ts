@@ -19,7 +19,14 @@ interface DeadLettersOptions extends ServerOptions {
   readonly limit: number;
 }
 
-const REASONS = ["attempts_exhausted", "endpoint_gone", "webhook_disabled", "rejected_permanently", "expired"];
+const REASONS = [
+  "attempts_exhausted",
+  "endpoint_gone",
+  "webhook_disabled",
+  "rejected_permanently",
+  "expired",
+  "skipped",
+];
 /** So many are looked at for the groups; newest first. */
 const MOST_GROUPED = 10_000;
 

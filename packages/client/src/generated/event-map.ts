@@ -80,6 +80,10 @@ export interface EventMap {
   readonly "invoice.updated": EventData<Invoice>;
   /** The customer opened a sales invoice online. */
   readonly "invoice.viewed": EventData<Invoice>;
+  /** Deliveries could not be made and hold their keys: what comes behind them waits until somebody decides. */
+  readonly "key.parked": EventData<Delivery>;
+  /** Somebody dealt with what held keys; `reason` says how: retried, corrected, skipped or cancelled. */
+  readonly "key.released": EventData<Delivery>;
   /** Somebody joined the loyalty programme. */
   readonly "member.created": EventData<Member>;
   /** A member moved to another tier. */
@@ -352,6 +356,7 @@ export interface DeliveryDelivery {
   readonly event?: string;
   readonly reference?: string;
   readonly reason?: string | null;
+  readonly orderingKey?: string;
 }
 
 export interface Einvoice {

@@ -9,8 +9,12 @@ import type {
   DeliveryQuery,
   DeliveryRecord,
   DeliveryRequest,
+  KeyRelease,
   ListedDelivery,
+  ParkedKey,
+  ParkedKeyFilter,
   RetriedDelivery,
+  SkippedDelivery,
 } from "../types/delivery.ts";
 import { change, list, read } from "./read.ts";
 
@@ -46,9 +50,37 @@ export class Deliveries {
       .data as CancelledDelivery;
   }
 
+  /**
+   * Gives up a delivery that holds its key: it becomes a dead letter, and its key goes on.
+   * @throws PosthornError NOT_PARKED when it holds no key
+   */
+  async skip(id: string, options?: CallOptions): Promise<SkippedDelivery> {
+    return (await change(this.#transport, "POST", pathOf`/deliveries/${id}/skip`, undefined, options))
+      .data as SkippedDelivery;
+  }
+
   /** The request of a delivery as it would be sent now, freshly signed. */
   request(id: string, options?: CallOptions): Promise<DeliveryRequest> {
     return read(this.#transport, pathOf`/deliveries/${id}/request`, options);
+  }
+}
+
+/** Keys of ordered webhooks that wait for a person. */
+export class ParkedKeys {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** Lists them, those of the newest deliveries first. */
+  list(query?: ParkedKeyFilter & { readonly limit?: number }, options?: CallOptions): Listing<ParkedKey> {
+    return list(this.#transport, "/parked-keys", query, options);
+  }
+
+  /** Lets up to `limit` of them go (1,000 unless given), the rest when it is called again. */
+  async release(what: KeyRelease, options?: CallOptions): Promise<BulkResult> {
+    return (await change(this.#transport, "POST", "/parked-keys/release", what, options)).data as BulkResult;
   }
 }
 

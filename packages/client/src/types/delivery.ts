@@ -143,7 +143,60 @@ export type DeadReason =
   | "endpoint_gone"
   | "webhook_disabled"
   | "rejected_permanently"
-  | "expired";
+  | "expired"
+  | "skipped";
+
+/** A key of an ordered webhook of which nothing goes out until somebody decided about its first delivery. */
+export interface ParkedKey {
+  /** Empty for all events that have no key. */
+  readonly orderingKey: string;
+  readonly webhookId: string;
+  readonly webhookName: string | null;
+  readonly heldReason: "key_parked" | "transformation_failed";
+  readonly parkedAt: string | null;
+  /** Deliveries behind it; counted up to 10,000. */
+  readonly waitingCount: number;
+  readonly waitingIsMore: boolean;
+  /** What holds the key: `deliveries.retry` and `deliveries.skip` take it. */
+  readonly deliveryId: string;
+  readonly eventId: string;
+  readonly event: string | null;
+  readonly reference: string | null;
+  readonly attemptCount: number;
+  /** Why. Null when no attempt was made. */
+  readonly lastAttempt: {
+    readonly startedAt: string;
+    readonly durationMs: number;
+    readonly outcome: string;
+    readonly outcomeCode: string | null;
+    readonly responseStatus: number | null;
+    /** The beginning of the answer, up to 1 KiB. */
+    readonly responseBody: string | null;
+  } | null;
+}
+
+export interface ParkedKeyFilter {
+  readonly webhookId?: string;
+  readonly orderingKey?: string;
+}
+
+/** What becomes of the deliveries that hold parked keys. */
+export interface KeyRelease extends ParkedKeyFilter {
+  /** `retry`: each is tried again. `skip`: each becomes a dead letter, and the rest of its key goes on. */
+  readonly how: "retry" | "skip";
+  /** At most so many keys, up to 10,000; 1,000 when left out. */
+  readonly limit?: number;
+  /** Counts and changes nothing. */
+  readonly dryRun?: boolean;
+}
+
+export interface SkippedDelivery {
+  readonly id: string;
+  readonly state: "dead_letter";
+  readonly deadReason: "skipped";
+  /** Null when it had been skipped before. */
+  readonly deadAt: string | null;
+}
 
 export interface DeadLetterFilter {
   readonly webhookId?: string;

@@ -10,6 +10,7 @@ import { shifted } from "../capture/scan/shifted.ts";
 import { Diagnoses } from "../deliver/diagnose.ts";
 import { retryTimes } from "../deliver/retry-policy.ts";
 import { DeliveryLogs } from "../http/read/delivery-logs.ts";
+import { ParkedKeyList } from "../http/read/parked-keys.ts";
 import { Records } from "../http/read/records.ts";
 import type { RouteHandlers } from "../http/routes.ts";
 import { publishHandlers } from "../http/routes/publish.ts";
@@ -30,6 +31,7 @@ import { Webhooks } from "../manage/webhooks.ts";
 import { BulkCancellations } from "../replay/cancel-many.ts";
 import { Cancellations } from "../replay/cancel.ts";
 import { ReplayJobs } from "../replay/jobs.ts";
+import { ParkedKeys } from "../replay/parked.ts";
 import { WebhookReplays } from "../replay/replay-webhook.ts";
 import { Replays } from "../replay/replay.ts";
 import { BulkRetries } from "../replay/retry-many.ts";
@@ -107,6 +109,7 @@ export function buildHandlers(
     retries: new Retries(replaying),
     bulkRetries: new BulkRetries(replaying),
     webhookReplays: new WebhookReplays(replaying),
+    parkedKeys: { list: new ParkedKeyList(pools.api), parkedKeys: new ParkedKeys(replaying) },
     cancellations: new Cancellations(replaying),
     bulkCancellations: {
       cancellations: new BulkCancellations(replaying),

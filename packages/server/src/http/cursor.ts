@@ -10,6 +10,7 @@ export type CursorKind =
   | "log"
   | "dead_letter"
   | "replay"
+  | "parked_key"
   | "type"
   | "api_key"
   | "company"

@@ -14,6 +14,7 @@ import { diagnoseRoutes, type DiagnosesFace } from "./routes/diagnose.ts";
 import { eventTypeRoutes, type EventTypesFace } from "./routes/event-types.ts";
 import { type EventsFace, eventRoutes, type ReplaysFace } from "./routes/events.ts";
 import { type OauthClientsFace, type OauthGrantsFace, oauthRoutes } from "./routes/oauth.ts";
+import { parkedKeyRoutes, type ParkedKeysFace } from "./routes/parked-keys.ts";
 import { type PreviewFace, previewRoutes } from "./routes/preview.ts";
 import { secretRotationRoutes, type SecretRotationsFace } from "./routes/secret-rotation.ts";
 import { readKeyRoutes } from "./routes/read-keys.ts";
@@ -41,6 +42,7 @@ export interface RouteHandlers {
   readonly cancellations: CancellationsFace;
   readonly bulkCancellations: BulkCancellationsFace;
   readonly replayJobs: ReplayJobsFace;
+  readonly parkedKeys: ParkedKeysFace;
   /** Requests made one by one, to be sent or shown. */
   readonly oneRequests: WebhookTestsFace & RequestViewFace;
   readonly diagnoses: DiagnosesFace;
@@ -97,6 +99,7 @@ export function routeTable(handlers: RouteHandlers): readonly Route[] {
     ...eventRoutes(handlers.records, handlers.replays),
     ...deliveryRoutes(handlers.records, handlers.retries),
     ...deadLetterRoutes(handlers.deliveryLogs, handlers.bulkRetries),
+    ...parkedKeyRoutes(handlers.parkedKeys),
     ...deliveryActionRoutes(handlers.cancellations, handlers.oneRequests),
     ...webhookRoutes(handlers.webhooks),
     ...statisticsRoutes(handlers.deliveryLogs),

@@ -5,6 +5,8 @@
 export const OPERATIONAL_TYPES = [
   "delivery.dead_lettered",
   "delivery.recovered",
+  "key.parked",
+  "key.released",
   "webhook.certificate_expiring",
   "webhook.disable_announced",
   "webhook.disabled",

@@ -103,10 +103,13 @@ rescheduled as (
 ),
 held as (
   update delivery d
-  set due_at = 'infinity', held_reason = r.reason, attempt_count = coalesce(r.number, d.attempt_count)
+  set due_at = 'infinity', held_reason = r.reason, attempt_count = coalesce(r.number, d.attempt_count),
+    held_at = clock_timestamp()
   from result r
   where r.verdict = 'held' and d.tenant_id = r.tenant_id and d.id = r.delivery_id
-  returning d.id
+    and d.held_reason is null -- told once, though a statement whose answer was lost is repeated
+  returning d.tenant_id, d.id, d.webhook_id, d.event_id, d.retention_class, d.ordering_key, d.held_reason as reason,
+    d.held_at as at
 ),
 tried as (
   insert into attempt (
@@ -163,7 +166,7 @@ select (select count(*)::int4 from fence) as fence_held,
   (select count(*)::int4 from rescheduled) as rescheduled_count,
   (select count(*)::int4 from held) as held_count`;
 
-/** What died is told, and what was dead once (its policy began anew) and has arrived. */
+/** What died is told, what was dead once (its policy began anew) and has arrived, and keys that wait for a person. */
 const NOTICES = `,
 noted_dead as (
   ${noticesOfDeliveries("dead", "delivery.dead_lettered")}
@@ -177,13 +180,20 @@ recovered as (
 ),
 noted_recovered as (
   ${noticesOfDeliveries("recovered", "delivery.recovered")}
+),
+parked as (
+  select * from held where ordering_key is not null
+),
+noted_parked as (
+  ${noticesOfDeliveries("parked", "key.parked")}
 )`;
 /** Most batches have nothing to tell, and pay nothing for it. */
 const PLAIN = { name: "record_results", text: textOf("") };
 const WITH_NOTICES = { name: "record_results_with_notices", text: textOf(NOTICES) };
 
 function isWorthTelling({ verdict, attempt }: ResultRow): boolean {
-  return verdict === "dead_letter" || (verdict === "delivered" && attempt !== null && attempt.trigger !== "initial");
+  if (verdict === "dead_letter" || verdict === "held") return true;
+  return verdict === "delivered" && attempt !== null && attempt.trigger !== "initial";
 }
 
 const NO_ID = new Uint8Array(16);

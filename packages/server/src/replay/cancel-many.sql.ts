@@ -1,6 +1,7 @@
 // Statements that cancel many pending deliveries at once. API role, inside asTenant, the tenant clause written all the
 // same. Not prepared by name: the bounds choose the index at planning time, which needs the values.
 import { highestUuid, lowestUuid, millisecondsOfUuid } from "../lib/id-bounds.ts";
+import { keysReleased } from "../storage/notices.sql.ts";
 import type { Executor } from "../storage/pools.ts";
 
 /** Whose pending and held deliveries. */
@@ -71,7 +72,7 @@ export async function cancelPending(
         delete from delivery d using wanted
         where d.tenant_id = wanted.tenant_id and d.id = wanted.id
         returning d.tenant_id, d.id, d.event_id, d.webhook_id, d.webhook_version, d.retention_class, d.attempt_count,
-          d.replayed, d.lane, d.batch_id
+          d.replayed, d.lane, d.batch_id, d.held_reason, d.ordering_key
       ),
       ended as (
         insert into cancelled_delivery (tenant_id, id, event_id, webhook_id, cancelled_at, webhook_version,
@@ -84,7 +85,8 @@ export async function cancelPending(
         insert into cancel_notice (tenant_id, delivery_id, webhook_id, lane)
         select tenant_id, id, webhook_id, lane from removed
         on conflict do nothing
-      )
+      ),
+      ${keysReleased("removed", "cancelled", "${atTime}")}
       select id, webhook_id from removed`,
     values,
   });

@@ -1,4 +1,5 @@
 // The statement that cancels a delivery by hand. API role, inside asTenant, the tenant clause written all the same.
+import { keysReleased } from "../storage/notices.sql.ts";
 import type { Executor } from "../storage/pools.ts";
 
 /**
@@ -21,7 +22,7 @@ export async function cancelDelivery(
         where d.tenant_id = $1 and d.id = $2
           and (select w.livemode from webhook w where w.tenant_id = $1 and w.id = d.webhook_id) = $3
         returning d.tenant_id, d.id, d.event_id, d.webhook_id, d.webhook_version, d.retention_class, d.attempt_count,
-          d.replayed, d.lane, d.batch_id
+          d.replayed, d.lane, d.batch_id, d.held_reason, d.ordering_key
       ),
       ended as (
         insert into cancelled_delivery (tenant_id, id, event_id, webhook_id, cancelled_at, webhook_version,
@@ -34,7 +35,8 @@ export async function cancelDelivery(
         insert into cancel_notice (tenant_id, delivery_id, webhook_id, lane)
         select tenant_id, id, webhook_id, lane from removed
         on conflict do nothing
-      )
+      ),
+      ${keysReleased("removed", "cancelled", "$4::timestamptz")}
       select webhook_id from removed`,
     values: [tenantUuid, deliveryUuid, livemode, at],
   });

@@ -1,6 +1,7 @@
 // Statements that make a delivery due now. API role, inside asTenant, the tenant clause written all the same.
 import { attemptsFrom } from "../lib/id-bounds.ts";
 import type { Executor } from "../storage/pools.ts";
+import { keysReleased } from "../storage/notices.sql.ts";
 import { tallyOfDeadLetters } from "../storage/tally.sql.ts";
 
 /**
@@ -48,6 +49,8 @@ export function withTheirBatches(table: "delivery" | "dead_letter", ids: string)
 export interface WebhookOfDelivery {
   webhook_id: string;
   status: string;
+  /** A reason of the delivery's own: resuming the webhook does not let it go. */
+  is_held: boolean;
 }
 
 /**
@@ -62,7 +65,8 @@ export async function lockWebhookOfDelivery(
 ): Promise<WebhookOfDelivery | null> {
   const { rows } = await db.query<WebhookOfDelivery>({
     name: "lock_webhook_of_delivery",
-    text: `select w.id as webhook_id, w.status
+    text: `select w.id as webhook_id, w.status,
+        exists (select from delivery where tenant_id = $1 and id = $3 and held_reason is not null) as is_held
       from webhook w
       where w.tenant_id = $1 and w.livemode = $2 and w.id = any (array(
         select webhook_id from delivery where tenant_id = $1 and id = $3
@@ -76,9 +80,25 @@ export async function lockWebhookOfDelivery(
 }
 
 /**
- * A pending or held delivery falls due, with the batch that it is in; its owner is told by `handoff`.
- * @returns false when it is not pending (any more)
+ * These deliveries fall due, pending or held, with the batches that they are in; their owners are told by `handoff`, and
+ * for keys that were parked it is noted that they go on.
+ * @param ids a parameter with their ids @param dueAt one that says when
  */
+export function makingDueOf(ids: string, dueAt: string, how: "retried" | "corrected", also = ""): string {
+  return `with held as (
+        select tenant_id, id, event_id, webhook_id, retention_class, ordering_key, held_reason from delivery
+        where tenant_id = $1 and id = any (${ids}::uuid[]) and held_reason is not null and ordering_key is not null
+        for update
+      ),
+      ${keysReleased("held", how, `${dueAt}::timestamptz`)}
+      update delivery
+      set due_at = ${dueAt}, held_reason = null, held_at = null, next_trigger = 'manual', handoff = true${also},
+        -- What used up its attempts begins its policy anew, as a dead letter does.
+        policy_attempt_base = case when held_reason = 'key_parked' then attempt_count else policy_attempt_base end
+      where tenant_id = $1 and ${withTheirBatches("delivery", ids)}`;
+}
+
+/** @returns false when it is not pending (any more) */
 export async function makeDueNow(
   db: Executor,
   tenantUuid: string,
@@ -87,11 +107,7 @@ export async function makeDueNow(
 ): Promise<boolean> {
   const { rowCount } = await db.query({
     name: "make_due_now",
-    text: `update delivery
-      set due_at = $3, held_reason = null, next_trigger = 'manual', handoff = true,
-        -- What used up its attempts begins its policy anew, as a dead letter does.
-        policy_attempt_base = case when held_reason = 'key_parked' then attempt_count else policy_attempt_base end
-      where tenant_id = $1 and ${withTheirBatches("delivery", "$2")}`,
+    text: makingDueOf("$2", "$3", "retried"),
     values: [tenantUuid, [deliveryUuid], dueAt],
   });
   return (rowCount ?? 0) > 0;

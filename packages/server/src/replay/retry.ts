@@ -6,7 +6,13 @@ import type { Clock } from "../lib/clock.ts";
 import type { Actor } from "../manage/actor.ts";
 import { insertAuditEntry } from "../manage/audit.sql.ts";
 import { asTenant, type Executor } from "../storage/pools.ts";
-import { lockWebhookOfDelivery, makeDueNow, reviveDeadLetter, selectState } from "./retry.sql.ts";
+import {
+  lockWebhookOfDelivery,
+  makeDueNow,
+  reviveDeadLetter,
+  selectState,
+  type WebhookOfDelivery,
+} from "./retry.sql.ts";
 import { webhookObstacle } from "./webhook-obstacle.ts";
 
 export interface RetriesOptions {
@@ -43,7 +49,7 @@ export class Retries {
       for (let look = 0; look < LOOKS; look += 1) {
         const webhook = await lockWebhookOfDelivery(db, actor.tenantUuid, actor.livemode, deliveryUuid);
         if (webhook !== null) {
-          const obstacle = webhookObstacle(idFromUuid("webhook", webhook.webhook_id), webhook.status);
+          const obstacle = obstacleOf(webhook);
           if (obstacle !== null) return { kind: "not_possible", message: obstacle };
           const from = await this.#makePending(db, actor, deliveryUuid, dueAt);
           if (from !== null) {
@@ -81,4 +87,10 @@ export class Retries {
       change: { state: { from, to: "pending" }, nextAttemptAt: { from: null, to: dueAt } },
     });
   }
+}
+
+/** A delivery that is held for itself may be let go while its webhook is paused: it then waits with the others. */
+export function obstacleOf({ webhook_id: webhookUuid, status, is_held: isHeld }: WebhookOfDelivery): string | null {
+  if (isHeld && status === "paused") return null;
+  return webhookObstacle(idFromUuid("webhook", webhookUuid), status);
 }

@@ -10,13 +10,14 @@ const NOT_ABOUT_OURSELVES = `e.type not in (${OPERATIONAL_TYPES.map((type) => `'
 
 /**
  * Notes deliveries of a webhook, all of one statement together.
- * @param rows name of a CTE with tenant_id, webhook_id, id, event_id, retention_class, at, reason
+ * @param rows name of a CTE with tenant_id, webhook_id, id, event_id, retention_class, at, reason; for `key.…` ordering_key
  */
 export function noticesOfDeliveries(rows: string, type: OperationalType): string {
+  const ofKey = type.startsWith("key.") ? ", 'orderingKey', r.ordering_key" : "";
   return `insert into operational_notice (tenant_id, id, at, webhook_id, livemode, type, count, detail)
   select r.tenant_id, gen_random_uuid(), max(r.at), r.webhook_id, e.livemode, '${type}', count(*)::int4,
     json_build_object('deliveries', json_agg(json_build_object('id', r.id, 'eventId', r.event_id, 'senderId', e.sender_id,
-      'event', e.type, 'reference', e.reference, 'reason', r.reason) order by r.place)
+      'event', e.type, 'reference', e.reference, 'reason', r.reason${ofKey}) order by r.place)
       filter (where r.place <= ${NAMED_DELIVERIES}))
   from (select *, row_number() over (partition by tenant_id, webhook_id order by id) as place from ${rows}) r
   cross join lateral (
@@ -27,6 +28,20 @@ export function noticesOfDeliveries(rows: string, type: OperationalType): string
   where ${NOT_ABOUT_OURSELVES}
   group by r.tenant_id, r.webhook_id, e.livemode
   having count(*) filter (where r.place <= ${NAMED_DELIVERIES}) > 0`;
+}
+
+/**
+ * CTEs that note which keys go on because a person dealt with the delivery that held them.
+ * @param rows name of a CTE with what is held or was: held_reason, ordering_key, and what noticesOfDeliveries asks for but `at`
+ */
+export function keysReleased(rows: string, how: "retried" | "corrected" | "skipped" | "cancelled", at: string): string {
+  return `released as (
+    select tenant_id, id, event_id, webhook_id, retention_class, ordering_key, '${how}' as reason, ${at} as at
+    from ${rows} where held_reason is not null and ordering_key is not null
+  ),
+  noted_released as (
+    ${noticesOfDeliveries("released", "key.released")}
+  )`;
 }
 
 /** What a webhook's notice says; `at` is when it happened. */

@@ -12,7 +12,14 @@ import { TYPE_PARAMETER, typeFilter } from "../type-parameter.ts";
 import { actorOf } from "./webhooks.ts";
 
 /** Why a delivery is not tried any more; those of the table dead_letter. */
-const REASONS = ["attempts_exhausted", "endpoint_gone", "webhook_disabled", "rejected_permanently", "expired"] as const;
+const REASONS = [
+  "attempts_exhausted",
+  "endpoint_gone",
+  "webhook_disabled",
+  "rejected_permanently",
+  "expired",
+  "skipped",
+] as const;
 const DEFAULT_RETRIES = 1_000;
 const MAX_RETRIES = 10_000;
 

@@ -66,7 +66,8 @@ export async function raiseOperationalEvents(options: RaiseOptions): Promise<num
 /** The event as it is published. */
 export function eventOf(bundle: BundleRow): Record<string, unknown> {
   const { type, at, webhook_id: webhookUuid } = bundle;
-  const object = type.startsWith("delivery.") ? deliveriesObject(bundle) : webhookObject(bundle);
+  const isAboutDeliveries = type.startsWith("delivery.") || type.startsWith("key.");
+  const object = isAboutDeliveries ? deliveriesObject(bundle) : webhookObject(bundle);
   const previous = previousOf(bundle);
   return {
     event: type,
@@ -85,12 +86,13 @@ function deliveriesObject(bundle: BundleRow): Record<string, unknown> {
   const named = details
     .flatMap((detail) => (detail["deliveries"] ?? []) as readonly NoticedDelivery[])
     .slice(0, NAMED_DELIVERIES)
-    .map(({ id, eventId, senderId, event, reference, reason }) => ({
+    .map(({ id, eventId, senderId, event, reference, reason, orderingKey }) => ({
       id: idFromUuid("delivery", id),
       eventId: senderId ?? idFromUuid("event", eventId),
       event,
       reference,
       reason,
+      ...(orderingKey === undefined ? {} : { orderingKey }),
     }));
   return {
     id: named[0]?.id ?? null,
@@ -98,9 +100,7 @@ function deliveriesObject(bundle: BundleRow): Record<string, unknown> {
     webhookName: nameOf(bundle),
     count,
     deliveries: named,
-    ...(type === "delivery.dead_lettered"
-      ? { nextStep: "Run `posthorn diagnose`, then `posthorn retry --dead-letters-of` this webhook." }
-      : {}),
+    ...(NEXT_STEPS[type] === undefined ? {} : { nextStep: NEXT_STEPS[type] }),
   };
 }
 
@@ -111,9 +111,13 @@ interface NoticedDelivery {
   readonly event: string;
   readonly reference: string | null;
   readonly reason: string | null;
+  /** Of `key.…`. */
+  readonly orderingKey?: string;
 }
 
 const NEXT_STEPS: Readonly<Record<string, string>> = {
+  "delivery.dead_lettered": "Run `posthorn diagnose`, then `posthorn retry --dead-letters-of` this webhook.",
+  "key.parked": "Run `posthorn parked-keys` to see why, then retry, correct or skip what holds each key.",
   "webhook.health_changed": "Run `posthorn diagnose` for this webhook.",
   "webhook.disable_announced": "Run `posthorn diagnose` for this webhook.",
   "webhook.disabled": "When the receiver works, set `active` to true, then replay what it missed.",

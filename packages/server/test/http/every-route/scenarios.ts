@@ -48,6 +48,19 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     { path: `/deliveries/${world.deliveredId}/request` },
   ],
 
+  "GET /parked-keys": async (world) => {
+    await world.parkedDelivery();
+    return [{ path: "/parked-keys" }, { path: `/parked-keys?webhookId=${world.webhookId}` }];
+  },
+  "POST /parked-keys/release": async (world) => {
+    await world.parkedDelivery();
+    return [
+      { path: "/parked-keys/release", body: { how: "retry", dryRun: true } },
+      { path: "/parked-keys/release", body: { how: "skip", webhookId: world.webhookId } },
+    ];
+  },
+  "POST /deliveries/{id}/skip": async (world) => ({ path: `/deliveries/${await world.parkedDelivery()}/skip` }),
+
   // Other scenarios retry the dead letter: it is pending for a moment, and dead again after its attempt.
   "GET /dead-letters": async (world) => {
     await until("a dead letter", async () => (await world.data("GET", "/dead-letters")).length > 0);

@@ -30,6 +30,8 @@ export interface World {
   readonly newWebhook: (fields?: Record<string, unknown>) => Promise<string>;
   /** A delivery that waits because its webhook is paused. */
   readonly heldDelivery: () => Promise<string>;
+  /** A delivery that used up its attempts and holds its key. */
+  readonly parkedDelivery: () => Promise<string>;
   /** The name of a registered event type. */
   readonly newEventType: () => Promise<string>;
   /** The id of a new key. */
@@ -110,6 +112,16 @@ export async function openWorld(): Promise<World> {
     const [delivery] = await data("GET", `/deliveries?webhookId=${id}`);
     return delivery.id;
   };
+  const parkedDelivery: World["parkedDelivery"] = async () => {
+    const webhookId = await newWebhook({
+      url: `${receiver.origin}/broken`,
+      events: ["requisition.created"],
+      orderingKey: true,
+      retryPolicy: { maxRetries: 0 },
+    });
+    await data("POST", "/events", { event: "requisition.created", data: { object: { id: "req_1" } } });
+    return until("a parked key", async () => (await data("GET", `/parked-keys?webhookId=${webhookId}`))[0]?.deliveryId);
+  };
   let typeCount = 0;
   const newEventType: World["newEventType"] = async () => {
     typeCount += 1;
@@ -142,6 +154,7 @@ export async function openWorld(): Promise<World> {
     as,
     newWebhook,
     heldDelivery,
+    parkedDelivery,
     newEventType,
     newApiKey: async () => (await data("POST", "/api-keys", { name: "test", scopes: ["read:events"] })).id,
     newReadKey: async () => (await data("POST", `/webhooks/${webhookId}/read-keys`)).id,
