@@ -86,7 +86,7 @@ export async function cancelPending(
         select tenant_id, id, webhook_id, lane from removed
         on conflict do nothing
       ),
-      ${keysReleased("removed", "cancelled", "${atTime}")}
+      ${keysReleased("removed", "cancelled", atTime)}
       select id, webhook_id from removed`,
     values,
   });

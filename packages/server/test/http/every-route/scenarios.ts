@@ -50,7 +50,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
 
   "GET /parked-keys": async (world) => {
     await world.parkedDelivery();
-    return [{ path: "/parked-keys" }, { path: `/parked-keys?webhookId=${world.webhookId}` }];
+    return { path: "/parked-keys" };
   },
   "POST /parked-keys/release": async (world) => {
     await world.parkedDelivery();
