@@ -12,9 +12,11 @@ import { ensurePartitions } from "../../src/maintain/partitions.ts";
 import { makeCatalogue } from "../../src/catalogue/catalogue.ts";
 import { retryTimes } from "../../src/deliver/retry-policy.ts";
 import { DeliveryLogs } from "../../src/http/read/delivery-logs.ts";
+import { ParkedKeyList } from "../../src/http/read/parked-keys.ts";
 import { Records } from "../../src/http/read/records.ts";
 import { BulkCancellations } from "../../src/replay/cancel-many.ts";
 import { ReplayJobs } from "../../src/replay/jobs.ts";
+import { ParkedKeys } from "../../src/replay/parked.ts";
 import { Cancellations } from "../../src/replay/cancel.ts";
 import { WebhookReplays } from "../../src/replay/replay-webhook.ts";
 import { BulkRetries } from "../../src/replay/retry-many.ts";
@@ -170,6 +172,10 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
       retries: new Retries({ api: pools.api, clock, newId, wake }),
       bulkRetries: new BulkRetries({ api: pools.api, clock, newId, wake, chunkSize: 3 }),
       webhookReplays: new WebhookReplays({ api: pools.api, clock, newId, wake, chunkSize: 3 }),
+      parkedKeys: {
+        list: new ParkedKeyList(pools.api),
+        parkedKeys: new ParkedKeys({ api: pools.api, clock, newId, wake }),
+      },
       cancellations: new Cancellations({ api: pools.api, clock, newId, wake }),
       bulkCancellations: {
         cancellations: new BulkCancellations({ api: pools.api, clock, newId, wake }),
