@@ -271,6 +271,55 @@ create policy tenant on delivery as permissive for all to posthorn_api
   using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
   with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
+create table digest_channel (
+  tenant_id uuid not null,
+  updated_at timestamp with time zone not null,
+  sent_at timestamp with time zone,
+  next_attempt_at timestamp with time zone,
+  failing_since timestamp with time zone,
+  failure_count integer not null default 0,
+  channel text not null,
+  emails text[],
+  chat_form text,
+  chat_host text,
+  chat_ciphertext text,
+  problem text,
+  constraint digest_channel_pkey PRIMARY KEY (tenant_id, channel),
+  constraint digest_channel_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'chat'::text]))),
+  constraint digest_channel_chat_ciphertext_check CHECK ((chat_ciphertext ~~ 'v1.%'::text)),
+  constraint digest_channel_chat_form_check CHECK ((chat_form = ANY (ARRAY['text'::text, 'card'::text]))),
+  constraint digest_channel_check CHECK (((chat_ciphertext IS NULL) = (chat_host IS NULL)))
+) with (fillfactor=70);
+alter table digest_channel enable row level security;
+alter table digest_channel force row level security;
+create policy engine on digest_channel as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on digest_channel as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table digest_entry (
+  tenant_id uuid not null,
+  id uuid not null,
+  at timestamp with time zone not null,
+  noted_at timestamp with time zone not null,
+  webhook_id uuid,
+  email_due boolean not null,
+  chat_due boolean not null,
+  type text not null,
+  object json not null,
+  constraint digest_entry_pkey PRIMARY KEY (tenant_id, id)
+);
+alter table digest_entry enable row level security;
+alter table digest_entry force row level security;
+create policy engine on digest_entry as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on digest_entry as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
 create table event (
   tenant_id uuid not null,
   id uuid not null,
@@ -686,6 +735,8 @@ create table tenant (
   retention_class smallint not null default 90,
   unknown_event_types text not null default 'refused'::text,
   name text not null,
+  administrator_email text,
+  time_zone text not null default 'UTC'::text,
   constraint tenant_pkey PRIMARY KEY (id),
   constraint tenant_name_key UNIQUE (name),
   constraint tenant_capture_limit_per_second_check CHECK ((capture_limit_per_second > 0)),
@@ -833,6 +884,10 @@ grant delete, insert, select, update on delivery to posthorn_api;
 grant delete, insert, select, update on delivery to posthorn_engine;
 grant usage on sequence delivery_seq to posthorn_api;
 grant usage on sequence delivery_seq to posthorn_engine;
+grant insert, select, update on digest_channel to posthorn_api;
+grant delete, insert, select, update on digest_channel to posthorn_engine;
+grant select on digest_entry to posthorn_api;
+grant delete, insert, select, update on digest_entry to posthorn_engine;
 grant insert, select, update on event to posthorn_api;
 grant insert, select, update on event to posthorn_engine;
 grant delete, insert, select, update on event_key to posthorn_engine;

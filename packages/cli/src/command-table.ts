@@ -124,6 +124,11 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
         load: async () => (await import("./commands/diagnose.ts")).registerDiagnose,
       },
       {
+        name: "digest",
+        summary: "Show, choose and try who is told by e-mail and chat when something is wrong.",
+        load: async () => (await import("./commands/digest.ts")).registerDigest,
+      },
+      {
         name: "apply",
         summary: "Make the webhooks of a server what files say. Without a change it does nothing.",
         load: async () => (await import("./commands/apply.ts")).registerApply,

@@ -49,6 +49,7 @@ export type { ChangeOptions, IfMatch } from "./resources/read.ts";
 export type { LogQuery, WebhookQuery } from "./resources/webhooks.ts";
 export type * from "./types/access.ts";
 export type * from "./types/delivery.ts";
+export type * from "./types/digest.ts";
 export type * from "./types/event.ts";
 export type * from "./types/node.ts";
 export type * from "./types/preview.ts";

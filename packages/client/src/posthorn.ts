@@ -3,6 +3,7 @@ import { type CallOptions, Transport } from "./http/transport.ts";
 import { checkOptions, type PosthornOptions } from "./options.ts";
 import { ApiKeys, Audit, Companies, OauthClients, OauthGrants, ReadKeys, Tenants } from "./resources/access.ts";
 import { DeadLetters, Deliveries, ParkedKeys } from "./resources/deliveries.ts";
+import { DigestSettings } from "./resources/digest.ts";
 import { EventTypes } from "./resources/event-types.ts";
 import { Events } from "./resources/events.ts";
 import { read } from "./resources/read.ts";
@@ -37,6 +38,8 @@ export class Posthorn {
   readonly oauthClients: OauthClients;
   readonly oauthGrants: OauthGrants;
   readonly audit: Audit;
+  /** Who is told by e-mail and chat. */
+  readonly digest: DigestSettings;
   readonly nodes: Nodes;
   /** Where requests go. */
   readonly url: string;
@@ -62,6 +65,7 @@ export class Posthorn {
     this.oauthClients = new OauthClients(transport);
     this.oauthGrants = new OauthGrants(transport);
     this.audit = new Audit(transport);
+    this.digest = new DigestSettings(transport);
     this.nodes = new Nodes(transport);
   }
 

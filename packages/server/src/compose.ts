@@ -9,6 +9,7 @@ import { disableFailed, publishOperational } from "./compose/operational.ts";
 import { buildHandlers } from "./compose/handlers.ts";
 import type { NodeOptions } from "./compose/node-options.ts";
 import { buildObserving } from "./compose/observing.ts";
+import { buildTelling } from "./compose/telling.ts";
 import { Authenticator } from "./http/authenticate.ts";
 import { addDocsRoutes, docsFolder, readDocs } from "./http/docs.ts";
 import { addHealthRoutes } from "./http/health.ts";
@@ -66,7 +67,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     onUse: (key) => keyUsage.note(key),
   });
   const observing = buildObserving(ground, delivery, () => stage);
-  const handlers = buildHandlers(ground, delivery, capturing, { isOpen: () => stage === "open", documentationUrl });
+  const telling = buildTelling(ground);
+  const handlers = buildHandlers(ground, delivery, capturing, {
+    isOpen: () => stage === "open",
+    documentationUrl,
+    telling,
+  });
   const http = createHttpServer({
     routes: routeTable(handlers),
     authenticator,
@@ -86,6 +92,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     log,
     writeKeyUses: () => keyUsage.flush(),
     publishOperational: publishOperational(capture, log),
+    telling,
     disableFailed: disableFailed(ground, delivery),
     lookForAlarms: () => observing.alarms.look(),
     onRun: (kind, error) => observing.upkeepRun(kind, error !== undefined),
@@ -114,6 +121,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await signals.stop();
     configuration.stop();
     observing.stop();
+    telling.stop();
     await upkeep.stop();
     await keyUsage.flush().catch(logFailure("writing down when keys were last used"));
     await Promise.all([outbound.close(), offload.stop(), ground.tracing?.stop()]);

@@ -19,6 +19,8 @@ export interface PrepareOptions {
   readonly dataDir: string | undefined;
   /** POSTHORN_BOOTSTRAP_API_KEY. */
   readonly givenApiKey: string | undefined;
+  /** POSTHORN_ADMINISTRATOR_EMAIL, checked. */
+  readonly administratorEmail?: string | undefined;
 }
 
 export type Prepared =
@@ -55,6 +57,7 @@ export async function prepareDatabase(options: PrepareOptions): Promise<Prepared
       random,
       actor: formatId("node", ids.next()),
       givenApiKey: options.givenApiKey,
+      administratorEmail: options.administratorEmail ?? null,
     });
     return {
       outcome: "ready",

@@ -5,7 +5,7 @@ import { startNode } from "./compose.ts";
 import { declareAllDead } from "./deliver/takeover.ts";
 import { DatabaseClock } from "./lib/clock.ts";
 import { createLog, type Log } from "./lib/log.ts";
-import type { Settings } from "./lib/settings.ts";
+import { mailServerOf, type Settings } from "./lib/settings.ts";
 import { type Database, obtainDatabase, refusalOf, type ServeRefusal, VERSION } from "./obtain-database.ts";
 import { openOperatorAccess } from "./operator-access.ts";
 import { type Prepared, prepareDatabase } from "./prepare.ts";
@@ -55,6 +55,7 @@ async function startOn(database: Database, settings: Settings, log: Log): Promis
     givenMasterKey: settings.masterKey,
     dataDir,
     givenApiKey: settings.bootstrapApiKey,
+    administratorEmail: settings.administratorEmail,
   });
   if (prepared.outcome === "refused") return prepared;
   const { connection } = database;
@@ -105,8 +106,10 @@ async function startNodes(
   const isEmbedded = kind !== "external";
   const { allowTargets, host, logLevel, metricsToken, port, processes } = settings;
   const shared = { connection, withRoles, host, port, version: VERSION };
+  const mailServer = mailServerOf(settings);
   const given = {
     ...shared,
+    ...(mailServer === undefined ? {} : { mailServer }),
     ...(metricsToken === undefined ? {} : { metricsToken }),
     ...(settings.otlpEndpoint === undefined
       ? {}

@@ -12,6 +12,10 @@ export interface Tenant {
   readonly retentionDays: RetentionDays;
   /** Whether types that the catalogue does not have are refused, or taken. */
   readonly unknownEventTypes: "refused" | "open";
+  /** Who gets the digests of operational events unless others are chosen. */
+  readonly administratorEmail: string | null;
+  /** On which clock digests say times. */
+  readonly timeZone: string;
   readonly createdAt: string;
 }
 
@@ -19,6 +23,8 @@ export interface Tenant {
 export interface TenantSettings {
   readonly retentionDays?: RetentionDays | null;
   readonly unknownEventTypes?: "refused" | "open" | null;
+  readonly administratorEmail?: string | null;
+  readonly timeZone?: string | null;
 }
 
 export interface NewTenant extends TenantSettings {

@@ -37,6 +37,8 @@ export const TABLES: Readonly<Record<string, Treatment>> = {
   cancelled_delivery: history,
   webhook_health: copied,
   operational_notice: copied,
+  digest_channel: copied,
+  digest_entry: copied,
   rollup: copied,
   rollup_total: copied,
   rollup_tail: copied,

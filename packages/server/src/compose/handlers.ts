@@ -19,6 +19,7 @@ import { ApiKeys } from "../manage/api-keys.ts";
 import { Applies } from "../manage/apply.ts";
 import { AuditTrail } from "../manage/audit.ts";
 import { Companies } from "../manage/companies.ts";
+import { DigestSettings } from "../manage/digest.ts";
 import { OauthClients } from "../manage/oauth-clients.ts";
 import { OauthGrants } from "../manage/oauth-grants.ts";
 import { RegisteredTypes } from "../manage/event-types.ts";
@@ -40,11 +41,14 @@ import { SecretError } from "../security/ciphertext.ts";
 import { checkUrl } from "../security/outbound/check-url.ts";
 import type { CapturingParts } from "./capturing.ts";
 import type { DeliveryParts } from "./delivery.ts";
+import type { TellingParts } from "./telling.ts";
 import type { Ground } from "./ground.ts";
 
 export interface HandlerHooks {
   readonly isOpen: () => boolean;
   readonly documentationUrl: (code: ErrorCode) => string;
+  /** How people are reached. */
+  readonly telling: TellingParts;
 }
 
 /** What also answers beside the table of routes. */
@@ -58,7 +62,7 @@ export function buildHandlers(
   ground: Ground,
   delivery: DeliveryParts,
   { capture, matcher, replayRunner }: CapturingParts,
-  { isOpen, documentationUrl }: HandlerHooks,
+  { isOpen, documentationUrl, telling }: HandlerHooks,
 ): RouteHandlers & OauthParts {
   const { options, clock, random, ids, pools, catalogue, vault, offload, outbound, configuration } = ground;
   const { ownership, signals, bodies, namesOf } = delivery;
@@ -171,6 +175,13 @@ export function buildHandlers(
       random,
       vault,
       preparePartitions: async (days) => void (await ensurePartitions(pools.owner, clock.nowMs(), [days])),
+    }),
+    digest: new DigestSettings({
+      ...changes,
+      engine: pools.engine,
+      vault,
+      checkUrl: (url) => checkUrl(url, options.allowTargets),
+      telling,
     }),
     audit: new AuditTrail(pools.api),
     nodes: new Nodes(pools.engine),

@@ -6,6 +6,7 @@ import type { Siblings } from "../deliver/siblings.ts";
 import type { MemoryLimits } from "../deliver/queue.ts";
 import type { DatabaseClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import type { MailServer } from "../lib/mail-server.ts";
 import type { Figures } from "../observe/families.ts";
 import type { AllowTargets } from "../security/addresses/allow-targets.ts";
 import type { MasterKey } from "../security/master-key.ts";
@@ -57,6 +58,8 @@ export interface NodeOptions {
   readonly catalogueFolder?: string;
   /** Where spans go; without it none are made. */
   readonly otlp?: OtlpTarget;
+  /** Without it nobody is told by e-mail. */
+  readonly mailServer?: MailServer;
   /** Opens /metrics, beside keys with the scope `operator`. */
   readonly metricsToken?: string;
   readonly failpoint?: (name: Failpoint) => void;

@@ -47,6 +47,7 @@ export const TAGS = {
   Tenants: "Customers, and the wall between them.",
   Companies: "The companies of a tenant.",
   "API keys": "Who may call this API, and what for.",
+  Digest: "Who is told by e-mail and chat what operational events say.",
   Audit: "Who changed what.",
   Nodes: "The processes of the installation.",
   About: "This API itself.",

@@ -10,6 +10,7 @@ import { deliveryRoutes, type DeliveriesFace, type RetriesFace } from "./routes/
 import { type BulkCancellationsFace, cancelManyRoutes } from "./routes/cancel-many.ts";
 import { type ReplayJobsFace, replayJobRoutes } from "./routes/replays.ts";
 import { type CancellationsFace, deliveryActionRoutes, type RequestViewFace } from "./routes/delivery-actions.ts";
+import { type DigestFace, digestRoutes } from "./routes/digest.ts";
 import { diagnoseRoutes, type DiagnosesFace } from "./routes/diagnose.ts";
 import { eventTypeRoutes, type EventTypesFace } from "./routes/event-types.ts";
 import { type EventsFace, eventRoutes, type ReplaysFace } from "./routes/events.ts";
@@ -56,6 +57,7 @@ export interface RouteHandlers {
   readonly companies: CompaniesFace;
   readonly tenants: TenantsFace;
   readonly audit: AuditFace;
+  readonly digest: DigestFace;
   /** The capture path. */
   readonly publish: {
     readonly event: RawHandler;
@@ -118,6 +120,7 @@ export function routeTable(handlers: RouteHandlers): readonly Route[] {
     ...oauthRoutes(handlers.oauthClients, handlers.oauthGrants),
     ...companyRoutes(handlers.companies),
     ...tenantRoutes(handlers.tenants),
+    ...digestRoutes(handlers.digest),
     ...auditRoutes(handlers.audit),
     ...nodeRoutes(handlers.nodes),
   ];

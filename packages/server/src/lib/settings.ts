@@ -4,6 +4,14 @@ import { inspectApiKey } from "../security/api-keys.ts";
 import { type AllowTargets, parseAllowTargets } from "../security/addresses/allow-targets.ts";
 import { openMasterKey } from "../security/master-key.ts";
 import { nearestNames } from "@posthorn/contract";
+import {
+  isEmail,
+  type MailAddress,
+  type MailServer,
+  type MailUrl,
+  parseMailFrom,
+  parseMailUrl,
+} from "./mail-server.ts";
 import { MASK } from "./masking.ts";
 
 /** What `serve` runs with. */
@@ -26,6 +34,16 @@ export interface Settings {
   readonly otlpEndpoint: string | undefined;
   /** Name and value in turn. */
   readonly otlpHeaders: readonly string[] | undefined;
+  /** Undefined: nobody is told by e-mail. Holds a password. */
+  readonly smtpUrl: MailUrl | undefined;
+  readonly mailFrom: MailAddress | undefined;
+  /** Of the first tenant. */
+  readonly administratorEmail: string | undefined;
+}
+
+/** The mail server, where one is set. */
+export function mailServerOf({ smtpUrl, mailFrom }: Settings): MailServer | undefined {
+  return smtpUrl === undefined || mailFrom === undefined ? undefined : { ...smtpUrl, from: mailFrom };
 }
 
 export const LOG_LEVELS = ["silent", "fatal", "error", "warn", "info", "debug", "trace"] as const;
@@ -188,6 +206,40 @@ export const SETTINGS: SettingTable = {
       "Headers that the collector asks for, as name=value with commas between them, values percent-encoded where they hold a comma.",
     parse: parseOtlpHeaders,
   },
+  smtpUrl: {
+    env: "POSTHORN_SMTP_URL",
+    flag: "smtp-url",
+    default: undefined,
+    secret: true,
+    description:
+      "The mail server for digests of operational events: smtp://user:password@mail.example.com:587 (STARTTLS, required with a password) or smtps://…:465, user and password percent-encoded. Needs POSTHORN_MAIL_FROM. Without it nobody is told by e-mail.",
+    parse: (text) => {
+      const url = parseMailUrl(text);
+      return url === null ? invalid("must look like smtp://user:password@host:587 or smtps://host.") : valid(url);
+    },
+  },
+  mailFrom: {
+    env: "POSTHORN_MAIL_FROM",
+    flag: "mail-from",
+    default: undefined,
+    secret: false,
+    description: "The sender of digests: posthorn@example.com, or Posthorn <posthorn@example.com>.",
+    parse: (text) => {
+      const from = parseMailFrom(text);
+      return from === null
+        ? invalid("must look like posthorn@example.com or Posthorn <posthorn@example.com>.")
+        : valid({ ...from, text });
+    },
+  },
+  administratorEmail: {
+    env: "POSTHORN_ADMINISTRATOR_EMAIL",
+    flag: "administrator-email",
+    default: undefined,
+    secret: false,
+    description:
+      "The e-mail address of the first tenant's administrator, who gets its digests unless others are chosen. Read at the first start only; later it is PATCH /v1/tenants/current.",
+    parse: (text) => (isEmail(text) ? valid(text) : invalid("must be one e-mail address, such as it@example.com.")),
+  },
 };
 
 function parseOtlpHeaders(text: string): Parsed<readonly string[]> {
@@ -241,6 +293,14 @@ export function readSettings(
     const shownName = flag === undefined ? setting.env : `--${setting.flag}`;
     if (parsed.ok) values[name] = parsed.value;
     else errors.push({ setting: shownName, code: "INVALID_SETTING", message: `${shownName} ${parsed.message}` });
+  }
+  if (values["smtpUrl"] !== undefined && values["mailFrom"] === undefined && errors.length === 0) {
+    const { env } = SETTINGS.mailFrom;
+    errors.push({
+      setting: env,
+      code: "INVALID_SETTING",
+      message: `${env} must be given with ${SETTINGS.smtpUrl.env}.`,
+    });
   }
   if (errors.length > 0) return { ok: false, errors };
   // Every name of the table was parsed, or is one whose type allows it to be absent.

@@ -8,6 +8,7 @@ import { listRetentionClasses } from "./partitions.sql.ts";
 import { dropExpiredPartitions, ensurePartitions } from "./partitions.ts";
 import { deleteEndedNodes } from "./ended-nodes.sql.ts";
 import { dropOldBatches } from "./batches.ts";
+import { type DigestsOptions, tellPeople } from "./digest/digests.ts";
 import { type PublishOperational, raiseOperationalEvents } from "./operational/raise.ts";
 import { lookAfterTroubled, type TroubledOptions } from "./operational/troubled.ts";
 import { createKeyPurge } from "./purge-keys.ts";
@@ -21,6 +22,7 @@ import { vacuumIfNeeded } from "./vacuum.ts";
  * signing secrets whose rotation is over. `keyUses`: when
  * API keys were last used, so once a minute for each at most. `alarms`: what an operator should hear of.
  * `troubled`: endpoints that fail for long, certificates that run out. `notices`: operational events are raised.
+ * `digests`: people are told of them by mail and chat.
  */
 export type UpkeepKind =
   | "vacuum"
@@ -33,7 +35,8 @@ export type UpkeepKind =
   | "keyUses"
   | "alarms"
   | "troubled"
-  | "notices";
+  | "notices"
+  | "digests";
 
 /** Partitions every minute: one catalogue read, and the rescue after a clock was put forward or a machine slept. */
 export const UPKEEP_INTERVALS_MS: Readonly<Record<UpkeepKind, number>> = {
@@ -48,6 +51,7 @@ export const UPKEEP_INTERVALS_MS: Readonly<Record<UpkeepKind, number>> = {
   alarms: 60_000,
   troubled: 60_000,
   notices: 1_000,
+  digests: 3_000,
 };
 const UPKEEP_KINDS = Object.keys(UPKEEP_INTERVALS_MS) as UpkeepKind[];
 /** What is not urgent leaves the first seconds to the start of the node. */
@@ -67,6 +71,8 @@ export interface UpkeepOptions {
   /** Says in the log what an operator should hear of. */
   readonly lookForAlarms: () => Promise<void>;
   readonly publishOperational: PublishOperational;
+  /** How people are reached. */
+  readonly telling: Pick<DigestsOptions, "sendMail" | "sendChat" | "openChatUrl">;
   /** Switches off a webhook whose endpoint failed for too long. */
   readonly disableFailed: TroubledOptions["disable"];
   /** Timers; a test passes its own. */
@@ -143,7 +149,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
 }
 
 function createJobs(options: UpkeepOptions): Record<UpkeepKind, () => Promise<void>> {
-  const { pools, clock, log } = options;
+  const { pools, clock, log, telling } = options;
   const keyPurge = createKeyPurge(pools.engine);
   const makePartitions = async (): Promise<void> => {
     const made = await ensurePartitions(pools.owner, clock.nowMs(), await listRetentionClasses(pools.engine));
@@ -195,7 +201,16 @@ function createJobs(options: UpkeepOptions): Record<UpkeepKind, () => Promise<vo
       });
     },
     async notices() {
-      await raiseOperationalEvents({ engine: pools.engine, clock, log, publish: options.publishOperational });
+      await raiseOperationalEvents({
+        engine: pools.engine,
+        clock,
+        log,
+        publish: options.publishOperational,
+        isMailPossible: telling.sendMail !== undefined,
+      });
+    },
+    async digests() {
+      await tellPeople({ engine: pools.engine, clock, log, ...telling });
     },
   };
 }

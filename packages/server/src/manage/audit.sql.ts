@@ -20,6 +20,7 @@ export interface AuditEntry {
     | "api_key"
     | "company"
     | "tenant"
+    | "digest"
     | "event_type"
     | "oauth_client"
     | "oauth_grant";

@@ -9,7 +9,7 @@ import { type Executor, inTransaction } from "../storage/pools.ts";
 import { hasTenants, lockBootstrap } from "./bootstrap.sql.ts";
 import { changeIn } from "./change.ts";
 import { storeNewTenant } from "./tenant-writes.ts";
-import { DEFAULT_RETENTION_DAYS, DEFAULT_UNKNOWN_EVENT_TYPES, FIRST_COMPANY } from "./tenants.ts";
+import { DEFAULT_RETENTION_DAYS, DEFAULT_TIME_ZONE, DEFAULT_UNKNOWN_EVENT_TYPES, FIRST_COMPANY } from "./tenants.ts";
 import { raiseConfigVersion } from "./webhooks.sql.ts";
 
 const FIRST_TENANT_NAME = "default";
@@ -29,6 +29,8 @@ export interface BootstrapOptions {
   readonly actor: string;
   /** POSTHORN_BOOTSTRAP_API_KEY, already checked (20 characters or more); undefined: a key is minted. */
   readonly givenApiKey: string | undefined;
+  /** POSTHORN_ADMINISTRATOR_EMAIL, already checked. */
+  readonly administratorEmail?: string | null;
 }
 
 /** `mintedApiKey` exists here and nowhere else: print it once, or it is lost. Null when the operator gave the key. */
@@ -60,6 +62,8 @@ async function createFirst(db: Executor, options: BootstrapOptions): Promise<Boo
       captureLimitPerSecond: null,
       retentionDays: DEFAULT_RETENTION_DAYS,
       unknownEventTypes: DEFAULT_UNKNOWN_EVENT_TYPES,
+      administratorEmail: options.administratorEmail ?? null,
+      timeZone: DEFAULT_TIME_ZONE,
       company: FIRST_COMPANY,
       key: { name: FIRST_KEY_NAME, text, livemode: livemodeOfApiKey(text), scopes: FIRST_KEY_SCOPES },
     },

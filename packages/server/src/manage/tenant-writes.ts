@@ -13,6 +13,8 @@ export interface TenantParts {
   readonly captureLimitPerSecond: number | null;
   readonly retentionDays: number;
   readonly unknownEventTypes: "refused" | "open";
+  readonly administratorEmail: string | null;
+  readonly timeZone: string;
   readonly company: { readonly id: string; readonly name: string };
   readonly key: {
     readonly name: string;
@@ -43,6 +45,8 @@ export async function storeNewTenant(
     capture_limit_per_second: parts.captureLimitPerSecond,
     retention_class: parts.retentionDays,
     unknown_event_types: parts.unknownEventTypes,
+    administrator_email: parts.administratorEmail,
+    time_zone: parts.timeZone,
   };
   const tenantUuid = tenant.id;
   await insertTenant(db, { ...parts, uuid: tenantUuid, atMs, configVersion });
@@ -66,5 +70,7 @@ export function tenantMembers(row: TenantRow): Record<string, unknown> {
     captureLimitPerSecond: row.capture_limit_per_second,
     retentionDays: row.retention_class,
     unknownEventTypes: row.unknown_event_types,
+    administratorEmail: row.administrator_email,
+    timeZone: row.time_zone,
   };
 }

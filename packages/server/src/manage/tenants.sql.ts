@@ -8,10 +8,13 @@ export interface TenantRow {
   capture_limit_per_second: number | null;
   retention_class: number;
   unknown_event_types: "refused" | "open";
+  administrator_email: string | null;
+  time_zone: string;
   name: string;
 }
 
-const COLUMNS = "id, created_at, capture_limit_per_second, retention_class, unknown_event_types, name";
+const COLUMNS = `id, created_at, capture_limit_per_second, retention_class, unknown_event_types, administrator_email,
+  time_zone, name`;
 
 /** One tenant, by primary key. Either role. */
 export async function selectTenant(db: Executor, tenantUuid: string): Promise<TenantRow | null> {
@@ -67,6 +70,8 @@ export interface NewTenant {
   readonly captureLimitPerSecond: number | null;
   readonly retentionDays: number;
   readonly unknownEventTypes: "refused" | "open";
+  readonly administratorEmail: string | null;
+  readonly timeZone: string;
 }
 
 /** Adds a tenant. Engine role. */
@@ -74,8 +79,8 @@ export async function insertTenant(db: Executor, tenant: NewTenant): Promise<voi
   await db.query({
     name: "insert_tenant",
     text: `insert into tenant (id, created_at, config_version, name, capture_limit_per_second, retention_class,
-        unknown_event_types)
-      values ($1, to_timestamp($2::float8 / 1000), $3, $4, $5, $6, $7)`,
+        unknown_event_types, administrator_email, time_zone)
+      values ($1, to_timestamp($2::float8 / 1000), $3, $4, $5, $6, $7, $8, $9)`,
     values: [
       tenant.uuid,
       tenant.atMs,
@@ -84,6 +89,8 @@ export async function insertTenant(db: Executor, tenant: NewTenant): Promise<voi
       tenant.captureLimitPerSecond,
       tenant.retentionDays,
       tenant.unknownEventTypes,
+      tenant.administratorEmail,
+      tenant.timeZone,
     ],
   });
 }
@@ -93,7 +100,8 @@ export async function updateTenant(db: Executor, row: TenantRow, configVersion: 
   await db.query({
     name: "update_tenant",
     text: `update tenant
-      set config_version = $2, name = $3, capture_limit_per_second = $4, retention_class = $5, unknown_event_types = $6
+      set config_version = $2, name = $3, capture_limit_per_second = $4, retention_class = $5, unknown_event_types = $6,
+        administrator_email = $7, time_zone = $8
       where id = $1`,
     values: [
       row.id,
@@ -102,6 +110,8 @@ export async function updateTenant(db: Executor, row: TenantRow, configVersion: 
       row.capture_limit_per_second,
       row.retention_class,
       row.unknown_event_types,
+      row.administrator_email,
+      row.time_zone,
     ],
   });
 }
@@ -110,8 +120,17 @@ export async function updateTenant(db: Executor, row: TenantRow, configVersion: 
 export async function updateOwnTenant(db: Executor, row: TenantRow, configVersion: number): Promise<void> {
   await db.query({
     name: "update_own_tenant",
-    text: "update tenant set config_version = $2, retention_class = $3, unknown_event_types = $4 where id = $1",
-    values: [row.id, configVersion, row.retention_class, row.unknown_event_types],
+    text: `update tenant
+      set config_version = $2, retention_class = $3, unknown_event_types = $4, administrator_email = $5, time_zone = $6
+      where id = $1`,
+    values: [
+      row.id,
+      configVersion,
+      row.retention_class,
+      row.unknown_event_types,
+      row.administrator_email,
+      row.time_zone,
+    ],
   });
 }
 

@@ -36,6 +36,8 @@ export interface TenantView {
   readonly captureLimitPerSecond: number | null;
   readonly retentionDays: number;
   readonly unknownEventTypes: "refused" | "open";
+  readonly administratorEmail: string | null;
+  readonly timeZone: string;
   readonly createdAt: string;
 }
 
@@ -45,9 +47,11 @@ export interface TenantFields {
   readonly captureLimitPerSecond?: number | null | undefined;
   readonly retentionDays?: number | null | undefined;
   readonly unknownEventTypes?: "refused" | "open" | null | undefined;
+  readonly administratorEmail?: string | null | undefined;
+  readonly timeZone?: string | null | undefined;
 }
 
-export type OwnTenantFields = Pick<TenantFields, "retentionDays" | "unknownEventTypes">;
+export type OwnTenantFields = Omit<TenantFields, "name" | "captureLimitPerSecond">;
 
 export interface NewTenantFields extends TenantFields {
   readonly name: string;
@@ -72,6 +76,7 @@ export type TenantChanged =
 
 export const DEFAULT_RETENTION_DAYS = 90;
 export const DEFAULT_UNKNOWN_EVENT_TYPES = "refused";
+export const DEFAULT_TIME_ZONE = "UTC";
 export const FIRST_COMPANY = { id: "company_default", name: "Default company" } as const;
 /** The actor in a tenant's own trail, which shows it no key of another tenant. */
 const OPERATOR = "operator";
@@ -94,6 +99,8 @@ export class Tenants {
       captureLimitPerSecond: fields.captureLimitPerSecond ?? null,
       retentionDays,
       unknownEventTypes: fields.unknownEventTypes ?? DEFAULT_UNKNOWN_EVENT_TYPES,
+      administratorEmail: fields.administratorEmail ?? null,
+      timeZone: fields.timeZone ?? DEFAULT_TIME_ZONE,
       company,
       key: { name: "first administrator", text: keyText, livemode: true, scopes: ["admin"] },
     };
@@ -174,12 +181,14 @@ function tenantView(row: TenantRow): TenantView {
     captureLimitPerSecond: row.capture_limit_per_second,
     retentionDays: row.retention_class,
     unknownEventTypes: row.unknown_event_types,
+    administratorEmail: row.administrator_email,
+    timeZone: row.time_zone,
     createdAt: row.created_at.toISOString(),
   };
 }
 
 function changedRow(before: TenantRow, fields: TenantFields): TenantRow {
-  const { captureLimitPerSecond, retentionDays, unknownEventTypes } = fields;
+  const { captureLimitPerSecond, retentionDays, unknownEventTypes, administratorEmail, timeZone } = fields;
   return {
     ...before,
     name: fields.name ?? before.name,
@@ -188,6 +197,8 @@ function changedRow(before: TenantRow, fields: TenantFields): TenantRow {
     retention_class: retentionDays === undefined ? before.retention_class : (retentionDays ?? DEFAULT_RETENTION_DAYS),
     unknown_event_types:
       unknownEventTypes === undefined ? before.unknown_event_types : (unknownEventTypes ?? DEFAULT_UNKNOWN_EVENT_TYPES),
+    administrator_email: administratorEmail === undefined ? before.administrator_email : administratorEmail,
+    time_zone: timeZone === undefined ? before.time_zone : (timeZone ?? DEFAULT_TIME_ZONE),
   };
 }
 

@@ -2,7 +2,13 @@
 // Each alarm says what was seen and what to do. Must never name a statement or a payload.
 import type { SharedReading } from "./shared-figures.ts";
 
-export type AlarmCode = "SNAPSHOT_HELD" | "PARTITIONS_SHORT" | "UPKEEP_FAILING" | "BACKLOG_GROWING" | "LANES_UNOWNED";
+export type AlarmCode =
+  | "SNAPSHOT_HELD"
+  | "PARTITIONS_SHORT"
+  | "UPKEEP_FAILING"
+  | "BACKLOG_GROWING"
+  | "LANES_UNOWNED"
+  | "DIGEST_FAILING";
 
 export interface Alarm {
   readonly code: AlarmCode;
@@ -20,6 +26,8 @@ const BACKLOG_LEAST_AGE_S = 120;
 const BACKLOG_READINGS = 3;
 /** A takeover takes 12 s. */
 const UNOWNED_MAX_AGE_S = 30;
+/** A mail server that restarts is nothing to speak of. */
+const DIGEST_MAX_AGE_S = 600;
 
 /** Alarms about what all nodes see alike. @param ages of the oldest due delivery in earlier readings, newest last */
 export function sharedAlarms(reading: SharedReading, ages: readonly number[]): Alarm[] {
@@ -61,6 +69,16 @@ export function sharedAlarms(reading: SharedReading, ages: readonly number[]): A
       about: "",
       message: `deliveries have been due for ${unownedS} s in lanes that nobody works for (${unownedLanes} of 256). Nodes take free lanes at each beat: look whether they reach the database, and start one if there is none`,
       fields: { oldestS: unownedS, lanes: unownedLanes },
+    });
+  }
+  for (const { channel, tenants, oldest_s: oldestS } of reading.digestFailures) {
+    if (oldestS <= DIGEST_MAX_AGE_S) continue;
+    const minutes = Math.round(oldestS / 60);
+    alarms.push({
+      code: "DIGEST_FAILING",
+      about: channel,
+      message: `people of ${tenants} tenants could not be told of trouble by ${channel} for ${minutes} minutes. The warnings before this one say why; look at ${channel === "email" ? "the mail server (POSTHORN_SMTP_URL)" : "the chat's webhook (posthorn digest)"}. What is 3 days old is given up`,
+      fields: { channel, tenants, minutes },
     });
   }
   return alarms;

@@ -129,6 +129,12 @@ export const METRICS = {
     labels: [],
     isShared: true,
   },
+  posthorn_digests_failing: {
+    type: "gauge",
+    help: "Tenants whose digests of operational events cannot be sent at present.",
+    labels: ["channel"],
+    isShared: true,
+  },
   posthorn_shared_figures_age_seconds: {
     type: "gauge",
     help: "Age of the figures that were read from the database; grows while it is away.",

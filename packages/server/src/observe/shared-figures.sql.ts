@@ -81,3 +81,22 @@ limit 1`,
   });
   return rows[0] ?? null;
 }
+
+export interface DigestFailures {
+  channel: "email" | "chat";
+  tenants: number;
+  oldest_s: number;
+}
+
+/** Tenants whose people cannot be told. A small table, read whole. */
+export async function selectDigestFailures(db: Executor): Promise<DigestFailures[]> {
+  const { rows } = await db.query<DigestFailures>({
+    name: "select_digest_failures",
+    text: `select channel, count(*)::int4 as tenants,
+      greatest(0, extract(epoch from clock_timestamp() - min(failing_since)))::float8 as oldest_s
+    from digest_channel
+    where failing_since is not null
+    group by channel`,
+  });
+  return rows;
+}

@@ -5,7 +5,9 @@ import type { Executor } from "../storage/pools.ts";
 import type { Sample } from "./families.ts";
 import {
   countNodes,
+  type DigestFailures,
   type PendingRow,
+  selectDigestFailures,
   selectOldestSnapshot,
   selectPending,
   type SnapshotHolder,
@@ -17,6 +19,7 @@ export interface SharedReading {
   readonly unownedLanes: number;
   readonly oldestSnapshot: SnapshotHolder | null;
   readonly partitionDaysAhead: number;
+  readonly digestFailures: readonly DigestFailures[];
 }
 
 export interface SharedFiguresOptions {
@@ -64,6 +67,10 @@ export class SharedFigures {
       { name: "posthorn_partition_days_ahead", labels: [], value: last.partitionDaysAhead },
       { name: "posthorn_shared_figures_age_seconds", labels: [], value: ageS },
     ];
+    for (const channel of ["email", "chat"] as const) {
+      const failing = last.digestFailures.find((row) => row.channel === channel)?.tenants ?? 0;
+      samples.push({ name: "posthorn_digests_failing", labels: [channel], value: failing });
+    }
     for (const isOwned of [true, false]) {
       const lanes = isOwned ? "owned" : "unowned";
       let oldestS = 0;
@@ -89,6 +96,7 @@ export class SharedFigures {
       nodes: alive,
       unownedLanes,
       oldestSnapshot,
+      digestFailures: await selectDigestFailures(engine),
       partitionDaysAhead: await partitionDaysAhead(),
     };
     this.#last = last;

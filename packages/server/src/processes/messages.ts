@@ -2,6 +2,7 @@
 // by the same way, because arguments and variables of a process can be read by others.
 import type { OtlpTarget } from "../compose/node-options.ts";
 import type { SiblingSignal } from "../deliver/siblings.ts";
+import type { MailServer } from "../lib/mail-server.ts";
 import type { LogLevel } from "../lib/settings.ts";
 import type { Figures } from "../observe/families.ts";
 import type { ConnectionConfig } from "../storage/pools.ts";
@@ -18,6 +19,7 @@ export interface ProcessStart {
   readonly logLevel: LogLevel;
   readonly metricsToken?: string;
   readonly otlp?: OtlpTarget;
+  readonly mailServer?: MailServer;
 }
 
 export type ToProcess =

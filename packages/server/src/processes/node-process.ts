@@ -87,6 +87,7 @@ async function start(given: ProcessStart, processName: string): Promise<void> {
     version,
     log: createLog(given.logLevel),
     ...(given.otlp === undefined ? {} : { otlp: given.otlp }),
+    ...(given.mailServer === undefined ? {} : { mailServer: given.mailServer }),
     ...(given.metricsToken === undefined ? {} : { metricsToken: given.metricsToken }),
   });
   try {

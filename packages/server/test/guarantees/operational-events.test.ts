@@ -210,6 +210,7 @@ test("a crash between storing the event and marking that raises it once, with th
       engine: engineOf(quiet),
       clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
       log: { warn() {} } as never,
+      isMailPossible: false,
     };
     const crashed = raiseOperationalEvents({
       ...options,

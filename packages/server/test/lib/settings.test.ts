@@ -40,6 +40,9 @@ test("every setting can come from its variable, and its flag wins", () => {
     POSTHORN_METRICS_TOKEN: "a-token-for-the-scraper",
     OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318/",
     OTEL_EXPORTER_OTLP_HEADERS: "X-Key=a%2Cb, x-other=c",
+    POSTHORN_SMTP_URL: "smtp://ann%40acme.example:p%3Aw@mail.acme.example",
+    POSTHORN_MAIL_FROM: "Posthorn at Acme <posthorn@acme.example>",
+    POSTHORN_ADMINISTRATOR_EMAIL: "it@acme.example",
   };
   expect(Object.keys(env)).toEqual(Object.values<Setting>(SETTINGS).map((setting) => setting.env));
   expect(settingsOf(env)).toMatchObject({
@@ -55,6 +58,9 @@ test("every setting can come from its variable, and its flag wins", () => {
     metricsToken: "a-token-for-the-scraper",
     otlpEndpoint: "http://127.0.0.1:4318",
     otlpHeaders: ["x-key", "a,b", "x-other", "c"],
+    smtpUrl: { host: "mail.acme.example", port: 587, isTlsAtOnce: false, user: "ann@acme.example", password: "p:w" },
+    mailFrom: { name: "Posthorn at Acme", address: "posthorn@acme.example" },
+    administratorEmail: "it@acme.example",
   });
   const flags = {
     host: "::",
@@ -70,6 +76,36 @@ test("every setting can come from its variable, and its flag wins", () => {
     logLevel: "debug",
     databaseUrl: "postgresql:///x?host=/run",
   });
+});
+
+test("a mail server needs a sender, and is refused where it is not plainly one; its password is never repeated", () => {
+  const from = "Acme <posthorn@acme.example>";
+  const messageOf = (url: string, sender: string | undefined = from): string => {
+    const result = readSettings({ POSTHORN_SMTP_URL: url, POSTHORN_MAIL_FROM: sender });
+    return result.ok ? "" : result.errors.map(({ message }) => message).join(" ");
+  };
+  expect(messageOf("smtps://mail.acme.example")).toBe("");
+  expect(messageOf("smtp://[::1]:25", "posthorn@acme.example")).toBe("");
+  expect(messageOf("smtp://mail.acme.example", "")).toBe("POSTHORN_MAIL_FROM must be given with POSTHORN_SMTP_URL.");
+  for (const url of [
+    "http://mail",
+    "mail.acme.example",
+    "smtp://u:hunter2@h/path",
+    "smtp://u:hunter2@h?tls=no",
+    "smtp://u:hunter2%ZZ@h",
+  ]) {
+    expect(messageOf(url), url).toContain("must look like smtp://");
+    expect(messageOf(url)).not.toContain("hunter2");
+  }
+  for (const sender of [
+    "Acme",
+    "a@b@c.example",
+    '"x y"@acme.example',
+    "a@acme.example, b@acme.example",
+    "A\r\nBcc: x <a@b.example>",
+  ]) {
+    expect(messageOf("smtp://mail.acme.example", sender), sender).toContain("POSTHORN_MAIL_FROM must look like");
+  }
 });
 
 test("an empty variable counts as absent", () => {
@@ -161,6 +197,9 @@ test("the print-out masks every secret and says where each value comes from", ()
     ["POSTHORN_METRICS_TOKEN", "", "default"],
     ["OTEL_EXPORTER_OTLP_ENDPOINT", "", "default"],
     ["OTEL_EXPORTER_OTLP_HEADERS", "", "default"],
+    ["POSTHORN_SMTP_URL", "", "default"],
+    ["POSTHORN_MAIL_FROM", "", "default"],
+    ["POSTHORN_ADMINISTRATOR_EMAIL", "", "default"],
   ]);
   expect(JSON.stringify(printed)).not.toContain("hunter2");
   expect(JSON.stringify(printed)).not.toContain(MASTER_KEY);

@@ -27,6 +27,11 @@ function byHand(pools: Pick<PooledDatabase["pools"], "owner" | "engine"> = datab
     writeKeyUses: async () => {},
     lookForAlarms: async () => {},
     publishOperational: async () => "stored",
+    telling: {
+      sendMail: undefined,
+      sendChat: async () => ({ kind: "told", problem: null }),
+      openChatUrl: async () => "",
+    },
     disableFailed: async () => false,
     schedule(delayMs, run) {
       const timer = { delayMs, run };
@@ -58,7 +63,7 @@ test("partitions come first and at once, everything else within ten seconds", as
   upkeep.start();
   const delays = timers.map((timer) => timer.delayMs);
   expect(delays.slice(0, 2)).toEqual([5_000, 0]);
-  expect(new Set(delays.slice(2))).toEqual(new Set([10_000, 1_000]));
+  expect(new Set(delays.slice(2))).toEqual(new Set([10_000, 3_000, 1_000]));
   expect(await fire(1)).toEqual({ kind: "partitions", error: undefined });
   expect(timers.at(-1)?.delayMs).toBe(60_000);
   await upkeep.stop();

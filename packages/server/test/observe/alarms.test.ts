@@ -12,6 +12,7 @@ const WELL: SharedReading = {
   unownedLanes: 0,
   oldestSnapshot: null,
   partitionDaysAhead: 7,
+  digestFailures: [],
 };
 const due = (age: number, isOwned = true): SharedReading => ({
   ...WELL,
@@ -40,6 +41,16 @@ describe("alarms", () => {
     expect(codes(sharedAlarms({ ...WELL, partitionDaysAhead: 3 }, []))).toEqual([]);
     expect(codes(sharedAlarms({ ...WELL, partitionDaysAhead: 2 }, []))).toEqual(["PARTITIONS_SHORT"]);
     expect(upkeepAlarms(new Map([["vacuum", 3]]))[0]?.fields).toEqual({ job: "vacuum", failures: 3 });
+  });
+
+  test("come when people could not be told of trouble for more than ten minutes, one for each way", () => {
+    const failing = (oldestS: number): SharedReading => ({
+      ...WELL,
+      digestFailures: [{ channel: "email", tenants: 2, oldest_s: oldestS }],
+    });
+    expect(sharedAlarms(failing(600), [])).toEqual([]);
+    const [alarm] = sharedAlarms(failing(1_200), []);
+    expect([alarm?.code, alarm?.fields]).toEqual(["DIGEST_FAILING", { channel: "email", tenants: 2, minutes: 20 }]);
   });
 
   test("come with a backlog that is old and still grows, not with one that shrinks or is young", () => {

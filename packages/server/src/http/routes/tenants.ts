@@ -4,7 +4,7 @@ import { parseId, uuidFromBytes, uuidFromId } from "@posthorn/contract";
 import { z } from "zod";
 import type { TenantChanged, TenantMade, Tenants } from "../../manage/tenants.ts";
 import { type Answer, failure, success } from "../answer.ts";
-import { captureLimitField, companyIdField, nameField } from "../fields.ts";
+import { captureLimitField, companyIdField, emailField, nameField, timeZoneField } from "../fields.ts";
 import { PAGE_PARAMETERS, pageOf, pageStart } from "../paging.ts";
 import { type Call, type OrdinaryRoute, route } from "../route-entry.ts";
 import { createdTenant, RETENTION_DAYS, tenantRecord } from "../schemas/tenant.ts";
@@ -16,6 +16,11 @@ const ownFields = {
     .nullable()
     .optional(),
   unknownEventTypes: z.enum(["refused", "open"]).nullable().optional(),
+  administratorEmail: emailField
+    .nullable()
+    .optional()
+    .meta({ description: "Who gets the digests of operational events unless others are chosen." }),
+  timeZone: timeZoneField.nullable().optional().meta({ description: "On which clock digests say times." }),
 };
 const operatorFields = { ...ownFields, captureLimitPerSecond: captureLimitField.nullable().optional() };
 const creation = z

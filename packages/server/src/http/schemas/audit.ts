@@ -9,6 +9,7 @@ export const AUDITED_OBJECTS = [
   "api_key",
   "company",
   "tenant",
+  "digest",
   "event_type",
   "oauth_client",
   "oauth_grant",

@@ -23,6 +23,11 @@ const own = {
   unknownEventTypes: z
     .enum(["refused", "open"])
     .meta({ description: "What becomes of events whose type is neither published nor registered." }),
+  administratorEmail: z
+    .string()
+    .nullable()
+    .meta({ description: "Who gets the digests of operational events unless others are chosen." }),
+  timeZone: z.string().meta({ description: "On which clock digests say times.", examples: ["Asia/Kuala_Lumpur"] }),
   createdAt: time,
 };
 

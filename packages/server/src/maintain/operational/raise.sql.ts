@@ -75,13 +75,53 @@ join tenant t on t.id = b.tenant_id`,
   return rows;
 }
 
-/** The event of a bundle is captured. */
-export async function markRaised(engine: Executor, bundle: BundleRow, nowMs: number): Promise<void> {
+/** What people are told of an event, beside those who subscribed to it. */
+export interface DigestNote {
+  readonly isMailPossible: boolean;
+  readonly object: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The event of a bundle is captured; in the same statement it is kept for the next digest, where its tenant tells
+ * somebody. By primary keys; the bundle's id keeps it from being kept twice.
+ * @param note null: people are not told of such events
+ */
+export async function markRaised(
+  engine: Executor,
+  bundle: BundleRow,
+  nowMs: number,
+  note: DigestNote | null,
+): Promise<void> {
   await engine.query({
     name: "mark_operational_bundle_raised",
-    text: `update operational_notice set raised_at = to_timestamp($3::float8 / 1000)
-      where tenant_id = $1 and bundle_id = $2 and raised_at is null`,
-    values: [bundle.tenant_id, bundle.bundle_id, nowMs],
+    text: `
+with raised as (
+  update operational_notice set raised_at = to_timestamp($3::float8 / 1000)
+  where tenant_id = $1 and bundle_id = $2 and raised_at is null
+  returning bundle_id
+)
+insert into digest_entry (tenant_id, id, at, noted_at, webhook_id, email_due, chat_due, type, object)
+select $1, $2, $4, to_timestamp($3::float8 / 1000), $5, told.email_due, told.chat_due, $6, $7::json
+from (
+  select $8::bool and coalesce(cardinality(m.emails) > 0, t.administrator_email is not null) as email_due,
+    c.chat_ciphertext is not null as chat_due
+  from tenant t
+  left join digest_channel m on m.tenant_id = t.id and m.channel = 'email'
+  left join digest_channel c on c.tenant_id = t.id and c.channel = 'chat'
+  where t.id = $1
+) told
+where $7::text is not null and (told.email_due or told.chat_due) and exists (select from raised)
+on conflict do nothing`,
+    values: [
+      bundle.tenant_id,
+      bundle.bundle_id,
+      nowMs,
+      bundle.at,
+      bundle.webhook_id,
+      bundle.type,
+      note === null ? null : JSON.stringify(note.object),
+      note?.isMailPossible ?? false,
+    ],
   });
 }
 

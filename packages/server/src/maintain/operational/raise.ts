@@ -6,7 +6,15 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Executor } from "../../storage/pools.ts";
 import { NAMED_DELIVERIES } from "../../storage/notices.sql.ts";
-import { type BundleRow, bundleNotices, deleteNotices, hasNotices, markRaised, selectBundles } from "./raise.sql.ts";
+import {
+  type BundleRow,
+  bundleNotices,
+  deleteNotices,
+  type DigestNote,
+  hasNotices,
+  markRaised,
+  selectBundles,
+} from "./raise.sql.ts";
 
 export interface OperationalEvent {
   readonly tenantId: Id<"tenant">;
@@ -27,6 +35,8 @@ export interface RaiseOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly publish: PublishOperational;
+  /** A mail server is set. */
+  readonly isMailPossible: boolean;
 }
 
 /** Events about deliveries of one webhook come at once, and then at most this often. */
@@ -42,19 +52,20 @@ export async function raiseOperationalEvents(options: RaiseOptions): Promise<num
   for (;;) {
     const bundles = await selectBundles(engine, BUNDLES_PER_READ);
     for (const bundle of bundles) {
+      const event = eventOf(bundle);
       const answer = await publish({
         tenantId: idFromUuid("tenant", bundle.tenant_id),
         tenantUuid: bundle.tenant_id,
         livemode: bundle.livemode,
         retentionClass: bundle.retention_class,
         idempotencyKey: `posthorn-notice-${bundle.bundle_id}`,
-        body: Buffer.from(JSON.stringify(eventOf(bundle)), "utf8"),
+        body: Buffer.from(JSON.stringify(event), "utf8"),
       });
       if (answer === "later") {
         log.warn("operational events could not be stored; they are raised later");
         return raisedCount;
       }
-      await markRaised(engine, bundle, clock.nowMs());
+      await markRaised(engine, bundle, clock.nowMs(), noteOf(bundle, event, options.isMailPossible));
       raisedCount += 1;
     }
     if (bundles.length < BUNDLES_PER_READ) break;
@@ -63,8 +74,20 @@ export async function raiseOperationalEvents(options: RaiseOptions): Promise<num
   return raisedCount;
 }
 
+/** What sandboxes do wakes nobody. */
+function noteOf(bundle: BundleRow, event: OperationalBody, isMailPossible: boolean): DigestNote | null {
+  return bundle.livemode ? { isMailPossible, object: event.data.object } : null;
+}
+
+interface OperationalBody {
+  readonly event: string;
+  readonly timestamp: string;
+  readonly data: { readonly object: Record<string, unknown>; readonly previous?: Record<string, unknown> };
+  readonly context: Record<string, unknown>;
+}
+
 /** The event as it is published. */
-export function eventOf(bundle: BundleRow): Record<string, unknown> {
+export function eventOf(bundle: BundleRow): OperationalBody {
   const { type, at, webhook_id: webhookUuid } = bundle;
   const isAboutDeliveries = type.startsWith("delivery.") || type.startsWith("key.");
   const object = isAboutDeliveries ? deliveriesObject(bundle) : webhookObject(bundle);

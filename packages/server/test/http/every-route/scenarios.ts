@@ -194,12 +194,21 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "GET /tenants": () => ({ path: "/tenants" }),
   "POST /tenants": () => ({ path: "/tenants", body: { name: "Second", company: { id: "company_2", name: "Two" } } }),
   "GET /tenants/current": () => ({ path: "/tenants/current" }),
-  "PATCH /tenants/current": () => ({ path: "/tenants/current", body: { retentionDays: 90 } }),
+  "PATCH /tenants/current": () => ({
+    path: "/tenants/current",
+    body: { administratorEmail: "it@example.com", timeZone: "Asia/Kuala_Lumpur" },
+  }),
   "GET /tenants/{id}": async (world) => ({ path: `/tenants/${(await world.data("GET", "/tenants/current")).id}` }),
   "PATCH /tenants/{id}": async (world) => {
     const { id } = await world.data("POST", "/tenants", { name: "Third" });
     return { path: `/tenants/${id}`, body: { name: "Third, renamed", captureLimitPerSecond: 100 } };
   },
+  "GET /digest": () => ({ path: "/digest" }),
+  "PATCH /digest": (world) => ({
+    path: "/digest",
+    body: { emails: ["it@example.com"], chatUrl: `${world.receiver.origin}/chat`, chatForm: "card" },
+  }),
+  "POST /digest/test": () => ({ path: "/digest/test" }),
   "GET /nodes": () => ({ path: "/nodes" }),
   "GET /companies": () => ({ path: "/companies" }),
   "POST /companies": () => ({ path: "/companies", body: { name: "Made" } }),
