@@ -1,14 +1,16 @@
 // People are told of trouble and of its end, by mail through a real SMTP server and by a real chat receiver: once for each
 // window whatever nodes there are, again when it failed, with what to do next, and never with a secret.
-// Seen red: without the claim in the row of the channel (`on conflict … where`) eight nodes at once send more than one;
-// without `requireTLS` the password goes over the open line.
+// Seen red: without the condition of `on conflict … do update` the second of two nodes claims what the first has; without
+// `requireTLS` the password goes over the open line.
 import { createTestCertificate } from "../../server/test/support/receivers/certificates.ts";
 import { createMailer } from "../../server/src/security/outbound/mailer.ts";
 import { type DigestMail, tellPeople } from "../../server/src/maintain/digest/digests.ts";
+import { claimDueChannels } from "../../server/src/maintain/digest/digests.sql.ts";
 import type { Executor } from "../../server/src/storage/pools.ts";
 import { startTestNode, type TestNode } from "../../server/test/support/node.ts";
 import { type Receiver, startReceiver } from "../../server/test/support/receivers/receiver.ts";
 import { until } from "../../server/test/support/until.ts";
+import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startMailServer, type TestMailServer } from "./mail-server.ts";
 
@@ -155,6 +157,25 @@ test("of eight nodes at once one tells; one that died before it wrote that down 
   await note("module.silent", { name: "invoice", reason: "No event since 09:00." });
   const sent: DigestMail[] = [];
   const ahead = 120_000;
+  // The narrow moment by hand: both saw that it is due, and the second waits for the row that the first has claimed.
+  const first = new pg.Client(node.database.connection);
+  const second = new pg.Client(node.database.connection);
+  await Promise.all([first.connect(), second.connect()]);
+  const times = { nowMs: Date.now() + ahead, settledMs: Date.now() + ahead, intervalMs: 1_000, claimMs: 1_000 };
+  await first.query("begin");
+  expect(await claimDueChannels(first, times, 20)).toHaveLength(1);
+  const late = claimDueChannels(second, times, 20);
+  await until(
+    "the second waits",
+    async () =>
+      (await node.sql("select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"))
+        .length > 0,
+  );
+  await first.query("commit");
+  expect(await late).toEqual([]);
+  await node.sql("update digest_channel set next_attempt_at = null");
+  await Promise.all([first.end(), second.end()]);
+
   await Promise.all(Array.from({ length: 8 }, () => tellPeople(telling(sent, null, ahead))));
   expect(sent).toHaveLength(1);
   expect(sent[0]?.subject).toBe("[Posthorn] default: module invoice silent");

@@ -22,6 +22,7 @@ import { WebhookReplays } from "../../src/replay/replay-webhook.ts";
 import { BulkRetries } from "../../src/replay/retry-many.ts";
 import { Replays, type ReplaysOptions } from "../../src/replay/replay.ts";
 import { Retries } from "../../src/replay/retry.ts";
+import { DigestSettings } from "../../src/manage/digest.ts";
 import { Nodes } from "../../src/manage/nodes.ts";
 import { SecretRotations } from "../../src/manage/secret-rotation.ts";
 import { Applies } from "../../src/manage/apply.ts";
@@ -236,6 +237,17 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
         random,
         vault: createVault({ engine: pools.engine, masterKey: testMasterKey(), clock, ids, random }),
         preparePartitions: async (days) => void (await ensurePartitions(pools.owner, clock.nowMs(), [days])),
+      }),
+      digest: new DigestSettings({
+        ...changes,
+        engine: pools.engine,
+        vault: { encryptSecret: async () => "v1.x" },
+        checkUrl: () => ({ ok: true }),
+        telling: {
+          sendMail: undefined,
+          sendChat: async () => ({ kind: "told", problem: null }),
+          openChatUrl: async () => "",
+        },
       }),
       nodes: new Nodes(pools.engine),
       audit: new AuditTrail(pools.api),
