@@ -64,13 +64,107 @@ export interface ResultRow {
   readonly attempt: AttemptRow | null;
 }
 
+/** What some batches need and most do not: a part that is not needed costs PostgreSQL as much to set up as some rows. */
+interface Extras {
+  readonly withRetries: boolean;
+  readonly withHeld: boolean;
+  readonly withDead: boolean;
+  readonly withCancelled: boolean;
+  /** Some arrived that may have been dead once. */
+  readonly withRecovered: boolean;
+  /** This may have been recorded before: the answer of the statement was lost. */
+  readonly isRepeat: boolean;
+}
+
+/**
+ * Which rows of `delivery`: each by its primary key, whatever the statistics of a table that fills and empties all day
+ * say. As an equality PostgreSQL may join the other way round, and after a vacuum of the empty table it did: it walked the
+ * whole index for each batch, and all results for each of its rows. An array of one leaves it no other way.
+ */
+const BY_KEY =
+  "d.tenant_id = any (array[r.tenant_id]) and d.id = any (array[r.delivery_id]) and exists (select from fence)";
+
+// A few columns of their own: PostgreSQL carries the whole row of what a delete or an update is joined with.
+const RESCHEDULED = `,
+rescheduled as (
+  update delivery d
+  set attempt_count = r.number, due_at = r.next_attempt_at, next_trigger = 'retry', held_reason = null
+  from unnest($3::uuid[], $4::uuid[], $9::text[], $11::timestamptz[], $14::int2[])
+    as r (tenant_id, delivery_id, verdict, next_attempt_at, number)
+  where r.verdict = 'retry' and ${BY_KEY}
+)`;
+/** A key that waits for a person is told. */
+const HELD = `,
+held as (
+  update delivery d
+  set due_at = 'infinity', held_reason = r.reason, attempt_count = coalesce(r.number, d.attempt_count),
+    held_at = clock_timestamp()
+  from unnest($3::uuid[], $4::uuid[], $9::text[], $10::text[], $14::int2[])
+    as r (tenant_id, delivery_id, verdict, reason, number)
+  where r.verdict = 'held' and ${BY_KEY}
+    and d.held_reason is null -- told once, though a statement whose answer was lost is repeated
+  returning d.tenant_id, d.id, d.webhook_id, d.event_id, d.retention_class, d.ordering_key, d.held_reason as reason,
+    d.held_at as at
+),
+parked as (
+  select * from held where ordering_key is not null
+),
+noted_parked as (
+  ${noticesOfDeliveries("parked", "key.parked")}
+)`;
+/** What died is told. */
+const DEAD = `,
+dead as (
+  insert into dead_letter (
+    tenant_id, id, event_id, webhook_id, seq, dead_at, webhook_version, retention_class, lane, attempt_count, replayed,
+    reason, ordering_key, batch_id, coalesced_count
+  )
+  select r.tenant_id, r.delivery_id, r.event_id, r.webhook_id, removed.seq, clock_timestamp(), removed.webhook_version,
+    r.retention_class, removed.lane, coalesce(r.number, removed.attempt_count), r.replayed, r.reason, removed.ordering_key,
+    removed.batch_id, removed.coalesced_count
+  from result r
+  join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
+  where r.verdict = 'dead_letter'
+  returning ${TALLIED_DEAD_LETTER_COLUMNS}, id, event_id, retention_class, reason, dead_at as at
+),
+tallied_dead as (
+  ${tallyOfDeadLetters("dead", "added")}
+),
+noted_dead as (
+  ${noticesOfDeliveries("dead", "delivery.dead_lettered")}
+)`;
+const CANCELLED = `,
+cancelled as (
+  insert into cancelled_delivery (
+    tenant_id, id, event_id, webhook_id, cancelled_at, webhook_version, retention_class, attempt_count, replayed, reason,
+    batch_id
+  )
+  select r.tenant_id, r.delivery_id, r.event_id, r.webhook_id, clock_timestamp(), removed.webhook_version,
+    r.retention_class, coalesce(r.number, removed.attempt_count), r.replayed, r.reason, removed.batch_id
+  from result r
+  join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
+  where r.verdict = 'cancelled'
+)`;
+/** What was dead once (its policy began anew) and has arrived is told. */
+const RECOVERED = `,
+recovered as (
+  select r.tenant_id, r.delivery_id as id, r.event_id, r.webhook_id, r.retention_class, null::text as reason,
+    r.started_at + r.duration_ms * interval '1 millisecond' as at
+  from result r
+  join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
+  where r.verdict = 'delivered' and removed.policy_attempt_base > 0
+),
+noted_recovered as (
+  ${noticesOfDeliveries("recovered", "delivery.recovered")}
+)`;
+
 /**
  * `removed` is the delete-returning rule: whoever removes the delivery row writes its terminal record; an attempt whose
  * delete hit nothing is inserted with ends_delivery = false. delivery is found by primary key (tenant_id, id).
  * `tallied_…` counts what was written, for the webhooks' figures. Measured in PostgreSQL's CPU time, batches of 100: 2 of
  * 36 µs a result while a batch is about one webhook, 9 µs when each result is about another one.
  */
-const textOf = (notices: string): string => `
+const textOf = ({ withRetries, withHeld, withDead, withCancelled, withRecovered, isRepeat }: Extras): string => `
 with ${FENCE},
 result as (
   select * from unnest(
@@ -89,28 +183,12 @@ result as (
   where exists (select from fence)
 ),
 removed as (
-  delete from delivery d using result r
-  where r.verdict not in ('retry', 'held') and d.tenant_id = r.tenant_id and d.id = r.delivery_id
+  delete from delivery d
+  using unnest($3::uuid[], $4::uuid[], $9::text[]) as r (tenant_id, delivery_id, verdict)
+  where r.verdict not in ('retry', 'held') and ${BY_KEY}
   returning d.tenant_id, d.id, d.seq, d.lane, d.webhook_version, d.attempt_count, d.policy_attempt_base, d.ordering_key,
     d.batch_id, d.coalesced_count
-),
-rescheduled as (
-  update delivery d
-  set attempt_count = r.number, due_at = r.next_attempt_at, next_trigger = 'retry', held_reason = null
-  from result r
-  where r.verdict = 'retry' and d.tenant_id = r.tenant_id and d.id = r.delivery_id
-  returning d.id
-),
-held as (
-  update delivery d
-  set due_at = 'infinity', held_reason = r.reason, attempt_count = coalesce(r.number, d.attempt_count),
-    held_at = clock_timestamp()
-  from result r
-  where r.verdict = 'held' and d.tenant_id = r.tenant_id and d.id = r.delivery_id
-    and d.held_reason is null -- told once, though a statement whose answer was lost is repeated
-  returning d.tenant_id, d.id, d.webhook_id, d.event_id, d.retention_class, d.ordering_key, d.held_reason as reason,
-    d.held_at as at
-),
+)${(withRetries ? RESCHEDULED : "") + (withHeld ? HELD : "")},
 tried as (
   insert into attempt (
     tenant_id, id, delivery_id, event_id, webhook_id, started_at, next_attempt_at, duration_ms, dns_ms, connect_ms,
@@ -128,88 +206,68 @@ tried as (
   from result r
   left join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
   where r.has_attempt
-  on conflict do nothing -- a repeat after an unknown outcome
+  ${isRepeat ? "on conflict do nothing" : ""}
   returning ${TALLIED_ATTEMPT_COLUMNS}
 ),
 tallied_attempts as (
   ${tallyOfAttempts("tried")}
-),
-dead as (
-  insert into dead_letter (
-    tenant_id, id, event_id, webhook_id, seq, dead_at, webhook_version, retention_class, lane, attempt_count, replayed,
-    reason, ordering_key, batch_id, coalesced_count
-  )
-  select r.tenant_id, r.delivery_id, r.event_id, r.webhook_id, removed.seq, clock_timestamp(), removed.webhook_version,
-    r.retention_class, removed.lane, coalesce(r.number, removed.attempt_count), r.replayed, r.reason, removed.ordering_key,
-    removed.batch_id, removed.coalesced_count
-  from result r
-  join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
-  where r.verdict = 'dead_letter'
-  returning ${TALLIED_DEAD_LETTER_COLUMNS}, id, event_id, retention_class, reason, dead_at as at
-),
-tallied_dead as (
-  ${tallyOfDeadLetters("dead", "added")}
-),
-cancelled as (
-  insert into cancelled_delivery (
-    tenant_id, id, event_id, webhook_id, cancelled_at, webhook_version, retention_class, attempt_count, replayed, reason,
-    batch_id
-  )
-  select r.tenant_id, r.delivery_id, r.event_id, r.webhook_id, clock_timestamp(), removed.webhook_version,
-    r.retention_class, coalesce(r.number, removed.attempt_count), r.replayed, r.reason, removed.batch_id
-  from result r
-  join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
-  where r.verdict = 'cancelled'
-)${notices}
-select (select count(*)::int4 from fence) as fence_held,
-  (select count(*)::int4 from removed) as removed_count,
-  (select count(*)::int4 from rescheduled) as rescheduled_count,
-  (select count(*)::int4 from held) as held_count`;
+)${(withDead ? DEAD : "") + (withCancelled ? CANCELLED : "") + (withRecovered ? RECOVERED : "")}
+select count(*)::int4 as fence_held from fence`;
 
-/** What died is told, what was dead once (its policy began anew) and has arrived, and keys that wait for a person. */
-const NOTICES = `,
-noted_dead as (
-  ${noticesOfDeliveries("dead", "delivery.dead_lettered")}
-),
-recovered as (
-  select r.tenant_id, r.delivery_id as id, r.event_id, r.webhook_id, r.retention_class, null::text as reason,
-    r.started_at + r.duration_ms * interval '1 millisecond' as at
-  from result r
-  join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
-  where r.verdict = 'delivered' and removed.policy_attempt_base > 0
-),
-noted_recovered as (
-  ${noticesOfDeliveries("recovered", "delivery.recovered")}
-),
-parked as (
-  select * from held where ordering_key is not null
-),
-noted_parked as (
-  ${noticesOfDeliveries("parked", "key.parked")}
-)`;
-/** Most batches have nothing to tell, and pay nothing for it. */
-const PLAIN = { name: "record_results", text: textOf("") };
-const WITH_NOTICES = { name: "record_results_with_notices", text: textOf(NOTICES) };
+const STATEMENTS = new Map<string, { readonly name: string; readonly text: string }>();
 
-function isWorthTelling({ verdict, attempt }: ResultRow): boolean {
-  if (verdict === "dead_letter" || verdict === "held") return true;
+function statementOf(extras: Extras): { readonly name: string; readonly text: string } {
+  const named: readonly (readonly [boolean, string])[] = [
+    [extras.withRetries, "_retries"],
+    [extras.withHeld, "_held"],
+    [extras.withDead, "_dead"],
+    [extras.withCancelled, "_cancelled"],
+    [extras.withRecovered, "_recovered"],
+    [extras.isRepeat, "_again"],
+  ];
+  const name = named.reduce((joined, [isNeeded, part]) => (isNeeded ? joined + part : joined), "record_results");
+  let statement = STATEMENTS.get(name);
+  if (statement === undefined) {
+    statement = { name, text: textOf(extras) };
+    STATEMENTS.set(name, statement);
+  }
+  return statement;
+}
+
+function extrasOf(rows: readonly ResultRow[], isRepeat: boolean): Extras {
+  const has = (verdict: ResultRow["verdict"]): boolean => rows.some((row) => row.verdict === verdict);
+  return {
+    withRetries: has("retry"),
+    withHeld: has("held"),
+    withDead: has("dead_letter"),
+    withCancelled: has("cancelled"),
+    withRecovered: rows.some(mayHaveBeenDead),
+    isRepeat,
+  };
+}
+
+function mayHaveBeenDead({ verdict, attempt }: ResultRow): boolean {
   return verdict === "delivered" && attempt !== null && attempt.trigger !== "initial";
 }
 
 const NO_ID = new Uint8Array(16);
 
-/** Records results; `fence_held` 0 means that this node was declared dead and nothing was written. */
+/**
+ * Records results; `fence_held` 0 means that this node was declared dead and nothing was written.
+ * @param isRepeat they may have been recorded already: attempts that are there are left as they are
+ */
 export async function recordResults(
   db: Executor,
   node: NodeIdentity,
   rows: readonly ResultRow[],
-): Promise<{ fence_held: number; removed_count: number; rescheduled_count: number }> {
+  isRepeat = false,
+): Promise<{ fence_held: number }> {
   const responses = packBytes(rows.map((row) => row.attempt?.responseBody ?? null));
   const hashes = packBytes(rows.map((row) => row.attempt?.bodyHash ?? null));
   const of = <Value>(pick: (attempt: AttemptRow) => Value): (Value | null)[] =>
     rows.map((row) => (row.attempt === null ? null : pick(row.attempt)));
-  const result = await db.query<{ fence_held: number; removed_count: number; rescheduled_count: number }>({
-    ...(rows.some(isWorthTelling) ? WITH_NOTICES : PLAIN),
+  const result = await db.query<{ fence_held: number }>({
+    ...statementOf(extrasOf(rows, isRepeat)),
     values: [
       node.idBytes,
       node.incarnation,
@@ -253,5 +311,5 @@ export async function recordResults(
       boolArray(rows.map((row) => row.attempt?.sharesRequest ?? false)),
     ],
   });
-  return result.rows[0] as { fence_held: number; removed_count: number; rescheduled_count: number };
+  return result.rows[0] as { fence_held: number };
 }

@@ -123,7 +123,7 @@ export class Recorder {
   async #flush(items: Pending[]): Promise<void> {
     const { db, log, identity, leaseHeld, monotonicMs, onBatch } = this.#options;
     this.#options.failpoint?.("before_record");
-    for (;;) {
+    for (let isRepeat = false; ; isRepeat = true) {
       const node = identity();
       // A result of an incarnation that was declared dead: the lanes' next owner repeats the request.
       const current = items.filter((item) => item.incarnation === node.incarnation);
@@ -134,7 +134,7 @@ export class Recorder {
       const rows = current.flatMap((item) => item.rows);
       const sentAtMs = monotonicMs();
       try {
-        const answer = await recordResults(db, node, rows);
+        const answer = await recordResults(db, node, rows, isRepeat);
         if (answer.fence_held > 0) onBatch?.(rows, monotonicMs() - sentAtMs);
         else log.warn({ results: current.length }, "results refused by the fence");
         for (const item of current) item.done(answer.fence_held > 0);

@@ -101,7 +101,7 @@ class World {
   /** What a node does whose answer was lost: the very same rows once more. */
   async repeat(pick: number): Promise<void> {
     const row = this.#recorded[pick % this.#recorded.length];
-    if (row !== undefined) await recordResults(this.#database.pools.engine, this.#node, [row]);
+    if (row !== undefined) await recordResults(this.#database.pools.engine, this.#node, [row], true);
   }
 
   async retryDead(pick: number): Promise<void> {
