@@ -7,6 +7,7 @@ import { defaultCatalogueFolder } from "../catalogue/folder.ts";
 import { loadCatalogue } from "../catalogue/load.ts";
 import { startTracing, type TracingParts } from "./tracing.ts";
 import { DatabaseClock } from "../lib/clock.ts";
+import { ClockWatch } from "../observe/clock-watch.ts";
 import type { Log } from "../lib/log.ts";
 import { Offload } from "../lib/offload.ts";
 import { Counters } from "../observe/counters.ts";
@@ -74,6 +75,7 @@ export async function buildGround(options: NodeOptions, hooks: GroundHooks): Pro
     ...(options.resolve === undefined ? {} : { resolve: options.resolve }),
     ...(options.furtherCas === undefined ? {} : { furtherCas: options.furtherCas }),
   });
+  const clockWatch = new ClockWatch(log);
   const configuration = new Configuration({
     db: pools.control,
     clock,
@@ -91,7 +93,7 @@ export async function buildGround(options: NodeOptions, hooks: GroundHooks): Pro
       databaseTroubled = false;
       hooks.onDatabaseBack();
     },
-    onDatabaseTime: (databaseMs, sentMs, receivedMs) => clock.observe(databaseMs, sentMs, receivedMs),
+    onDatabaseTime: (databaseMs, sentMs, receivedMs) => clockWatch.see(clock.observe(databaseMs, sentMs, receivedMs)),
   });
   const logFailure = (what: string) => (error: unknown) => log.error({ err: error }, `${what} failed`);
   return {

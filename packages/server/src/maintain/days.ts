@@ -19,7 +19,8 @@ export function startOfDay(timeMs: number): number {
 
 /** The smallest UUID that a UUIDv7 minted at or after `timeMs` can be compared with: the milliseconds, then zeros. */
 export function lowestUuidAt(timeMs: number): string {
-  const hex = timeMs.toString(16).padStart(12, "0");
+  // Estimated database time has fractions; an id has none.
+  const hex = Math.floor(timeMs).toString(16).padStart(12, "0");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-0000-0000-000000000000`;
 }
 

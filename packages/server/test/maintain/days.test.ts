@@ -16,6 +16,10 @@ import {
 
 const times = fc.integer({ min: Date.UTC(2020), max: Date.UTC(2100) });
 
+test("a time with a fraction is the bound of its millisecond", () => {
+  expect(lowestUuidAt(Date.UTC(2026, 10, 23) + 0.75)).toBe(lowestUuidAt(Date.UTC(2026, 10, 23)));
+});
+
 test("an id lies between the bounds of its own UTC day and of no other, whatever its random bits", () => {
   fc.assert(
     fc.property(times, fc.integer({ min: 0, max: 255 }), (timeMs, fill) => {

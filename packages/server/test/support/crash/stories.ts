@@ -161,7 +161,7 @@ export async function jumpWhileBothSend(scene: Scene, nodes: readonly ChildNode[
 }
 
 /** Every node that counts as alive has raised its beat three times. */
-async function beatsGoBy(scene: Scene): Promise<void> {
+export async function beatsGoBy(scene: Scene): Promise<void> {
   const read = async () =>
     (await scene.pool.query<{ id: string; beat: number }>("select id, beat::int from node where alive")).rows;
   const before = await read();
