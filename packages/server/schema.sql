@@ -453,6 +453,53 @@ create table lane (
   constraint lane_id_check CHECK (((id >= 0) AND (id <= 255)))
 ) with (fillfactor=50);
 
+create table module (
+  tenant_id uuid not null,
+  first_event_at timestamp with time zone not null,
+  last_event_at timestamp with time zone not null,
+  silent_since timestamp with time zone,
+  looked_at_hour timestamp with time zone,
+  livemode boolean not null,
+  kind text not null,
+  name text not null,
+  constraint module_pkey PRIMARY KEY (tenant_id, livemode, kind, name),
+  constraint module_kind_check CHECK ((kind = ANY (ARRAY['module'::text, 'source'::text])))
+) with (fillfactor=70);
+alter table module enable row level security;
+alter table module force row level security;
+create policy engine on module as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on module as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table module_hour (
+  tenant_id uuid not null,
+  hour timestamp with time zone not null,
+  count bigint not null,
+  livemode boolean not null,
+  kind text not null,
+  name text not null,
+  constraint module_hour_pkey PRIMARY KEY (tenant_id, livemode, kind, name, hour)
+) with (fillfactor=70);
+alter table module_hour enable row level security;
+alter table module_hour force row level security;
+create policy engine on module_hour as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on module_hour as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table module_watch (
+  only_row boolean not null default true,
+  watching_since timestamp with time zone not null,
+  watched_until timestamp with time zone not null,
+  constraint module_watch_pkey PRIMARY KEY (only_row),
+  constraint module_watch_only_row_check CHECK (only_row)
+);
+
 create table node (
   id uuid not null,
   incarnation bigint not null,
@@ -896,6 +943,11 @@ grant delete, insert, select, update on event_type to posthorn_engine;
 grant delete, insert, select, update on fan_out to posthorn_engine;
 grant select on lane to posthorn_api;
 grant delete, insert, select, update on lane to posthorn_engine;
+grant select on module to posthorn_api;
+grant delete, insert, select, update on module to posthorn_engine;
+grant select on module_hour to posthorn_api;
+grant delete, insert, select, update on module_hour to posthorn_engine;
+grant insert, select, update on module_watch to posthorn_engine;
 grant select on node to posthorn_api;
 grant delete, insert, select, update on node to posthorn_engine;
 grant delete, insert, select, update on oauth_client to posthorn_api;

@@ -69,6 +69,11 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
         load: async () => (await import("./commands/events.ts")).registerEvents,
       },
       {
+        name: "modules",
+        summary: "List who sends events: last event, usual and present rate, who has fallen silent.",
+        load: async () => (await import("./commands/modules.ts")).registerModules,
+      },
+      {
         name: "deliveries",
         summary: "List deliveries, newest first; or show one with its attempts and those to come.",
         load: async () => (await import("./commands/deliveries.ts")).registerDeliveries,

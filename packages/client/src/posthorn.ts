@@ -8,6 +8,7 @@ import { EventTypes } from "./resources/event-types.ts";
 import { Events } from "./resources/events.ts";
 import { read } from "./resources/read.ts";
 import { preview, type PreviewInput } from "./resources/preview.ts";
+import { Modules } from "./resources/modules.ts";
 import { Nodes } from "./resources/nodes.ts";
 import { Replays } from "./resources/replays.ts";
 import { Webhooks } from "./resources/webhooks.ts";
@@ -40,6 +41,8 @@ export class Posthorn {
   readonly audit: Audit;
   /** Who is told by e-mail and chat. */
   readonly digest: DigestSettings;
+  /** Who sends events, and who is silent. */
+  readonly modules: Modules;
   readonly nodes: Nodes;
   /** Where requests go. */
   readonly url: string;
@@ -66,6 +69,7 @@ export class Posthorn {
     this.oauthGrants = new OauthGrants(transport);
     this.audit = new Audit(transport);
     this.digest = new DigestSettings(transport);
+    this.modules = new Modules(transport);
     this.nodes = new Nodes(transport);
   }
 

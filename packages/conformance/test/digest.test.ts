@@ -178,7 +178,7 @@ test("of eight nodes at once one tells; one that died before it wrote that down 
 
   await Promise.all(Array.from({ length: 8 }, () => tellPeople(telling(sent, null, ahead))));
   expect(sent).toHaveLength(1);
-  expect(sent[0]?.subject).toBe("[Posthorn] default: module invoice silent");
+  expect(sent[0]?.subject).toBe("[Posthorn] default: invoice is silent");
 
   await node.sql("update digest_channel set sent_at = null");
   await note("module.silent", { name: "payment" });
@@ -233,7 +233,7 @@ test("a mail server that is down is tried again, later each time, and shown; the
   mailServer = await startMailServer({ ...LOGIN, tls, port });
   await node.sql("update digest_channel set next_attempt_at = null where channel = 'email'");
   const [{ mail } = expect.fail("no mail")] = await mailsCome(1);
-  expect(mail.subject).toBe("[Posthorn] default: module invoice silent, and 1 more");
+  expect(mail.subject).toBe("[Posthorn] default: invoice is silent, and 1 more");
   expect((await digest()).email).toMatchObject({ failingSince: null, problem: null });
 
   await note("module.silent", { name: "stock" });

@@ -93,6 +93,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     writeKeyUses: () => keyUsage.flush(),
     publishOperational: publishOperational(capture, log),
     telling,
+    hearing: capturing.hearing,
     disableFailed: disableFailed(ground, delivery),
     lookForAlarms: () => observing.alarms.look(),
     onRun: (kind, error) => observing.upkeepRun(kind, error !== undefined),

@@ -90,6 +90,10 @@ export interface EventMap {
   readonly "member.tier.changed": EventData<Member>;
   /** The details of a member changed. */
   readonly "member.updated": EventData<Member>;
+  /** A module or source that had fallen silent sends events again. */
+  readonly "module.resumed": EventData<Module>;
+  /** A module or source sends nothing in hours in which it always sent much. */
+  readonly "module.silent": EventData<Module>;
   /** A payment was matched to an invoice. */
   readonly "payment.matched": EventData<Payment>;
   /** A payment came in from a customer. */
@@ -726,6 +730,17 @@ export interface MemberPoints {
   readonly balance?: number;
   readonly lifetime?: number;
   readonly expiringSoon?: number;
+}
+
+export interface Module {
+  readonly id?: string;
+  readonly name?: string;
+  readonly kind?: string;
+  readonly lastEventAt?: string;
+  readonly livemode?: boolean;
+  readonly silentSince?: string;
+  readonly usualPerHour?: number;
+  readonly nextStep?: string;
 }
 
 export interface Payment {

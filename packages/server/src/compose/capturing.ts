@@ -4,6 +4,7 @@ import { idFromUuid } from "@posthorn/contract";
 import { Capture, type RouteEvent } from "../capture/capture.ts";
 import { readPathText } from "../lib/json/read-path.ts";
 import type { Clock } from "../lib/clock.ts";
+import { Hearing } from "../maintain/modules/hearing.ts";
 import type { Tracing } from "../observe/tracing.ts";
 import { ReplayRunner } from "../replay/job-runner.ts";
 import { FanOuts } from "../route/fan-out.ts";
@@ -19,6 +20,8 @@ export interface CapturingParts {
   readonly fanOuts: FanOuts;
   readonly matcher: Matcher;
   readonly replayRunner: ReplayRunner;
+  /** Who sends events. */
+  readonly hearing: Hearing;
 }
 
 export function buildCapturing(ground: Ground, delivery: DeliveryParts): CapturingParts {
@@ -69,6 +72,7 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
       signals.handedOffSomewhere();
     },
   });
+  const hearing = new Hearing((type) => catalogue.get(type)?.module);
   const capture = new Capture({
     db: pools.capture,
     clock,
@@ -76,12 +80,10 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
     ids,
     identity,
     route: tracing === null ? (event) => routeStage.route(event) : tracedRoute(routeStage, tracing.tracing, clock),
-    ...(tracing === null
-      ? {}
-      : {
-          onStored: (event, takenMs, deliveryCount) =>
-            tracing.tracing.captured(event, event.sender.tenantUuid, takenMs, clock.nowMs(), deliveryCount),
-        }),
+    onStored: (event, takenMs, deliveryCount) => {
+      hearing.heard(event, takenMs);
+      tracing?.tracing.captured(event, event.sender.tenantUuid, takenMs, clock.nowMs(), deliveryCount);
+    },
     onDatabaseTrouble,
     onBatch: (events, stored, commitMs) => counters.batchCaptured(events, stored, commitMs),
     onFenced: () => void ownership.beatNow().catch(logFailure("joining again")),
@@ -102,7 +104,7 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
     onWritten: (webhooks, inDoubt) => deliveries.wakeByIds(webhooks, inDoubt),
     ...(failpoint === undefined ? {} : { failpoint }),
   });
-  return { capture, fanOuts, matcher, replayRunner };
+  return { capture, fanOuts, matcher, replayRunner, hearing };
 }
 
 /** Routing, with a span for each event that is known afterwards. */

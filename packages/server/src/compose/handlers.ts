@@ -23,6 +23,7 @@ import { DigestSettings } from "../manage/digest.ts";
 import { OauthClients } from "../manage/oauth-clients.ts";
 import { OauthGrants } from "../manage/oauth-grants.ts";
 import { RegisteredTypes } from "../manage/event-types.ts";
+import { Modules } from "../manage/modules.ts";
 import { Nodes } from "../manage/nodes.ts";
 import { SecretRotations } from "../manage/secret-rotation.ts";
 import { Tenants } from "../manage/tenants.ts";
@@ -185,6 +186,7 @@ export function buildHandlers(
     }),
     audit: new AuditTrail(pools.api),
     nodes: new Nodes(pools.engine),
+    modules: new Modules({ api: pools.api, clock }),
     publish: publishHandlers({
       capture,
       admission: new AdmissionControl(() => clock.monotonicMs()),

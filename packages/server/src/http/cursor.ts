@@ -16,6 +16,7 @@ export type CursorKind =
   | "company"
   | "tenant"
   | "node"
+  | "module"
   | "audit"
   | "oauth_client"
   | "oauth_grant";

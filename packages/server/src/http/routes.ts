@@ -23,6 +23,7 @@ import { type RegisteredTypesFace, registeredTypeRoutes } from "./routes/registe
 import { type StatisticsFace, statisticsRoutes } from "./routes/statistics.ts";
 import { tenantRoutes, type TenantsFace } from "./routes/tenants.ts";
 import { webhookActionRoutes, type WebhookStatusesFace, type WebhookTestsFace } from "./routes/webhook-actions.ts";
+import { type ModulesFace, moduleRoutes } from "./routes/modules.ts";
 import { type NodesFace, nodeRoutes } from "./routes/nodes.ts";
 import { webhookReplayRoutes, type WebhookReplaysFace } from "./routes/webhook-replay.ts";
 import { webhookRoutes, type WebhooksFace } from "./routes/webhooks.ts";
@@ -31,6 +32,7 @@ import { batchResult, batchToPublish, eventToPublish, linesToPublish, publishedE
 /** What stands behind the routes; each is the small interface that its handlers need. */
 export interface RouteHandlers {
   readonly nodes: NodesFace;
+  readonly modules: ModulesFace;
   readonly webhooks: WebhooksFace;
   readonly webhookStatuses: WebhookStatusesFace;
   readonly secretRotations: SecretRotationsFace;
@@ -99,6 +101,7 @@ export function routeTable(handlers: RouteHandlers): readonly Route[] {
       handle: publish.batch,
     }),
     ...eventRoutes(handlers.records, handlers.replays),
+    ...moduleRoutes(handlers.modules),
     ...deliveryRoutes(handlers.records, handlers.retries),
     ...deadLetterRoutes(handlers.deliveryLogs, handlers.bulkRetries),
     ...parkedKeyRoutes(handlers.parkedKeys),

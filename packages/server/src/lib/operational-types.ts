@@ -7,6 +7,8 @@ export const OPERATIONAL_TYPES = [
   "delivery.recovered",
   "key.parked",
   "key.released",
+  "module.resumed",
+  "module.silent",
   "webhook.certificate_expiring",
   "webhook.disable_announced",
   "webhook.disabled",

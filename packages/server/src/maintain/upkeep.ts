@@ -9,6 +9,8 @@ import { dropExpiredPartitions, ensurePartitions } from "./partitions.ts";
 import { deleteEndedNodes } from "./ended-nodes.sql.ts";
 import { dropOldBatches } from "./batches.ts";
 import { type DigestsOptions, tellPeople } from "./digest/digests.ts";
+import type { Hearing } from "./modules/hearing.ts";
+import { forgetOldModules, lookAtModules } from "./modules/modules.ts";
 import { type PublishOperational, raiseOperationalEvents } from "./operational/raise.ts";
 import { lookAfterTroubled, type TroubledOptions } from "./operational/troubled.ts";
 import { createKeyPurge } from "./purge-keys.ts";
@@ -22,7 +24,7 @@ import { vacuumIfNeeded } from "./vacuum.ts";
  * signing secrets whose rotation is over. `keyUses`: when
  * API keys were last used, so once a minute for each at most. `alarms`: what an operator should hear of.
  * `troubled`: endpoints that fail for long, certificates that run out. `notices`: operational events are raised.
- * `digests`: people are told of them by mail and chat.
+ * `digests`: people are told of them by mail and chat. `modules`: who sends events, and who fell silent.
  */
 export type UpkeepKind =
   | "vacuum"
@@ -36,7 +38,8 @@ export type UpkeepKind =
   | "alarms"
   | "troubled"
   | "notices"
-  | "digests";
+  | "digests"
+  | "modules";
 
 /** Partitions every minute: one catalogue read, and the rescue after a clock was put forward or a machine slept. */
 export const UPKEEP_INTERVALS_MS: Readonly<Record<UpkeepKind, number>> = {
@@ -52,6 +55,7 @@ export const UPKEEP_INTERVALS_MS: Readonly<Record<UpkeepKind, number>> = {
   troubled: 60_000,
   notices: 1_000,
   digests: 3_000,
+  modules: 15_000,
 };
 const UPKEEP_KINDS = Object.keys(UPKEEP_INTERVALS_MS) as UpkeepKind[];
 /** What is not urgent leaves the first seconds to the start of the node. */
@@ -71,6 +75,8 @@ export interface UpkeepOptions {
   /** Says in the log what an operator should hear of. */
   readonly lookForAlarms: () => Promise<void>;
   readonly publishOperational: PublishOperational;
+  /** What was heard since the last look. */
+  readonly hearing: Hearing;
   /** How people are reached. */
   readonly telling: Pick<DigestsOptions, "sendMail" | "sendChat" | "openChatUrl">;
   /** Switches off a webhook whose endpoint failed for too long. */
@@ -165,6 +171,7 @@ function createJobs(options: UpkeepOptions): Record<UpkeepKind, () => Promise<vo
       const expired = await expireDeliveries(pools.owner, pools.engine, clock.nowMs());
       if (expired > 0) log.warn({ deliveries: expired }, "pending deliveries expired: their events are about to go");
       await dropOldMinutes(pools.engine, clock.nowMs());
+      await forgetOldModules(pools.engine, clock.nowMs());
       await deleteEndedNodes(pools.engine, clock.nowMs());
       await dropOldBatches(pools.engine, clock.nowMs());
       const result = await dropExpiredPartitions(pools.owner, pools.engine, clock.nowMs());
@@ -208,6 +215,9 @@ function createJobs(options: UpkeepOptions): Record<UpkeepKind, () => Promise<vo
         publish: options.publishOperational,
         isMailPossible: telling.sendMail !== undefined,
       });
+    },
+    async modules() {
+      await lookAtModules({ engine: pools.engine, clock, hearing: options.hearing });
     },
     async digests() {
       await tellPeople({ engine: pools.engine, clock, log, ...telling });

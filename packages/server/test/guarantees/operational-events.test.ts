@@ -18,7 +18,7 @@ beforeAll(async () => {
   node = await startTestNode({ breaker: { firstOpenMs: 300, longestOpenMs: 2_000 } });
   ear = await startReceiver();
   receivers.push(ear);
-  await subscribe(ear, ["webhook.*", "delivery.*"], { name: "ear" });
+  await subscribe(ear, ["webhook.*", "delivery.*", "module.*"], { name: "ear" });
 });
 afterAll(async () => {
   await node?.stop();
@@ -151,6 +151,52 @@ test("an operational event that cannot be delivered raises nothing: no dead lett
   expect(heard("webhook.health_changed", deaf)).toEqual([]);
   await node.api("DELETE", `/v1/webhooks/${deaf}`);
 }, 40_000);
+
+test("a module and a source that fall silent against their habit are told once, and once when they are heard again", async () => {
+  const type = { event: "sales_order.created", context: { source: "shopify" } };
+  const event = (n: number) => ({ ...type, data: { object: { id: `so_${n}` } } });
+  expect((await node.api("POST", "/v1/events/batch", { events: [event(1), event(2)] })).status).toBe(202);
+  const modules = async (): Promise<
+    { kind: string; name: string; silentSince: string | null; usualPerHour: number }[]
+  > => (await node.api("GET", "/v1/modules")).body.data;
+  await until(
+    "both are heard",
+    async () => (await modules()).filter(({ name }) => name === "shopify").length === 1,
+    40_000,
+  );
+  // Five weeks in which they sent 30 an hour, and nothing for three hours now.
+  await node.sql(
+    `update module set first_event_at = now() - interval '5 weeks', last_event_at = now() - interval '200 minutes'`,
+  );
+  await node.sql(
+    `insert into module_hour (tenant_id, livemode, kind, name, hour, count)
+     select tenant_id, livemode, kind, name, h, 30 from module,
+       generate_series(date_trunc('hour', now()) - interval '29 days', date_trunc('hour', now()) - interval '6 days', interval '1 hour') h
+     on conflict do nothing`,
+  );
+  await node.sql(`insert into module_watch (watching_since, watched_until) values (now() - interval '5 weeks', now())
+    on conflict (only_row) do update set watching_since = excluded.watching_since, watched_until = excluded.watched_until`);
+  const told = (type_: string, name: string) =>
+    ear.requests
+      .map((request) => JSON.parse(request.body.toString()))
+      .filter((each) => each.event === type_ && each.data.object.name === name);
+  const hearsOf = (type_: string, name: string) =>
+    until(`${type_} of ${name}`, async () => told(type_, name)[0], 40_000);
+  const silent = await hearsOf("module.silent", "shopify");
+  expect(silent.data.object).toMatchObject({ kind: "source", usualPerHour: 30, livemode: true });
+  await hearsOf("module.silent", "Sales & CRM");
+  expect((await modules()).find(({ name }) => name === "shopify")).toMatchObject({
+    usualPerHour: 30,
+    silentSince: expect.stringMatching(/^20/),
+  });
+  expect((await node.api("POST", "/v1/events", event(3))).status).toBe(202);
+  const resumed = await hearsOf("module.resumed", "shopify");
+  expect(Date.parse(resumed.data.object.silentSince)).toBeLessThan(Date.now() - 190 * 60_000);
+  expect((await modules()).find(({ name }) => name === "shopify")?.silentSince).toBeNull();
+  expect([told("module.silent", "shopify").length, told("module.resumed", "shopify").length]).toEqual([1, 1]);
+  // What Posthorn says itself is no habit of anybody's.
+  expect((await modules()).map(({ name }) => name)).not.toContain("Posthorn");
+}, 150_000);
 
 test("120 hours of failure: warned of at 50, 70 and 90 percent, then disabled; a quiet webhook never is", async () => {
   const failing = await subscribe(await receiverThat(() => 500), ["customer.created"]);

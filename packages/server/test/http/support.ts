@@ -23,6 +23,7 @@ import { BulkRetries } from "../../src/replay/retry-many.ts";
 import { Replays, type ReplaysOptions } from "../../src/replay/replay.ts";
 import { Retries } from "../../src/replay/retry.ts";
 import { DigestSettings } from "../../src/manage/digest.ts";
+import { Modules } from "../../src/manage/modules.ts";
 import { Nodes } from "../../src/manage/nodes.ts";
 import { SecretRotations } from "../../src/manage/secret-rotation.ts";
 import { Applies } from "../../src/manage/apply.ts";
@@ -250,6 +251,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
         },
       }),
       nodes: new Nodes(pools.engine),
+      modules: new Modules({ api: pools.api, clock }),
       audit: new AuditTrail(pools.api),
     }),
     authenticator: new Authenticator({ api: pools.api, clock, configuration }),

@@ -1,6 +1,7 @@
 // Proves the loop: what runs when, that errors do not end it, and that stopping waits for what is under way.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DAY_MS } from "../../src/maintain/days.ts";
+import { Hearing } from "../../src/maintain/modules/hearing.ts";
 import { createUpkeep, type UpkeepKind } from "../../src/maintain/upkeep.ts";
 import { withLock } from "../../src/storage/advisory-locks.sql.ts";
 import { createPooledDatabase, insertDelivery, insertTenant, type PooledDatabase } from "./fixtures.ts";
@@ -28,6 +29,7 @@ function byHand(pools: Pick<PooledDatabase["pools"], "owner" | "engine"> = datab
     writeKeyUses: async () => {},
     lookForAlarms: async () => {},
     publishOperational: async () => "stored",
+    hearing: new Hearing(() => undefined),
     telling: {
       sendMail: undefined,
       sendChat: async () => ({ kind: "told", problem: null }),

@@ -43,6 +43,7 @@ interface Story {
   dead: Tally;
   recovered: Tally;
   expiring: Tally;
+  parked: Tally;
 }
 
 interface Tally {
@@ -87,6 +88,7 @@ function storiesOf(entries: readonly DigestEntry[]): Story[] {
 }
 
 const noTallies = () => ({
+  parked: { count: 0, deliveries: [] },
   dead: { count: 0, deliveries: [] },
   recovered: { count: 0, deliveries: [] },
   expiring: { count: 0, deliveries: [] },
@@ -95,7 +97,8 @@ const noTallies = () => ({
 function tallyOf(story: Story, type: string): Tally | null {
   if (type === "delivery.dead_lettered") return story.dead;
   if (type === "delivery.recovered") return story.recovered;
-  return type === "delivery.expiring" ? story.expiring : null;
+  if (type === "delivery.expiring") return story.expiring;
+  return type === "key.parked" ? story.parked : null;
 }
 
 function labelOf({ object, type, webhookId }: DigestEntry): string | null {
@@ -108,14 +111,23 @@ function textOf(value: unknown): string | null {
 }
 
 function matterOf(story: Story, clock: Clockwork): Weighed {
-  return story.id === null ? otherMatter(story) : webhookMatter(story, clock);
+  return story.id === null ? otherMatter(story, clock) : webhookMatter(story, clock);
 }
 
 /** By how bad it is; each webhook is told of under the worst. */
-const WEIGHTS = { disabled: 6, unreachable: 5, failing: 5, dead: 4, expiring: 3, other: 2, warning: 1 } as const;
+const WEIGHTS = {
+  disabled: 6,
+  unreachable: 5,
+  failing: 5,
+  dead: 4,
+  expiring: 3,
+  parked: 3,
+  other: 2,
+  warning: 1,
+} as const;
 
 function webhookMatter(story: Story, clock: Clockwork): Weighed {
-  const { label, latest, dead, recovered, expiring } = story;
+  const { label, latest, dead, recovered, expiring, parked } = story;
   const found: { readonly weight: number; readonly title: string }[] = [];
   const facts: string[] = [];
   const steps: string[] = [];
@@ -173,6 +185,12 @@ function webhookMatter(story: Story, clock: Clockwork): Weighed {
     facts.push(`About to expire: ${named(expiring)}.${from}`);
     steps.push(`posthorn diagnose ${id}`, `posthorn retry --waiting-of ${id}`);
   }
+  if (parked.count > 0) {
+    const keys = counted(parked.count, "key is", "keys are");
+    found.push({ weight: WEIGHTS.parked, title: `${label}: ${keys} parked` });
+    facts.push(`What comes after them waits: ${keysOf(parked)}.`);
+    steps.push(`posthorn parked-keys list --webhook ${id}`);
+  }
   const announced = latest.get("webhook.disable_announced");
   if (announced !== undefined && !isOff && health?.object["health"] !== "healthy") {
     const at = textOf(announced.object["disablesAt"]);
@@ -190,7 +208,8 @@ function webhookMatter(story: Story, clock: Clockwork): Weighed {
     // One of ours without what we read in it is told of by its name, as all that we do not know.
     if (KNOWN_TYPES.has(type) && found.length > 0) continue;
     const other = wordsOfOther(type, object, textOf(object["key"]) ?? textOf(object["orderingKey"]));
-    found.push({ weight: WEIGHTS.other, title: `${label}: ${other.title}` });
+    const isOver = OVER.test(type);
+    found.push({ weight: isOver ? 0 : WEIGHTS.other, title: `${label}: ${other.title}` });
     facts.push(...other.facts);
   }
   const worst = found.reduce((a, b) => (b.weight > a.weight ? b : a), found[0] as (typeof found)[number]);
@@ -211,7 +230,19 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set([
   "delivery.dead_lettered",
   "delivery.recovered",
   "delivery.expiring",
+  "key.parked",
 ]);
+
+function keysOf({ count, deliveries }: Tally): string {
+  const keys = [...new Set(deliveries.map((each) => cleaned(String(each["orderingKey"] ?? ""))))];
+  const shown = keys.filter((key) => key !== "").slice(0, NAMED_KEYS);
+  const more = count - shown.length;
+  return `${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}
+const NAMED_KEYS = 5;
+
+/** Somebody dealt with it, or it ended by itself. */
+const OVER = /[._](released|resumed|recovered)$/;
 
 const DISABLED_WORDS: Readonly<Record<string, string>> = {
   endpoint_gone: "The receiver answered 410: it is gone for good.",
@@ -221,11 +252,30 @@ const DISABLED_WORDS: Readonly<Record<string, string>> = {
 };
 
 /** What is about no webhook: a module that fell silent, and what later versions raise. */
-function otherMatter(story: Story): Weighed {
+function otherMatter(story: Story, clock: Clockwork): Weighed {
   const entry = [...story.latest.values()].at(-1) as DigestEntry;
+  if (entry.type === "module.silent" || entry.type === "module.resumed") return moduleMatter(entry, clock);
   const other = wordsOfOther(entry.type, entry.object, textOf(entry.object["name"]));
-  const isOver = entry.type.endsWith(".resumed") || entry.type.endsWith(".recovered");
+  const isOver = OVER.test(entry.type);
   return { weight: isOver ? 0 : WEIGHTS.other, ...other, steps: [] };
+}
+
+function moduleMatter({ atMs, type, object }: DigestEntry, clock: Clockwork): Weighed {
+  const name = textOf(object["name"]) ?? "A module";
+  const last = clock.time(Date.parse(String(object["lastEventAt"])));
+  if (type === "module.resumed") {
+    const sinceMs = Date.parse(String(object["silentSince"]));
+    const after = Number.isNaN(sinceMs) ? "" : `, after ${clock.duration(atMs - sinceMs)}`;
+    return { title: `${name} sends events again`, weight: 0, facts: [`Since ${last}${after}.`], steps: [] };
+  }
+  const usual = object["usualPerHour"];
+  const usually = typeof usual === "number" ? ` Usually about ${usual} come in an hour like this one.` : "";
+  return {
+    title: `${name} is silent`,
+    weight: WEIGHTS.other,
+    facts: [`Its last event came at ${last}.${usually} Look whether it still runs and reaches Posthorn.`],
+    steps: ["posthorn modules"],
+  };
 }
 
 function wordsOfOther(

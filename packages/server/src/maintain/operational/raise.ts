@@ -90,7 +90,11 @@ interface OperationalBody {
 export function eventOf(bundle: BundleRow): OperationalBody {
   const { type, at, webhook_id: webhookUuid } = bundle;
   const isAboutDeliveries = type.startsWith("delivery.") || type.startsWith("key.");
-  const object = isAboutDeliveries ? deliveriesObject(bundle) : webhookObject(bundle);
+  const object = isAboutDeliveries
+    ? deliveriesObject(bundle)
+    : type.startsWith("module.")
+      ? moduleObject(bundle)
+      : webhookObject(bundle);
   const previous = previousOf(bundle);
   return {
     event: type,
@@ -141,11 +145,19 @@ interface NoticedDelivery {
 const NEXT_STEPS: Readonly<Record<string, string>> = {
   "delivery.dead_lettered": "Run `posthorn diagnose`, then `posthorn retry --dead-letters-of` this webhook.",
   "key.parked": "Run `posthorn parked-keys` to see why, then retry, correct or skip what holds each key.",
+  "module.silent": "Look whether it still runs and reaches Posthorn; `posthorn modules` shows all.",
   "webhook.health_changed": "Run `posthorn diagnose` for this webhook.",
   "webhook.disable_announced": "Run `posthorn diagnose` for this webhook.",
   "webhook.disabled": "When the receiver works, set `active` to true, then replay what it missed.",
   "webhook.certificate_expiring": "Renew the certificate on the receiver's server.",
 };
+
+function moduleObject({ type, livemode, details }: BundleRow): Record<string, unknown> {
+  const { name, ...others } = details.at(-1) ?? {};
+  const nextStep = NEXT_STEPS[type];
+  const id = `${String(others["kind"])}_${String(name).replaceAll(/[^A-Za-z0-9]+/g, "_")}`;
+  return { id, name, ...others, livemode, ...(nextStep === undefined ? {} : { nextStep }) };
+}
 
 /** The latest notice of a bundle says how it is. */
 function webhookObject(bundle: BundleRow): Record<string, unknown> {

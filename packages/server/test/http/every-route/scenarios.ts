@@ -209,6 +209,11 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     body: { emails: ["it@example.com"], chatUrl: `${world.receiver.origin}/chat`, chatForm: "card" },
   }),
   "POST /digest/test": () => ({ path: "/digest/test" }),
+  // Written down by upkeep, some seconds after the first event.
+  "GET /modules": async (world) => {
+    await until("a module", async () => (await world.data("GET", "/modules")).length > 0, 60_000);
+    return { path: "/modules" };
+  },
   "GET /nodes": () => ({ path: "/nodes" }),
   "GET /companies": () => ({ path: "/companies" }),
   "POST /companies": () => ({ path: "/companies", body: { name: "Made" } }),

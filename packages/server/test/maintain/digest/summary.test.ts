@@ -80,20 +80,26 @@ test("warnings name their day, and what is about no webhook is told by its own w
       event("webhook.certificate_expiring", { certificateExpiresAt: "2026-12-14T00:00:00Z" }),
       event("module.silent", { name: "invoice", reason: "No event since 09:00." }, AT, null),
       event("module.resumed", { name: "stock" }, AT, null),
-      event("key.parked", { orderingKey: "CUST-9", nextStep: "Retry or skip it." }, AT, "webhook_2"),
+      event(
+        "key.parked",
+        { count: 2, deliveries: [{ id: "dlv_1", event: "invoice.paid", orderingKey: "CUST-9" }] },
+        AT,
+        "webhook_2",
+      ),
     ],
     "Acme",
     clock,
   );
   expect(toDo.map(({ title }) => title)).toEqual([
-    "module invoice silent",
-    "Shop: key CUST-9 parked",
+    "Shop: 2 keys are parked",
+    "invoice is silent",
     "Shop: the receiver's certificate runs out",
   ]);
   expect(toDo[2]?.facts[0]).toContain("ends at 14 Dec 08:00");
-  expect(toDo[1]?.facts).toEqual(["Retry or skip it. (webhook_2, shop.example.com)"]);
-  expect(toKnow.map(({ title }) => title)).toEqual(["module stock resumed"]);
-  expect(subject).toBe("[Posthorn] Acme: module invoice silent, and 2 more");
+  expect(toDo[0]?.facts).toEqual(["What comes after them waits: CUST-9 and 1 more. (webhook_2, shop.example.com)"]);
+  expect(toDo[0]?.steps).toEqual(["posthorn parked-keys list --webhook webhook_2"]);
+  expect(toKnow.map(({ title }) => title)).toEqual(["stock sends events again"]);
+  expect(subject).toBe("[Posthorn] Acme: Shop: 2 keys are parked, and 2 more");
 });
 
 const anyText = fc.oneof(
