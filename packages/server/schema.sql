@@ -74,6 +74,7 @@ create table attempt (
   extracted json,
   batch_id uuid,
   shares_request boolean not null default false,
+  correction_id uuid,
   constraint attempt_pkey PRIMARY KEY (tenant_id, retention_class, id),
   constraint attempt_trigger_check CHECK ((trigger = ANY (ARRAY['initial'::text, 'retry'::text, 'manual'::text, 'replay'::text])))
 ) partition by LIST (retention_class);
@@ -199,6 +200,32 @@ create table config_version (
   constraint config_version_pkey PRIMARY KEY (only_row),
   constraint config_version_only_row_check CHECK (only_row)
 );
+
+create table correction (
+  tenant_id uuid not null,
+  id uuid not null,
+  delivery_id uuid not null,
+  event_id uuid not null,
+  webhook_id uuid not null,
+  corrected_at timestamp with time zone not null,
+  retention_class smallint not null,
+  corrected_by text not null,
+  request_id text not null,
+  note text,
+  changed text[] not null,
+  data bytea not null,
+  context bytea,
+  constraint correction_pkey PRIMARY KEY (tenant_id, delivery_id, id)
+);
+CREATE INDEX correction_old ON correction USING btree (retention_class, id);
+alter table correction enable row level security;
+alter table correction force row level security;
+create policy engine on correction as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on correction as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 create table dead_letter (
   tenant_id uuid not null,
@@ -925,6 +952,8 @@ grant delete, insert, select, update on company to posthorn_api;
 grant delete, insert, select, update on company to posthorn_engine;
 grant select, update on config_version to posthorn_api;
 grant delete, insert, select, update on config_version to posthorn_engine;
+grant insert, select on correction to posthorn_api;
+grant delete, select on correction to posthorn_engine;
 grant delete, insert, select on dead_letter to posthorn_api;
 grant delete, insert, select on dead_letter to posthorn_engine;
 grant delete, insert, select, update on delivery to posthorn_api;

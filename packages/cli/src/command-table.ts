@@ -85,7 +85,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
       },
       {
         name: "parked-keys",
-        summary: "List keys of ordered webhooks that wait for a person; retry or skip what holds them.",
+        summary: "List keys of ordered webhooks that wait for a person; retry, correct or skip what holds them.",
         load: async () => (await import("./commands/parked-keys.ts")).registerParkedKeys,
       },
       {

@@ -80,6 +80,11 @@ export const ERRORS = {
     "Only a delivery that is held and so holds its key can be skipped.",
     "GET /v1/parked-keys lists those; a pending one is cancelled instead: POST /v1/deliveries/{id}/cancel.",
   ),
+  NOT_CORRECTABLE: entry(
+    409,
+    "Only the payload of a held or dead-lettered delivery can be corrected.",
+    "See the message; otherwise publish a corrected event.",
+  ),
   PRECONDITION_FAILED: entry(412, "The thing has changed since you read it.", "Read it again and repeat the change."),
   REQUEST_TIMEOUT: entry(
     408,

@@ -12,6 +12,7 @@ export const ID_PREFIXES = {
   attempt: "att",
   batch: "batch",
   replay: "replay",
+  correction: "correction",
   secret: "sec",
   audit: "aud",
   node: "node",

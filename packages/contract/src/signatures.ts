@@ -13,6 +13,8 @@ export const DELIVERY_HEADER = "x-bigledger-delivery";
 export const ATTEMPT_HEADER = "x-bigledger-attempt";
 /** How many events a request stands for, where only the last state of each key is sent. */
 export const COALESCED_HEADER = "x-bigledger-coalesced";
+/** Only where somebody corrected the payload: which correction was sent in the place of the event's own. */
+export const CORRECTION_HEADER = "x-bigledger-correction";
 
 const STANDARD_PREFIX = "whsec_";
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;

@@ -5,6 +5,7 @@ import { clientOf, type ServerOptions, withServer } from "../client-of.ts";
 import { forEach } from "../lib/each.ts";
 import { usageFailure } from "../lib/exit.ts";
 import type { Io } from "../lib/io.ts";
+import { parseJsonText, readInput } from "../lib/json-input.ts";
 import { printList } from "../lib/lists.ts";
 import { runs } from "../lib/run.ts";
 import type { Column } from "../lib/table.ts";
@@ -22,6 +23,12 @@ interface ReleaseOptions extends ServerOptions {
   readonly key?: string;
   readonly all?: boolean;
   readonly dryRun?: boolean;
+}
+
+interface CorrectOptions extends ServerOptions {
+  readonly data?: string;
+  readonly file?: string;
+  readonly note?: string;
 }
 
 const PART = 1_000;
@@ -56,6 +63,7 @@ Examples:
   posthorn parked-keys retry dlv_01KATEK0G3F3Q8T9W7M1N5V2XB
   posthorn parked-keys skip --webhook "ERP Ledger" --key customer-17
   posthorn parked-keys retry --webhook "ERP Ledger"
+  posthorn parked-keys correct dlv_01KATEK0G3F3Q8T9W7M1N5V2XB --file new.json
 `,
   );
 
@@ -71,6 +79,24 @@ Examples:
         await printList(io, posthorn.parkedKeys.list(query), options.limit, COLUMNS, "No parked keys.");
       }),
     );
+
+  withServer(keys.command("correct"))
+    .description("Send a corrected payload in the place of one that no receiver took; the event stays as it was.")
+    .argument("<delivery>", "dlv_…: held, or a dead letter")
+    .option("--data <json>", "What stands as `data`, whole")
+    .option("--file <file>", "The same from a file; - for standard input")
+    .option("--note <text>", "Why, for the record")
+    .addHelpText(
+      "after",
+      `
+What it was: posthorn events EVENT --json. The receiver sees the same webhook-id,
+and X-BigLedger-Correction.
+
+Example:
+  posthorn parked-keys correct dlv_01KATEK0G3F3Q8T9W7M1N5V2XB --file new.json
+`,
+    )
+    .action(runs(correct));
 
   registerRelease(
     keys,
@@ -106,6 +132,19 @@ function registerRelease(keys: Command, how: KeyRelease["how"], description: str
         );
       }),
     );
+}
+
+async function correct(io: Io, options: CorrectOptions, id: string): Promise<void> {
+  const { data, file, note } = options;
+  if ((data === undefined) === (file === undefined)) throw usageFailure("With what? Give --data or --file.");
+  const text = data ?? (await readInput(file as string)).toString("utf8");
+  parseJsonText(text, file ?? "--data");
+  // As it was written: JavaScript would round long numbers.
+  const members = [`"data":${text}`, ...(note === undefined ? [] : [`"note":${JSON.stringify(note)}`])];
+  const corrected = await clientOf(options).deliveries.correct(id, new TextEncoder().encode(`{${members.join()}}`));
+  if (io.isJson) return io.json(corrected);
+  io.say(`${id} goes on with ${corrected.correctionId}.`);
+  io.note(`How it gets on: posthorn deliveries ${id}`);
 }
 
 async function filterOf(posthorn: Posthorn, options: ListOptions | ReleaseOptions): Promise<ParkedKeyFilter> {

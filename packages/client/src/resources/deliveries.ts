@@ -1,9 +1,10 @@
 // Reading deliveries and their attempts, and trying them again.
-import { type CallOptions, pathOf, type Transport } from "../http/transport.ts";
+import { type CallOptions, jsonBytes, pathOf, type Transport } from "../http/transport.ts";
 import type { Listing } from "../listing.ts";
 import type {
   BulkResult,
   CancelledDelivery,
+  CorrectedDelivery,
   DeadLetter,
   DeadLetterFilter,
   DeliveryQuery,
@@ -11,12 +12,13 @@ import type {
   DeliveryRequest,
   KeyRelease,
   ListedDelivery,
+  NewCorrection,
   ParkedKey,
   ParkedKeyFilter,
   RetriedDelivery,
   SkippedDelivery,
 } from "../types/delivery.ts";
-import { change, list, read } from "./read.ts";
+import { callOptions, change, list, read } from "./read.ts";
 
 export class Deliveries {
   readonly #transport: Transport;
@@ -48,6 +50,27 @@ export class Deliveries {
   async cancel(id: string, options?: CallOptions): Promise<CancelledDelivery> {
     return (await change(this.#transport, "POST", pathOf`/deliveries/${id}/cancel`, undefined, options))
       .data as CancelledDelivery;
+  }
+
+  /**
+   * Sends a corrected payload in the place of one that no receiver took, as the same delivery with the same `webhook-id`.
+   * @param correction an object, or the bytes of one as JSON where numbers have more digits than JavaScript keeps
+   * @throws PosthornError NOT_CORRECTABLE when it is neither held nor a dead letter
+   */
+  async correct(
+    id: string,
+    correction: NewCorrection | Uint8Array<ArrayBuffer>,
+    options?: CallOptions,
+  ): Promise<CorrectedDelivery> {
+    const answer = await this.#transport.send({
+      method: "POST",
+      path: pathOf`/deliveries/${id}/correct`,
+      body: correction instanceof Uint8Array ? correction : jsonBytes(correction),
+      // The same correction is made once.
+      repeatable: "always",
+      ...callOptions(options),
+    });
+    return answer.data as CorrectedDelivery;
   }
 
   /**

@@ -44,7 +44,34 @@ export interface DeliveryRecord extends ListedDelivery {
   readonly nextAttempts?: readonly string[];
   /** While pending or held: when its webhook's `expireAfter` ends it. */
   readonly expiresAt?: string;
+  /** Only when somebody corrected its payload: latest first; the latest is what is sent. */
+  readonly corrections?: readonly Correction[];
   readonly attempts: readonly Attempt[];
+}
+
+/** A payload that was put in the place of the event's own, for one delivery. */
+export interface Correction {
+  readonly id: string;
+  readonly correctedAt: string;
+  readonly correctedBy: string;
+  readonly note: string | null;
+  /** JSON pointers into `data` and `context`. */
+  readonly changed: readonly string[];
+}
+
+export interface NewCorrection {
+  /** What stands as `data`, whole. */
+  readonly data: unknown;
+  /** What stands as `context`; the event's own when left out. */
+  readonly context?: Readonly<Record<string, unknown>>;
+  /** Why, for the record. */
+  readonly note?: string;
+}
+
+export interface CorrectedDelivery {
+  readonly id: string;
+  readonly correctionId: string;
+  readonly state: "pending" | "delivered" | "dead_letter" | "cancelled";
 }
 
 /** One HTTP request of a delivery, with what came back. */
@@ -68,6 +95,8 @@ export interface Attempt {
   readonly endsDelivery: boolean;
   /** The batch that was sent; its members share the request. */
   readonly batchId: string | null;
+  /** The correction that was sent in the place of the event's own payload; only then. */
+  readonly correctionId?: string;
   /** What a template found no value for; only then. */
   readonly warnings?: readonly Warning[];
   /** What rules of the webhook took out of the answer; only then. */

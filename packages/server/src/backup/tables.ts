@@ -32,6 +32,7 @@ export const TABLES: Readonly<Record<string, Treatment>> = {
   batch: copied,
   fan_out: copied,
   replay_job: copied,
+  correction: copied,
   attempt: history,
   dead_letter: history,
   cancelled_delivery: history,

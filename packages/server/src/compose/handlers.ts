@@ -32,6 +32,7 @@ import { WebhookStatuses } from "../manage/webhook-status.ts";
 import { Webhooks } from "../manage/webhooks.ts";
 import { BulkCancellations } from "../replay/cancel-many.ts";
 import { Cancellations } from "../replay/cancel.ts";
+import { Corrections } from "../replay/correct.ts";
 import { ReplayJobs } from "../replay/jobs.ts";
 import { ParkedKeys } from "../replay/parked.ts";
 import { WebhookReplays } from "../replay/replay-webhook.ts";
@@ -114,7 +115,11 @@ export function buildHandlers(
     retries: new Retries(replaying),
     bulkRetries: new BulkRetries(replaying),
     webhookReplays: new WebhookReplays(replaying),
-    parkedKeys: { list: new ParkedKeyList(pools.api), parkedKeys: new ParkedKeys(replaying) },
+    parkedKeys: {
+      list: new ParkedKeyList(pools.api),
+      parkedKeys: new ParkedKeys(replaying),
+      corrections: new Corrections(replaying),
+    },
     cancellations: new Cancellations(replaying),
     bulkCancellations: {
       cancellations: new BulkCancellations(replaying),

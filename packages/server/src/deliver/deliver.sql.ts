@@ -25,6 +25,8 @@ export interface DueRow {
   data: Buffer | null;
   context: Buffer | null;
   trace_context: string | null;
+  /** `data` and `context` are not the event's own: somebody corrected them. */
+  correction_id: string | null;
 }
 
 export interface RefillRequest {
@@ -34,6 +36,15 @@ export interface RefillRequest {
   readonly dueBeforeMs: number;
   readonly limit: number;
 }
+
+/** What somebody put in the place of the payload of `d`; only what was tried, and then held or dead, can have one. */
+export const LATEST_CORRECTION = `
+left join lateral (
+  select id, data, context from correction
+  where correction.tenant_id = d.tenant_id and correction.delivery_id = d.id and d.next_trigger <> 'initial'
+  order by correction.id desc
+  limit 1
+) c on true`;
 
 /**
  * Due deliveries of several webhooks with their events, oldest first, without those already in memory.
@@ -51,7 +62,8 @@ export async function selectDue(
     text: `
 select d.tenant_id, d.id, d.event_id, d.webhook_id, d.attempt_count, d.policy_attempt_base, d.retention_class,
   d.replayed, d.next_trigger, d.batch_id, d.coalesced_count, d.ordering_key, e.type, e.livemode, e.sender_id,
-  e.sent_timestamp, e.data, e.context, e.trace_context
+  e.sent_timestamp, coalesce(c.data, e.data) as data, coalesce(c.context, e.context) as context, e.trace_context,
+  c.id as correction_id
 from unnest($1::int2[], $2::uuid[], $3::timestamptz[], $4::int4[]) as r (lane, webhook_id, due_before, row_limit)
 cross join lateral (
   select * from delivery
@@ -64,7 +76,7 @@ left join lateral (
   select type, livemode, sender_id, sent_timestamp, data, context, trace_context from event
   where event.tenant_id = d.tenant_id and event.retention_class = d.retention_class and event.id = d.event_id
   limit 1
-) e on true`,
+) e on true${LATEST_CORRECTION}`,
     values: [
       int2Array(requests.map((request) => request.lane)),
       uuidArray(requests.map((request) => request.webhookBytes)),

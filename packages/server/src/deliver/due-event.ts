@@ -18,6 +18,7 @@ export function eventOfRow(row: DueRow, timestampOfEvent: (eventIdBytes: Uint8Ar
     data: row.data ?? NO_BYTES,
     context: row.context,
     traceContext: row.trace_context,
+    ...(row.correction_id === null ? {} : { correctionBytes: bytesOfUuid(row.correction_id) }),
   };
 }
 

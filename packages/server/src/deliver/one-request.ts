@@ -176,6 +176,9 @@ export class OneRequests {
         : batchNames(batch.identity);
     const identity: AttemptIdentity = {
       ...names,
+      ...(batch !== null || event.correctionBytes === undefined
+        ? {}
+        : { correctionId: formatId("correction", event.correctionBytes) }),
       number: subject.number,
       timestampSeconds: Math.floor(clock.nowMs() / 1_000),
     };

@@ -1,7 +1,7 @@
 // Statements that read ordered webhooks: their keys, and the first deliveries of a key in the order of `seq`. Engine role.
 import { textArray, timestamptzArray, uuidArray } from "../lib/binary-arrays.ts";
 import type { Executor } from "../storage/pools.ts";
-import type { DueRow } from "./deliver.sql.ts";
+import { type DueRow, LATEST_CORRECTION } from "./deliver.sql.ts";
 
 export interface KeyRequest {
   readonly tenantBytes: Uint8Array;
@@ -32,7 +32,7 @@ export async function selectFirstOfKeys(
 select r.place::int4 as place, case when d.due_at < 'infinity' then extract(epoch from d.due_at)::float8 * 1000 end as due_ms,
   d.tenant_id, d.id, d.event_id, d.webhook_id, d.attempt_count, d.policy_attempt_base, d.retention_class, d.replayed,
   d.next_trigger, d.batch_id, d.coalesced_count, d.ordering_key, e.type, e.livemode, e.sender_id, e.sent_timestamp,
-  e.data, e.context, e.trace_context
+  coalesce(c.data, e.data) as data, coalesce(c.context, e.context) as context, e.trace_context, c.id as correction_id
 from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality as r (tenant_id, webhook_id, ordering_key, place)
 cross join lateral (
   select * from delivery
@@ -46,7 +46,7 @@ left join lateral (
   where event.tenant_id = d.tenant_id and event.retention_class = d.retention_class and event.id = d.event_id
     and d.due_at <= ($5::timestamptz[])[1]
   limit 1
-) e on true
+) e on true${LATEST_CORRECTION}
 order by r.place, d.seq`,
     values: [
       uuidArray(requests.map((request) => request.tenantBytes)),

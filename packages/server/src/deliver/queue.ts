@@ -19,6 +19,8 @@ export interface DeliverableEvent {
   readonly context: Uint8Array | null;
   /** What its sender said about the trace that it belongs to. */
   readonly traceContext?: string | null;
+  /** Somebody put `data` or `context` in the place of the sender's, for one delivery: that correction. */
+  readonly correctionBytes?: Uint8Array;
   /** The envelope's bytes, made at the first attempt. */
   envelope?: Buffer;
 }

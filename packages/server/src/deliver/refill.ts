@@ -355,10 +355,11 @@ export class Refill {
   }
 
   #add(queue: WebhookQueue, row: DueRow, events: Map<string, DeliverableEvent>): Entry {
-    let event = events.get(row.event_id);
+    let event = row.correction_id === null ? events.get(row.event_id) : undefined;
     if (event === undefined) {
       event = eventOfRow(row, this.#options.timestampOfEvent);
-      events.set(row.event_id, event);
+      // What was corrected is this delivery's alone.
+      if (row.correction_id === null) events.set(row.event_id, event);
     }
     return this.#options.memory.add(queue, {
       idBytes: bytesOfUuid(row.id),

@@ -27,6 +27,8 @@ export interface AttemptReport {
   readonly extracted: Readonly<Record<string, string>> | null;
   /** The batch that went out; null for a delivery by itself. */
   readonly batchBytes: Uint8Array | null;
+  /** What was sent in the place of the event's own payload; null for that itself. */
+  readonly correctionBytes: Uint8Array | null;
   readonly result: SendResult;
 }
 

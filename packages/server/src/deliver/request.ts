@@ -4,6 +4,7 @@ import {
   ATTEMPT_HEADER,
   BATCH_EVENT,
   COALESCED_HEADER,
+  CORRECTION_HEADER,
   DELIVERY_HEADER,
   DIGEST_EVENT,
   ENVELOPE_BEFORE_CONTEXT,
@@ -165,6 +166,8 @@ export interface AttemptIdentity {
   readonly number: number;
   /** How many events it stands for; only where the last state of each key is sent. */
   readonly coalescedCount?: number;
+  /** The payload is not the sender's: what was put in its place. */
+  readonly correctionId?: string;
   /** When the attempt starts: seconds since 1970, estimated database time. */
   readonly timestampSeconds: number;
 }
@@ -207,6 +210,7 @@ export function requestHeaders(
     attempt.publicEventId,
   ];
   if (attempt.coalescedCount !== undefined) headers.push(COALESCED_HEADER, String(attempt.coalescedCount));
+  if (attempt.correctionId !== undefined) headers.push(CORRECTION_HEADER, attempt.correctionId);
   const signers = signersAt(prepared.signing, attempt.timestampSeconds);
   for (let i = 0; i < signers.length; i += 1) {
     const { recipe } = signers[i] as Signer;

@@ -86,7 +86,7 @@ export function unitOf({ entries, batch }: Startable, prepared: PreparedWebhook,
   const [{ queue, event, idBytes, attemptCount, coalescedCount: ofOne }] = entries;
   const timestampSeconds = Math.floor(startedAtMs / 1_000);
   // Nearly every unit is one delivery, and this runs for each of them: no spreading here.
-  if (batch === null && entries.length === 1 && ofOne === null) {
+  if (batch === null && entries.length === 1 && ofOne === null && event.correctionBytes === undefined) {
     const identity: AttemptIdentity = {
       publicEventId: event.publicId,
       eventType: event.type,
@@ -99,6 +99,7 @@ export function unitOf({ entries, batch }: Startable, prepared: PreparedWebhook,
   const sent = {
     number: Math.max(...entries.map((entry) => entry.attemptCount)) + 1,
     ...coalescedCountOf(entries),
+    ...(event.correctionBytes === undefined ? {} : { correctionId: formatId("correction", event.correctionBytes) }),
     timestampSeconds,
   };
   const identity: AttemptIdentity =

@@ -37,6 +37,7 @@ function reportOf(unit: Unit, entry: Entry, sent: Sent, place: AttemptPlace): De
       extracted: judged.extracted,
       result: excerptOf(result),
       batchBytes: batch?.idBytes ?? null,
+      correctionBytes: entry.event.correctionBytes ?? null,
     },
     verdict: poisonOrNot(webhook, entry, judged, decide({ result, judged, schedule: webhook, place, endedAtMs })),
   };

@@ -8,6 +8,8 @@ import { listRetentionClasses } from "./partitions.sql.ts";
 import { dropExpiredPartitions, ensurePartitions } from "./partitions.ts";
 import { deleteEndedNodes } from "./ended-nodes.sql.ts";
 import { dropOldBatches } from "./batches.ts";
+import { deleteOldCorrections } from "./corrections.sql.ts";
+import { DAY_MS } from "./days.ts";
 import { type DigestsOptions, tellPeople } from "./digest/digests.ts";
 import type { Hearing } from "./modules/hearing.ts";
 import { forgetOldModules, lookAtModules } from "./modules/modules.ts";
@@ -174,6 +176,9 @@ function createJobs(options: UpkeepOptions): Record<UpkeepKind, () => Promise<vo
       await forgetOldModules(pools.engine, clock.nowMs());
       await deleteEndedNodes(pools.engine, clock.nowMs());
       await dropOldBatches(pools.engine, clock.nowMs());
+      for (const days of await listRetentionClasses(pools.engine)) {
+        await deleteOldCorrections(pools.engine, days, clock.nowMs() - (days + 1) * DAY_MS);
+      }
       const result = await dropExpiredPartitions(pools.owner, pools.engine, clock.nowMs());
       if (result === null) return;
       if (result.dropped.length > 0)

@@ -46,6 +46,8 @@ export interface AttemptRow {
   readonly responseTruncated: boolean;
   /** The batch that went out. */
   readonly batchBytes: Uint8Array | null;
+  /** What was sent in the place of the event's own payload. */
+  readonly correctionBytes: Uint8Array | null;
   /** Its request is counted with another delivery's attempt. */
   readonly sharesRequest: boolean;
 }
@@ -172,13 +174,13 @@ result as (
     $12::bool[], $13::uuid[], $14::int2[], $15::text[], $16::timestamptz[], $17::int4[], $18::int4[], $19::int4[],
     $20::int4[], $21::int4[], $22::int4[], $23::text[], $24::text[], $25::text[], $26::text[], $27::int4[], $28::int2[],
     $29::text[], $30::int4[], $31::int4[], $32::bool[], $33::int4[], $36::text[], $37::text[], $38::text[],
-    $39::uuid[], $40::bool[]
+    $39::uuid[], $40::bool[], $41::uuid[]
   ) as r (
     tenant_id, delivery_id, event_id, webhook_id, retention_class, replayed, verdict, reason, next_attempt_at,
     has_attempt, attempt_id, number, trigger, started_at, duration_ms, dns_ms, connect_ms,
     tls_ms, first_byte_ms, webhook_version, outcome, outcome_code, url, address, body_length, response_status,
     response_headers, response_start, response_length, response_truncated, hash_start,
-    warnings, extracted, external_id, batch_id, shares_request
+    warnings, extracted, external_id, batch_id, shares_request, correction_id
   )
   where exists (select from fence)
 ),
@@ -194,7 +196,7 @@ tried as (
     tenant_id, id, delivery_id, event_id, webhook_id, started_at, next_attempt_at, duration_ms, dns_ms, connect_ms,
     tls_ms, first_byte_ms, body_length, webhook_version, retention_class, number, response_status, ends_delivery,
     replayed, response_truncated, trigger, outcome, outcome_code, url, address, body_hash, response_headers, response_body,
-    warnings, extracted, external_id, batch_id, shares_request
+    warnings, extracted, external_id, batch_id, shares_request, correction_id
   )
   select r.tenant_id, r.attempt_id, r.delivery_id, r.event_id, r.webhook_id, r.started_at, r.next_attempt_at,
     r.duration_ms, r.dns_ms, r.connect_ms, r.tls_ms, r.first_byte_ms, r.body_length, r.webhook_version,
@@ -202,7 +204,7 @@ tried as (
     r.outcome, r.outcome_code, r.url, r.address, substring($35::bytea from r.hash_start for 32), r.response_headers,
     case when r.response_length >= 0 then substring($34::bytea from r.response_start for r.response_length) end,
     r.warnings::json, r.extracted::json, r.external_id, nullif(r.batch_id, '00000000-0000-0000-0000-000000000000'),
-    r.shares_request
+    r.shares_request, nullif(r.correction_id, '00000000-0000-0000-0000-000000000000')
   from result r
   left join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
   where r.has_attempt
@@ -309,6 +311,7 @@ export async function recordResults(
       textArray(rows.map((row) => row.attempt?.externalId ?? null)),
       uuidArray(rows.map((row) => row.attempt?.batchBytes ?? NO_ID)),
       boolArray(rows.map((row) => row.attempt?.sharesRequest ?? false)),
+      uuidArray(rows.map((row) => row.attempt?.correctionBytes ?? NO_ID)),
     ],
   });
   return result.rows[0] as { fence_held: number };

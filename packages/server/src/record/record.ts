@@ -27,6 +27,8 @@ export interface RecordedAttempt {
   readonly extracted: Readonly<Record<string, string>> | null;
   /** The batch that went out; null for a delivery by itself. */
   readonly batchBytes: Uint8Array | null;
+  /** What was sent in the place of the event's own payload; null for that itself. */
+  readonly correctionBytes: Uint8Array | null;
   readonly result: SendResult;
 }
 
@@ -206,6 +208,7 @@ export class Recorder {
       responseBody: kept,
       responseTruncated: (responded?.bodyTruncated ?? false) || kept?.byteLength !== answer?.byteLength,
       batchBytes: attempt.batchBytes,
+      correctionBytes: attempt.correctionBytes,
       sharesRequest,
     };
   }

@@ -60,6 +60,7 @@ const PROVOKED: Partial<Record<ErrorCode, (world: ErrorWorld) => Provocation | P
   },
   NOT_RETRYABLE: (world) => ({ path: `/deliveries/${world.deliveredId}/retry` }),
   NOT_CANCELLABLE: (world) => ({ path: `/deliveries/${world.deliveredId}/cancel` }),
+  NOT_CORRECTABLE: (world) => ({ path: `/deliveries/${world.deliveredId}/correct`, body: { data: 1 } }),
   NOT_PARKED: (world) => ({ path: `/deliveries/${world.deliveredId}/skip` }),
   ROTATION_UNDER_WAY: async (world) => {
     const path = `/webhooks/${await world.newWebhook()}/secret/rotate`;

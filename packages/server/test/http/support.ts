@@ -15,6 +15,7 @@ import { DeliveryLogs } from "../../src/http/read/delivery-logs.ts";
 import { ParkedKeyList } from "../../src/http/read/parked-keys.ts";
 import { Records } from "../../src/http/read/records.ts";
 import { BulkCancellations } from "../../src/replay/cancel-many.ts";
+import { Corrections } from "../../src/replay/correct.ts";
 import { ReplayJobs } from "../../src/replay/jobs.ts";
 import { ParkedKeys } from "../../src/replay/parked.ts";
 import { Cancellations } from "../../src/replay/cancel.ts";
@@ -177,6 +178,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
       parkedKeys: {
         list: new ParkedKeyList(pools.api),
         parkedKeys: new ParkedKeys({ api: pools.api, clock, newId, wake }),
+        corrections: new Corrections({ api: pools.api, clock, newId, wake }),
       },
       cancellations: new Cancellations({ api: pools.api, clock, newId, wake }),
       bulkCancellations: {

@@ -216,6 +216,7 @@ class World {
               externalId: null,
               batchBytes: null,
               sharesRequest: false,
+              correctionBytes: null,
             },
     };
   }

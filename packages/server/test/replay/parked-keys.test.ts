@@ -1,6 +1,7 @@
 // Parked keys: what holds each is seen, retried, skipped or released with others, and what waits behind it goes on in its
 // order, on whichever node; also while the webhook is paused and when a node ends in between. Real receiver, two nodes.
-// Broken on purpose: a skip that leaves no notice for the owner, and notices about operational events, turn tests here red.
+// Broken on purpose: a skip that leaves no notice for the owner, notices about operational events, and a read of ordered
+// deliveries that does not look for corrections turn tests here red.
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { RunningNode } from "../../src/compose.ts";
 import { callApi, startTestNode, type TestNode } from "../support/node.ts";
@@ -183,6 +184,80 @@ test("while the webhook is paused keys are released all the same, and what was r
   await took(["a:0", "a:1", "b:1", "c:0", "c:1"].map((name) => `shift.closed:${name}`));
 });
 
+test("a corrected payload is sent in the place of the poisoned one, byte for byte, under the same ids; the event stays, the correction is on record, and the key goes on", async () => {
+  const webhookId = await subscribe("expense.created", { name: "expenses" });
+  refused.add("expense.created:a:0");
+  await publish("expense.created", "a", 2);
+  const [{ deliveryId, eventId }] = await parkedOf(webhookId, 1);
+  const before = receiver.requests.length;
+  const body = '{"note":"a typing error", "data": {"key":"a","n":99,"amount":12345678901234567890.10}}';
+  const first202 = await posted(`/deliveries/${deliveryId}/correct`, body);
+  expect(first202.status, JSON.stringify(first202.body)).toBe(202);
+  const { correctionId } = first202.body.data;
+  await took(["expense.created:a:99", "expense.created:a:1"]);
+  expect(taken).toEqual(["expense.created:a:99", "expense.created:a:1"]);
+  const sent = receiver.requests[before];
+  expect(sent?.body.toString()).toContain('"data":{"key":"a","n":99,"amount":12345678901234567890.10}');
+  expect(sent?.headers["webhook-id"]).toBe(eventId);
+  expect(sent?.headers["x-bigledger-delivery"]).toBe(deliveryId);
+  expect(sent?.headers["x-bigledger-correction"]).toBe(correctionId);
+  expect(receiver.requests[before + 1]?.headers["x-bigledger-correction"]).toBeUndefined();
+  const record = await until("its record", async () => {
+    const found = await data("GET", `/deliveries/${deliveryId}`);
+    return found.state === "delivered" ? found : null;
+  });
+  expect(record.attempts.map((attempt: { correctionId?: string }) => attempt.correctionId)).toEqual([
+    undefined,
+    correctionId,
+  ]);
+  expect(record.attempts[1].request.headers["x-bigledger-correction"]).toBe(correctionId);
+  expect(record.corrections).toMatchObject([
+    { id: correctionId, note: "a typing error", changed: ["/data/n", "/data/amount"] },
+  ]);
+  expect(record.corrections[0].correctedBy).toMatch(/^key_/);
+  expect((await data("GET", `/events/${eventId}`)).data).toEqual({ key: "a", n: 0 });
+  const shown = await data("GET", `/deliveries/${deliveryId}/request`);
+  expect([shown.bodyHashMatches, shown.headers["x-bigledger-correction"]]).toEqual([true, correctionId]);
+  // The answer was lost and the call is repeated: it was done once.
+  const again = await posted(`/deliveries/${deliveryId}/correct`, body);
+  expect(again.body.data).toEqual({ id: deliveryId, correctionId, state: "delivered" });
+  const other = await posted(`/deliveries/${deliveryId}/correct`, { data: 2 });
+  expect([other.status, other.body.error.code]).toEqual([409, "NOT_CORRECTABLE"]);
+  const trail = await data("GET", `/audit?objectId=${deliveryId}`);
+  expect(trail[0]).toMatchObject({
+    action: "delivery.corrected",
+    change: { changed: { to: ["/data/n", "/data/amount"] } },
+  });
+});
+
+test("a correction that fails too is sent at every further attempt, also of a dead letter, until there is another one", async () => {
+  const webhookId = await subscribe("expense.approved");
+  for (const n of [0, 7]) refused.add(`expense.approved:a:${n}`);
+  await publish("expense.approved", "a", 1);
+  const [{ deliveryId }] = await parkedOf(webhookId, 1);
+  const correct = (n: number) => data("POST", `/deliveries/${deliveryId}/correct`, { data: { key: "a", n } });
+  const once = await correct(7);
+  const attempts = async (count: number) =>
+    until(`${count} attempts`, async () => {
+      const record = await data("GET", `/deliveries/${deliveryId}`);
+      return record.attempts.length === count && record.state !== "pending" ? record : null;
+    });
+  await attempts(2);
+  await data("POST", `/deliveries/${deliveryId}/skip`);
+  await data("POST", `/deliveries/${deliveryId}/retry`);
+  const third = await attempts(3);
+  expect(third.attempts[2].correctionId).toBe(once.correctionId);
+  expect(third.state).toBe("held");
+  await data("POST", `/deliveries/${deliveryId}/skip`);
+  const twice = await correct(8);
+  await took(["expense.approved:a:8"]);
+  const record = await attempts(4);
+  expect([record.state, record.attempts[3].correctionId]).toEqual(["delivered", twice.correctionId]);
+  expect(record.corrections.map(({ id }: { id: string }) => id)).toEqual([twice.correctionId, once.correctionId]);
+  const pending = await posted(`/deliveries/${deliveryId}/correct`, '{"data":' + "[".repeat(70) + "]".repeat(70) + "}");
+  expect([pending.status, pending.body.error.code]).toEqual([400, "JSON_TOO_DEEP"]);
+});
+
 test("a parking is told once, a release too; of an operational event's own delivery nothing is told", async () => {
   const heard: { event: string; data: { object: { count: number; deliveries: object[]; nextStep?: string } } }[] = [];
   const ears = await startReceiver({
@@ -192,7 +267,11 @@ test("a parking is told once, a release too; of an operational event's own deliv
     },
   });
   // It is ordered, hears of parked keys, and refuses: its own keys are parked by that.
-  const listenerId = await subscribe("key.*", { url: `${ears.origin}/`, events: ["key.parked", "key.released"] });
+  const listenerId = await subscribe("key.*", {
+    url: `${ears.origin}/`,
+    events: ["key.parked", "key.released"],
+    orderingKey: "data.object.webhookId",
+  });
   const webhookId = await subscribe("return.processed", { name: "returns" });
   refused.add("return.processed:a:0");
   await publish("return.processed", "a", 1);
@@ -207,10 +286,12 @@ test("a parking is told once, a release too; of an operational event's own deliv
     deliveries: [{ id: deliveryId, event: "return.processed", orderingKey: "a", reason: "key_parked" }],
     nextStep: expect.stringContaining("parked-keys"),
   });
-  await parkedOf(listenerId, 1);
-  await data("POST", `/deliveries/${deliveryId}/skip`);
-  const listenersOwn = (await parkedOf(listenerId, 1))[0].deliveryId;
+  const listenersOwn = await until("the listener's own key", async () => {
+    const keys = await data("GET", `/parked-keys?webhookId=${listenerId}&orderingKey=${webhookId}`);
+    return keys[0]?.deliveryId;
+  });
   await data("POST", `/deliveries/${listenersOwn}/skip`);
+  await data("POST", `/deliveries/${deliveryId}/skip`);
   await until("its release is told", async () => about("key.released").length > 0);
   const notices = await first.sql<{ type: string; detail: { deliveries: { event: string }[] } }>(
     "select type, detail from operational_notice",
@@ -221,22 +302,26 @@ test("a parking is told once, a release too; of an operational event's own deliv
   await ears.close();
 });
 
+const TYPES = ["points.earned", "points.redeemed", "points.expiring"];
+
 // The last one: it leaves one node.
 test("what was parked on a node that ended is found and released on the one that goes on", async () => {
-  const webhooks = await Promise.all(["points.earned", "points.redeemed"].map((type) => subscribe(type)));
-  for (const type of ["points.earned", "points.redeemed"]) {
+  const webhooks = await Promise.all(TYPES.map((type) => subscribe(type)));
+  for (const type of TYPES) {
     refused.add(`${type}:a:0`);
     await publish(type, "a", 3);
   }
-  const [[earned], [redeemed]] = await Promise.all(webhooks.map((id) => parkedOf(id, 1)));
+  const [[earned], [redeemed], [expiring]] = await Promise.all(webhooks.map((id) => parkedOf(id, 1)));
   await second.stop();
   refused.clear();
   await data("POST", `/deliveries/${earned.deliveryId}/skip`);
   expect((await posted(`/deliveries/${redeemed.deliveryId}/retry`)).status).toBe(202);
+  await data("POST", `/deliveries/${expiring.deliveryId}/correct`, { data: { key: "a", n: 5 } });
   await first.node.stop();
   const next = await first.startAnother({ soleNode: true });
   await took(["points.earned:a:1", "points.earned:a:2"]);
   await took(["points.redeemed:a:0", "points.redeemed:a:1", "points.redeemed:a:2"]);
+  await took(["points.expiring:a:5", "points.expiring:a:1", "points.expiring:a:2"]);
   const left = await callApi(next.url, "GET", "/v1/parked-keys?orderingKey=a&limit=200");
   expect(left.body.data).toEqual([]);
 });

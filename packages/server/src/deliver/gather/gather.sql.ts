@@ -3,7 +3,7 @@
 import { int2Array, int4Array, textArray, timestamptzArray, uuidArray } from "../../lib/binary-arrays.ts";
 import { FENCE, type NodeIdentity } from "../../storage/fence.ts";
 import type { Executor } from "../../storage/pools.ts";
-import type { DueRow } from "../deliver.sql.ts";
+import { type DueRow, LATEST_CORRECTION } from "../deliver.sql.ts";
 
 export interface BatchToStore {
   readonly idBytes: Uint8Array;
@@ -87,8 +87,8 @@ export async function selectBatchMembers(
     text: `
 select b.id as batch_uuid, b.kind, extract(epoch from b.created_at)::float8 * 1000 as created_ms,
   b.tenant_id, d.id, d.event_id, b.webhook_id, d.attempt_count, d.policy_attempt_base, d.retention_class,
-  d.replayed, d.next_trigger, d.batch_id, d.coalesced_count, e.type, e.livemode, e.sender_id, e.sent_timestamp, e.data,
-  e.context
+  d.replayed, d.next_trigger, d.batch_id, d.coalesced_count, e.type, e.livemode, e.sender_id, e.sent_timestamp,
+  coalesce(c.data, e.data) as data, coalesce(c.context, e.context) as context, c.id as correction_id
 from unnest($1::uuid[], $2::uuid[]) as w (tenant_id, id)
 join batch b on b.tenant_id = w.tenant_id and b.id = w.id
 cross join lateral unnest(b.member_ids) with ordinality as m (id, place)
@@ -97,7 +97,7 @@ left join lateral (
   select type, livemode, sender_id, sent_timestamp, data, context from event
   where event.tenant_id = d.tenant_id and event.retention_class = d.retention_class and event.id = d.event_id
   limit 1
-) e on true
+) e on true${LATEST_CORRECTION}
 order by b.id, m.place`,
     values: [batches.map((each) => each.tenant_id), batches.map((each) => each.batch_id)],
   });

@@ -295,6 +295,33 @@ export interface AttemptRow {
   warnings: readonly AttemptWarning[] | null;
   /** What rules took out of the answer. */
   extracted: Readonly<Record<string, string>> | null;
+  /** What was sent in the place of the event's own payload. */
+  correction_id: string | null;
+}
+
+/** What somebody put in the place of the event's own payload. */
+export interface CorrectionRow {
+  id: string;
+  corrected_at: Date;
+  corrected_by: string;
+  note: string | null;
+  changed: string[];
+}
+
+/** The corrections of one delivery, latest first, by primary key. */
+export async function selectCorrections(
+  db: Executor,
+  tenantUuid: string,
+  deliveryUuid: string,
+): Promise<CorrectionRow[]> {
+  const { rows } = await db.query<CorrectionRow>({
+    name: "select_corrections",
+    text: `select id, corrected_at, corrected_by, note, changed from correction
+      where tenant_id = $1 and delivery_id = $2
+      order by id desc limit 100`,
+    values: [tenantUuid, deliveryUuid],
+  });
+  return rows;
 }
 
 /** The attempts of one delivery in their order, by index attempt_delivery. */
@@ -303,7 +330,7 @@ export async function selectAttempts(db: Executor, tenantUuid: string, deliveryU
     name: "select_attempts",
     text: `select id, number, trigger, started_at, next_attempt_at, duration_ms, dns_ms, connect_ms, tls_ms,
         first_byte_ms, body_length, webhook_version, response_status, ends_delivery, response_truncated, outcome,
-        outcome_code, url, address, body_hash, response_headers, response_body, warnings, extracted,
+        outcome_code, url, address, body_hash, response_headers, response_body, warnings, extracted, correction_id,
         batch_id, coalesce((select b.kind = 'digest' from batch b where b.tenant_id = $1 and b.id = batch_id), false) as is_digest
       from attempt
       where tenant_id = $1 and delivery_id = $2 and id >= $3

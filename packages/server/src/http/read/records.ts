@@ -16,6 +16,7 @@ import {
   type ListedDeliveryRow,
   selectAttempts,
   selectConfigurations,
+  selectCorrections,
   selectDeliveries,
   selectDeliveriesOfEvents,
   selectDelivery,
@@ -30,7 +31,7 @@ import {
   selectEvents,
   selectPayload,
 } from "./events.sql.ts";
-import { attemptView, listedDeliveryView } from "./views.ts";
+import { attemptView, correctionView, listedDeliveryView } from "./views.ts";
 
 /** Whose records: a tenant in one mode. */
 export interface Reader {
@@ -146,6 +147,7 @@ export class Records {
       const delivery = await selectDelivery(db, tenantUuid, livemode, deliveryUuid);
       if (delivery === null || !maySee(reader, delivery.webhook_id)) return null;
       const attempts = await selectAttempts(db, tenantUuid, deliveryUuid);
+      const corrections = await selectCorrections(db, tenantUuid, deliveryUuid);
       const used = [...new Set(attempts.map((attempt) => attempt.webhook_version))];
       const configurations = await selectConfigurations(db, tenantUuid, delivery.webhook_id, used);
       const byVersion = new Map(configurations.map((each) => [each.version, each.configuration]));
@@ -153,6 +155,7 @@ export class Records {
       return {
         ...listedDeliveryView(delivery),
         ...this.#nextAttempts(delivery, current?.configuration),
+        ...(corrections.length === 0 ? {} : { corrections: corrections.map(correctionView) }),
         attempts: attempts.map((attempt) => attemptView(attempt, delivery, byVersion.get(attempt.webhook_version))),
       };
     });

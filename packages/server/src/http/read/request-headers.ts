@@ -2,6 +2,7 @@
 // signatures masked. Must never need a secret; a test holds it against what deliver really sends.
 import {
   ATTEMPT_HEADER,
+  CORRECTION_HEADER,
   DEFAULT_SIGNATURE_PROFILES,
   DELIVERY_HEADER,
   EVENT_HEADER,
@@ -21,6 +22,7 @@ export interface SentAttempt {
   readonly deliveryId: string;
   readonly number: number;
   readonly startedAtMs: number;
+  readonly correctionId?: string;
 }
 
 /** Header names and shown values, in the order in which they were sent. */
@@ -36,6 +38,7 @@ export function sentHeaders(configuration: StoredConfiguration, attempt: SentAtt
   headers[DELIVERY_HEADER] = attempt.deliveryId;
   headers[ATTEMPT_HEADER] = String(attempt.number);
   headers[WEBHOOK_ID_HEADER] = attempt.publicEventId;
+  if (attempt.correctionId !== undefined) headers[CORRECTION_HEADER] = attempt.correctionId;
   const seconds = Math.floor(attempt.startedAtMs / 1_000);
   for (const profile of configuration.signature?.profiles ?? DEFAULT_SIGNATURE_PROFILES) {
     const recipe = signatureRecipe(profile);

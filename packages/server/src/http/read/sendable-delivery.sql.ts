@@ -21,6 +21,8 @@ export interface SendableDeliveryRow extends SendableEventRow {
   attempt_count: number;
   /** The stored batch that it goes or went in. */
   batch_id: string | null;
+  /** `data` and `context` are what somebody put in the place of the event's own. */
+  correction_id: string | null;
   /** SHA-256 of the body of the latest attempt; null when there was none. */
   last_body_hash: Buffer | null;
 }
@@ -51,7 +53,8 @@ export async function selectSendableDelivery(
   const { rows } = await db.query<SendableDeliveryRow>({
     name: "select_sendable_delivery",
     text: `select d.event_id, d.webhook_id, d.retention_class, d.attempt_count, d.batch_id, e.type, e.livemode, e.sender_id,
-        e.sent_timestamp, e.data, e.context, e.erased_at is not null as is_erased, a.body_hash as last_body_hash
+        e.sent_timestamp, coalesce(c.data, e.data) as data, coalesce(c.context, e.context) as context,
+        e.erased_at is not null as is_erased, c.id as correction_id, a.body_hash as last_body_hash
       from (${inAnyState("$2", "$4")}) d
       join event e on e.tenant_id = $1 and e.retention_class = d.retention_class and e.id = d.event_id
         and e.livemode = $3
@@ -61,6 +64,12 @@ export async function selectSendableDelivery(
         order by started_at desc, id desc
         limit 1
       ) a on true
+      left join lateral (
+        select id, data, context from correction
+        where tenant_id = $1 and delivery_id = $2
+        order by correction.id desc
+        limit 1
+      ) c on true
       limit 1`,
     values: [tenantUuid, deliveryUuid, livemode, attemptsFrom(deliveryUuid)],
   });

@@ -4,7 +4,7 @@ import type { StoredConfiguration } from "../../manage/webhook-configuration.ts"
 import { attemptWarning } from "../../manage/response-fields.ts";
 import { bodyExcerpt } from "./body-excerpt.ts";
 import { millisecondsOfUuid } from "../../lib/id-bounds.ts";
-import type { AttemptRow, DeliveryRow, ListedDeliveryRow } from "./deliveries.sql.ts";
+import type { AttemptRow, CorrectionRow, DeliveryRow, ListedDeliveryRow } from "./deliveries.sql.ts";
 import type { EventHeadRow } from "./events.sql.ts";
 import { receivedHeaders, sentHeaders } from "./request-headers.ts";
 
@@ -89,6 +89,7 @@ export function attemptView(
     ...namesOf(row, delivery),
     number: row.number,
     startedAtMs: row.started_at.getTime(),
+    ...(row.correction_id === null ? {} : { correctionId: idFromUuid("correction", row.correction_id) }),
   };
   return {
     id: idFromUuid("attempt", row.id),
@@ -102,6 +103,7 @@ export function attemptView(
     ...notAllowedMessage(row, configuration),
     endsDelivery: row.ends_delivery,
     batchId: row.batch_id === null ? null : idFromUuid("batch", row.batch_id),
+    ...(row.correction_id === null ? {} : { correctionId: idFromUuid("correction", row.correction_id) }),
     ...(row.warnings === null ? {} : { warnings: row.warnings.map(attemptWarning) }),
     ...(row.extracted === null ? {} : { extracted: row.extracted }),
     nextAttemptAt: row.next_attempt_at?.toISOString() ?? null,
@@ -115,6 +117,16 @@ export function attemptView(
       bodySha256: row.body_hash?.toString("hex") ?? null,
     },
     response: responseView(row),
+  };
+}
+
+export function correctionView(row: CorrectionRow): Record<string, unknown> {
+  return {
+    id: idFromUuid("correction", row.id),
+    correctedAt: row.corrected_at.toISOString(),
+    correctedBy: row.corrected_by,
+    note: row.note,
+    changed: row.changed,
   };
 }
 

@@ -100,7 +100,12 @@ async function show(view: RequestViewFace, call: Call, uuid: string): Promise<An
   }
   const shown = await view.requests.show({
     webhook,
-    event: eventOf(view, row),
+    event: {
+      ...eventOf(view, row),
+      ...(row.correction_id === null
+        ? {}
+        : { correctionBytes: parseId("correction", idFromUuid("correction", row.correction_id)) as Uint8Array }),
+    },
     ...(batch === null ? {} : { batch }),
     deliveryBytes,
     number: row.attempt_count + 1,

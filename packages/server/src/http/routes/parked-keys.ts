@@ -1,12 +1,24 @@
 // The routes about parked keys: see them, give up what holds one, release many.
-import { parseId, uuidFromBytes } from "@posthorn/contract";
+import { idFromUuid, parseId, uuidFromBytes } from "@posthorn/contract";
 import { z } from "zod";
+import { scanEvent } from "../../capture/scan/scan-event.ts";
+import { readPath } from "../../lib/json/read-path.ts";
+import type { Corrections } from "../../replay/correct.ts";
 import type { ParkedKeys } from "../../replay/parked.ts";
-import { type Answer, failure, fieldFailure, success } from "../answer.ts";
+import { type Answer, type Failure, failure, fieldFailure, success } from "../answer.ts";
 import { PAGE_PARAMETERS, pageOf, pageStart } from "../paging.ts";
 import { type ParkedKeyList, parkedKeyView } from "../read/parked-keys.ts";
+import { scopeFailure } from "../permission.ts";
 import { type Call, type OrdinaryRoute, route } from "../route-entry.ts";
-import { keysToRelease, parkedKey, releasedKeys, skippedDelivery } from "../schemas/parked-key.ts";
+import {
+  correctedDelivery,
+  correctionToMake,
+  keysToRelease,
+  parkedKey,
+  releasedKeys,
+  skippedDelivery,
+} from "../schemas/parked-key.ts";
+import { hasScope } from "../scopes.ts";
 import { actorOf } from "./webhooks.ts";
 
 const listQuery = z.strictObject({
@@ -18,6 +30,7 @@ const listQuery = z.strictObject({
 export interface ParkedKeysFace {
   readonly list: Pick<ParkedKeyList, "list">;
   readonly parkedKeys: Pick<ParkedKeys, "skip" | "count" | "release">;
+  readonly corrections: Pick<Corrections, "correct">;
 }
 
 export function parkedKeyRoutes(face: ParkedKeysFace): OrdinaryRoute[] {
@@ -53,6 +66,17 @@ export function parkedKeyRoutes(face: ParkedKeysFace): OrdinaryRoute[] {
       answer: { status: 200, data: skippedDelivery },
       errors: ["NOT_PARKED"],
       handle: (call) => skip(face, call),
+    }),
+    route({
+      method: "POST",
+      path: "/deliveries/{id}/correct",
+      scope: "write:deliveries",
+      summary: "Send a corrected payload in the place of one that no receiver took; needs write:events too.",
+      tag: "Deliveries",
+      body: correctionToMake,
+      answer: { status: 202, data: correctedDelivery },
+      errors: ["NOT_CORRECTABLE"],
+      handle: (call) => correct(face, call),
     }),
   ];
 }
@@ -100,6 +124,50 @@ async function skip(face: ParkedKeysFace, call: Call): Promise<Answer> {
     default:
       return outcome satisfies never;
   }
+}
+
+async function correct(
+  face: ParkedKeysFace,
+  call: Call<undefined, z.output<typeof correctionToMake>>,
+): Promise<Answer> {
+  const { principal } = call;
+  // Receivers take it for what the sender said.
+  if (!hasScope(principal.scopes, "write:events")) return scopeFailure("write:events", principal.scopes);
+  const id = call.params["id"] as string;
+  const bytes = parseId("delivery", id);
+  if (bytes === null) return noDelivery();
+  const payload = payloadIn(call.rawBody as Buffer);
+  if ("kind" in payload) return payload;
+  const note = call.body.note ?? null;
+  const outcome = await face.corrections.correct(actorOf(call), uuidFromBytes(bytes), { ...payload, note });
+  switch (outcome.kind) {
+    case "corrected":
+      return success({ id, correctionId: idFromUuid("correction", outcome.correctionUuid), state: outcome.state }, 202);
+    case "absent":
+      return noDelivery();
+    case "not_correctable": {
+      const { state, message } = outcome;
+      return failure("NOT_CORRECTABLE", message, [{ field: "state", message: state, code: "NOT_CORRECTABLE" }]);
+    }
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/** The bytes of the members, as they were written; refused by the rules for events. */
+function payloadIn(body: Buffer): { readonly data: Buffer; readonly context: Buffer | null } | Failure {
+  const member = (name: string): Buffer | null => {
+    const range = readPath(body, 0, body.length, [name]);
+    return range === null ? null : Buffer.from(body.subarray(range.start, range.end));
+  };
+  const data = member("data") as Buffer;
+  const context = member("context");
+  const parts = [Buffer.from('{"event":"a.b","data":'), data, Buffer.from("}")];
+  if (context !== null) parts.splice(2, 0, Buffer.from(',"context":'), context);
+  const scanned = scanEvent(Buffer.concat(parts));
+  if (scanned.kind === "event") return { data, context };
+  // Its members were looked at already: what is left is how deep they are.
+  return failure(scanned.code === "UNKNOWN_MEMBER" ? "INVALID_JSON" : scanned.code, scanned.message);
 }
 
 /** Null where none is named; undefined where the text is no id of a webhook. */

@@ -69,6 +69,9 @@ export const attemptSchema = z
     batchId: idSchema("batch")
       .nullable()
       .meta({ description: "The batch that was sent; its members share the request." }),
+    correctionId: idSchema("correction")
+      .meta({ description: "The correction that was sent in the place of the event's own payload; only then." })
+      .optional(),
     warnings: warnings.meta({
       description: "What a template found no value for, and rules that could not be evaluated; only then.",
     }),
@@ -109,6 +112,18 @@ export const deliveryRecord = z
       .optional(),
     expiresAt: time
       .meta({ description: "While pending or held: when its webhook's `expireAfter` ends it." })
+      .optional(),
+    corrections: z
+      .array(
+        z.object({
+          id: idSchema("correction"),
+          correctedAt: time,
+          correctedBy: z.string(),
+          note: z.string().nullable(),
+          changed: z.array(z.string()).meta({ description: "JSON pointers into `data` and `context`, up to 100." }),
+        }),
+      )
+      .meta({ description: "Only when somebody corrected its payload: latest first; the latest is what is sent." })
       .optional(),
     attempts: z.array(attemptSchema),
   })

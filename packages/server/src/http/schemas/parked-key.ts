@@ -69,6 +69,32 @@ export const releasedKeys = z
   })
   .meta({ id: "ReleasedKeys", description: "How many keys go on, or would." });
 
+export const correctionToMake = z
+  .strictObject({
+    data: z.unknown().meta({ description: "What stands as `data`, whole; sent as it is written here, byte for byte." }),
+    context: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .meta({ description: "What stands as `context`; the event's own when left out." }),
+    note: z.string().min(1).max(500).optional().meta({ description: "Why, for the record." }),
+  })
+  .refine((given) => given.data !== undefined, { path: ["data"], message: "Expected a value" })
+  .meta({
+    id: "CorrectionToMake",
+    description: "The payload to be sent in the place of the event's own.",
+    examples: [{ data: { object: { customerId: "cust_17" } }, note: "The customer had been merged." }],
+  });
+
+export const correctedDelivery = z
+  .object({
+    id: idSchema("delivery"),
+    correctionId: idSchema("correction"),
+    state: z.enum(["pending", "delivered", "dead_letter", "cancelled"]).meta({
+      description: "`pending`: tried now. Something else only when the same correction had been made before.",
+    }),
+  })
+  .meta({ id: "CorrectedDelivery", description: "A delivery that goes on with a corrected payload." });
+
 export const skippedDelivery = z
   .object({
     id: idSchema("delivery"),

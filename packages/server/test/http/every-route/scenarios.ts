@@ -59,6 +59,10 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       { path: "/parked-keys/release", body: { how: "skip", webhookId: world.webhookId } },
     ];
   },
+  "POST /deliveries/{id}/correct": async (world) => ({
+    path: `/deliveries/${await world.parkedDelivery()}/correct`,
+    body: { data: { object: { id: "req_2" } }, note: "A wrong id." },
+  }),
   "POST /deliveries/{id}/skip": async (world) => ({ path: `/deliveries/${await world.parkedDelivery()}/skip` }),
 
   // Other scenarios retry the dead letter: it is pending for a moment, and dead again after its attempt.
