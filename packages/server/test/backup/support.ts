@@ -289,6 +289,10 @@ export async function fillLaterTables(admin: pg.Client): Promise<void> {
         state, which, created_by, request_id, types)
       select tenant_id, gen_random_uuid(), id, id, id, now(), now(), lane, livemode, false, 'running', 'missed', 'key_1',
         'req_1', array['invoice.*'] from webhook;
+    insert into correction (tenant_id, id, delivery_id, event_id, webhook_id, corrected_at, retention_class, corrected_by,
+        request_id, note, changed, data)
+      select tenant_id, gen_random_uuid(), gen_random_uuid(), id, id, now(), 90, 'key_1', 'req_1', 'a "note"',
+        array['/data/n'], '\\x7b7d' from webhook;
     insert into oauth_client (tenant_id, id, created_at, config_version, name, redirect_uris, scopes)
       select id, id, now(), 1, 'BI "x"', array['https://bi.example.com/cb'], array['read:events'] from tenant;
     insert into oauth_grant (tenant_id, id, client_id, granted_by, created_at, code_expires_at, scopes, code_hash,
