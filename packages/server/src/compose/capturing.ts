@@ -7,6 +7,7 @@ import type { Clock } from "../lib/clock.ts";
 import { Hearing } from "../maintain/modules/hearing.ts";
 import type { Tracing } from "../observe/tracing.ts";
 import { ReplayRunner } from "../replay/job-runner.ts";
+import type { OrderingKeyOf } from "../replay/ordering.ts";
 import { FanOuts } from "../route/fan-out.ts";
 import { Matcher } from "../route/match.ts";
 import { OrderingKeys } from "../route/ordering-key.ts";
@@ -20,6 +21,8 @@ export interface CapturingParts {
   readonly fanOuts: FanOuts;
   readonly matcher: Matcher;
   readonly replayRunner: ReplayRunner;
+  /** By what replayed deliveries are ordered. */
+  readonly orderingKeyOf: OrderingKeyOf;
   /** Who sends events. */
   readonly hearing: Hearing;
 }
@@ -89,6 +92,8 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
     onFenced: () => void ownership.beatNow().catch(logFailure("joining again")),
     ...(failpoint === undefined ? {} : { failpoint }),
   });
+  const orderingKeyOf: OrderingKeyOf = (webhook, event, sentKey) =>
+    orderingKeys.keyOf(webhook, sentKey, () => matcher.scopeOf(event));
   const replayRunner = new ReplayRunner({
     db: pools.engine,
     clock,
@@ -100,11 +105,12 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
     holdLanes: (lanes) => deliveries.holdLanes(lanes),
     findWebhook: (tenantUuid, webhookUuid) =>
       configuration.webhook(idFromUuid("tenant", tenantUuid), idFromUuid("webhook", webhookUuid)),
+    orderingKeyOf,
     wantedBy: (patterns, filters) => wantedBy(catalogue, patterns, filters),
     onWritten: (webhooks, inDoubt) => deliveries.wakeByIds(webhooks, inDoubt),
     ...(failpoint === undefined ? {} : { failpoint }),
   });
-  return { capture, fanOuts, matcher, replayRunner, hearing };
+  return { capture, fanOuts, matcher, replayRunner, orderingKeyOf, hearing };
 }
 
 /** Routing, with a span for each event that is known afterwards. */

@@ -63,7 +63,7 @@ export interface OauthParts {
 export function buildHandlers(
   ground: Ground,
   delivery: DeliveryParts,
-  { capture, matcher, replayRunner }: CapturingParts,
+  { capture, matcher, replayRunner, orderingKeyOf }: CapturingParts,
   { isOpen, documentationUrl, telling }: HandlerHooks,
 ): RouteHandlers & OauthParts {
   const { options, clock, random, ids, pools, catalogue, vault, offload, outbound, configuration } = ground;
@@ -78,6 +78,11 @@ export function buildHandlers(
     signals.handedOffSomewhere();
   };
   const replaying = { api: pools.api, clock, newId, wake };
+  const ordering = {
+    findWebhook: (tenantUuid: string, webhookUuid: string) =>
+      configuration.webhook(idFromUuid("tenant", tenantUuid), idFromUuid("webhook", webhookUuid)),
+    orderingKeyOf,
+  };
 
   const warningsOf = createWarnings(catalogue);
   const webhooks = new Webhooks({
@@ -114,7 +119,7 @@ export function buildHandlers(
     deliveryLogs: new DeliveryLogs({ api: pools.api, clock }),
     retries: new Retries(replaying),
     bulkRetries: new BulkRetries(replaying),
-    webhookReplays: new WebhookReplays(replaying),
+    webhookReplays: new WebhookReplays({ ...replaying, ...ordering }),
     parkedKeys: {
       list: new ParkedKeyList(pools.api),
       parkedKeys: new ParkedKeys(replaying),
@@ -164,6 +169,7 @@ export function buildHandlers(
     },
     replays: new Replays({
       ...replaying,
+      ...ordering,
       routeAgain: async (event) => {
         const tenant = await configuration.tenant(idFromUuid("tenant", event.tenantUuid));
         return matcher.match(tenant, event).map((webhook) => webhook.uuid);

@@ -1,5 +1,5 @@
-// Statements that find the events of a bulk replay by themselves, not by their deliveries. Engine role, the tenant clause
-// written all the same. Not prepared by name: the bounds prune partitions at planning time, which needs the values.
+// Statements that find the events of replays by themselves, not by their deliveries. Engine role, or API role inside
+// asTenant, the tenant clause written all the same. Not prepared by name: the bounds prune partitions at planning time, which needs the values.
 import { highestUuid, type IdSpan, lowestUuid, millisecondsOfUuid } from "../lib/id-bounds.ts";
 import type { Executor } from "../storage/pools.ts";
 
@@ -12,12 +12,13 @@ export interface StoredEventRow {
   type: string;
   sender_id: string | null;
   sent_timestamp: string | null;
+  ordering_key: string | null;
   data: Buffer;
   context: Buffer | null;
 }
 
 const COLUMNS =
-  "e.id, e.retention_class, e.livemode, e.has_long_number, e.erased_at, e.type, e.sender_id, e.sent_timestamp, e.data, e.context";
+  "e.id, e.retention_class, e.livemode, e.has_long_number, e.erased_at, e.type, e.sender_id, e.sent_timestamp, e.ordering_key, e.data, e.context";
 const RETENTION_CLASSES = [7, 30, 90, 400, 3650];
 
 /** All events of a span, oldest first, by primary key: a branch for each retention class. */

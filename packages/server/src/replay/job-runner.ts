@@ -1,7 +1,7 @@
 // Works off bulk replays in the lanes of this node: a chunk of each job in turn, oldest events first. Yields to live
 // traffic: a chunk is written only when nearly nothing of its webhook is due. Must survive a kill between any two chunks
 // without losing or doubling, whichever node goes on.
-import { idFromUuid, type IdGenerator } from "@posthorn/contract";
+import type { IdGenerator } from "@posthorn/contract";
 import type { Clock } from "../lib/clock.ts";
 import { millisecondsOfUuid, uuidAfter } from "../lib/id-bounds.ts";
 import type { Log } from "../lib/log.ts";
@@ -12,17 +12,7 @@ import type { DeliveryPlace } from "../storage/webhook-events.sql.ts";
 import { findEventsOfWebhook } from "../storage/webhook-events.ts";
 import { selectEventsByKeys, selectEventsInSpan, selectOwedEvents, type StoredEventRow } from "./job-events.sql.ts";
 import { countDue, failReplayJob, type ReplayJobRow, selectRunningJobs, writeReplayChunk } from "./jobs.sql.ts";
-
-/** An event as route's matcher takes it. */
-export interface EventToMatch {
-  readonly publicId: string;
-  readonly type: string;
-  readonly timestamp: string;
-  readonly livemode: boolean;
-  readonly data: Buffer;
-  readonly context: Buffer | null;
-  readonly hasLongNumber: boolean;
-}
+import { eventOf, type EventToMatch, type OrderingKeyOf, orderingKeysOf } from "./ordering.ts";
 
 /** What an event has to be: compiled once for a job. */
 export type Wanted = (event: EventToMatch) => boolean;
@@ -41,6 +31,7 @@ export interface ReplayRunnerOptions {
   readonly findWebhook: (tenantUuid: string, webhookUuid: string) => Promise<Webhook | null>;
   /** Declared here, made by route: do these patterns and filters let an event pass? */
   readonly wantedBy: (events: readonly string[], filters: readonly string[]) => Wanted;
+  readonly orderingKeyOf: OrderingKeyOf;
   /** Deliveries of this webhook were written. */
   readonly onWritten: (
     webhooks: readonly { tenant_id: string; webhook_id: string }[],
@@ -223,14 +214,15 @@ export class ReplayRunner {
   }
 
   async #write(job: ReplayJobRow, webhook: Webhook, found: Found): Promise<Step> {
-    const { db, clock, ids, identity, holdLanes, ownsLane, onWritten, failpoint } = this.#options;
-    const deliveries = job.dry_run
-      ? []
-      : found.events.map((event) => ({
-          idBytes: ids.next(),
-          eventBytes: bytesOf(event.id),
-          retentionClass: event.retention_class,
-        }));
+    const { db, clock, ids, identity, holdLanes, ownsLane, onWritten, orderingKeyOf, failpoint } = this.#options;
+    const made = job.dry_run ? [] : found.events;
+    const keys = await orderingKeysOf(db, webhook, made, orderingKeyOf);
+    const deliveries = made.map((event, index) => ({
+      idBytes: ids.next(),
+      eventBytes: bytesOf(event.id),
+      retentionClass: event.retention_class,
+      orderingKey: keys[index] ?? null,
+    }));
     const letGo = deliveries.length === 0 ? undefined : holdLanes([job.lane]);
     const rows = [{ tenant_id: job.tenant_id, webhook_id: job.webhook_id }];
     try {
@@ -277,18 +269,6 @@ function typesOf(patterns: readonly string[] | null): { exact: string[]; prefixe
 
 function keyOf(row: { event_id: string; retention_class: number }): { id: string; retention_class: number } {
   return { id: row.event_id, retention_class: row.retention_class };
-}
-
-function eventOf(row: StoredEventRow): EventToMatch {
-  return {
-    publicId: row.sender_id ?? idFromUuid("event", row.id),
-    type: row.type,
-    timestamp: row.sent_timestamp ?? new Date(millisecondsOfUuid(row.id)).toISOString(),
-    livemode: row.livemode,
-    data: row.data,
-    context: row.context,
-    hasLongNumber: row.has_long_number,
-  };
 }
 
 function bytesOf(uuid: string): Uint8Array {

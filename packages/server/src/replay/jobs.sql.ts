@@ -1,6 +1,6 @@
 // Statements of bulk replays: making, reading and cancelling them (API role, inside asTenant), and working them off
 // (engine role, fenced). The tenant clause is written in all of them.
-import { int2Array, uuidArray } from "../lib/binary-arrays.ts";
+import { int2Array, textArray, uuidArray } from "../lib/binary-arrays.ts";
 import { FENCE, type NodeIdentity } from "../storage/fence.ts";
 import type { Executor } from "../storage/pools.ts";
 import type { DeliveryPlace } from "../storage/webhook-events.sql.ts";
@@ -178,6 +178,7 @@ export interface ReplayChunk {
     readonly idBytes: Uint8Array;
     readonly eventBytes: Uint8Array;
     readonly retentionClass: number;
+    readonly orderingKey: string | null;
   }[];
 }
 
@@ -198,10 +199,11 @@ export async function writeReplayChunk(
     text: `
 with ${FENCE},
 wanted as (
-  select n.id, n.event_id, n.retention_class, n.place, e.ordering_key
-  from unnest($10::uuid[], $11::uuid[], $12::int2[]) with ordinality as n (id, event_id, retention_class, place)
+  select n.id, n.event_id, n.retention_class, n.place, n.ordering_key
+  from unnest($10::uuid[], $11::uuid[], $12::int2[], $15::text[]) with ordinality
+    as n (id, event_id, retention_class, ordering_key, place)
   cross join lateral (
-    select ordering_key from event
+    select from event
     where tenant_id = $3::uuid and retention_class = n.retention_class and id = n.event_id and erased_at is null
   ) e
 ),
@@ -245,6 +247,7 @@ select (select count(*)::int4 from job) as moved, (select count(*)::int4 from wr
       int2Array(deliveries.map((each) => each.retentionClass)),
       chunk.isLast,
       chunk.webhookVersion,
+      textArray(deliveries.map((each) => each.orderingKey)),
     ],
   });
   return { moved: rows[0]?.moved === 1, written: rows[0]?.written ?? 0 };

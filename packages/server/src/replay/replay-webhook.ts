@@ -10,6 +10,8 @@ import { insertAuditEntry } from "../manage/audit.sql.ts";
 import { asTenant, type Executor } from "../storage/pools.ts";
 import type { DeliveryPlace, WebhookEventRow, WebhookEventsQuery } from "../storage/webhook-events.sql.ts";
 import { findEventsOfWebhook } from "../storage/webhook-events.ts";
+import type { Webhook } from "../storage/configuration.ts";
+import { type OrderingKeyOf, orderingKeysOf } from "./ordering.ts";
 import { insertReplaysOfWebhook, lockWebhook } from "./replay.sql.ts";
 import { webhookObstacle } from "./webhook-obstacle.ts";
 
@@ -27,6 +29,8 @@ export interface WebhookReplaysOptions {
   readonly newId: () => Uint8Array;
   /** Tells the owners of these webhooks (UUIDs) that something was left for them. Called after each commit. */
   readonly wake: (webhookUuids: readonly string[]) => void;
+  readonly findWebhook: (tenantUuid: string, webhookUuid: string) => Promise<Webhook | null>;
+  readonly orderingKeyOf: OrderingKeyOf;
   /** Events of a transaction; a test makes it small. */
   readonly chunkSize?: number;
 }
@@ -98,6 +102,8 @@ export class WebhookReplays {
   ): Promise<Chunk> {
     const { tenantUuid, livemode } = actor;
     const { types, states: places, dryRun } = query;
+    // It may have to be read: not while a connection of the API is held in a transaction.
+    const webhook = await this.#options.findWebhook(tenantUuid, webhookUuid);
     const chunk = await asTenant(this.#options.api, tenantUuid, async (db): Promise<Chunk> => {
       const status = await lockWebhook(db, tenantUuid, livemode, webhookUuid);
       if (status === null) return { kind: "no_webhook" };
@@ -108,18 +114,28 @@ export class WebhookReplays {
       const events = rows.slice(0, limit);
       const lastUuid = rows.length > limit ? (events.at(-1)?.event_id ?? null) : null;
       if (dryRun || events.length === 0) return { kind: "made", count: events.length, lastUuid };
-      return { kind: "made", count: await this.#make(db, actor, webhookUuid, events), lastUuid };
+      return { kind: "made", count: await this.#make(db, actor, webhookUuid, webhook, events), lastUuid };
     });
     if (chunk.kind === "made" && chunk.count > 0 && !dryRun) this.#options.wake([webhookUuid]);
     return chunk;
   }
 
-  async #make(db: Executor, actor: Actor, webhookUuid: string, events: readonly WebhookEventRow[]): Promise<number> {
-    const atMs = this.#options.clock.nowMs();
-    const replays = events.map((event) => ({
+  async #make(
+    db: Executor,
+    actor: Actor,
+    webhookUuid: string,
+    webhook: Webhook | null,
+    events: readonly WebhookEventRow[],
+  ): Promise<number> {
+    const { clock, orderingKeyOf } = this.#options;
+    const atMs = clock.nowMs();
+    const eventKeys = events.map(({ event_id: id, retention_class }) => ({ id, retention_class }));
+    const keys = webhook === null ? [] : await orderingKeysOf(db, webhook, eventKeys, orderingKeyOf);
+    const replays = events.map((event, index) => ({
       uuid: uuidFromBytes(this.#options.newId()),
       eventUuid: event.event_id,
       retentionClass: event.retention_class,
+      orderingKey: keys[index] ?? null,
     }));
     const dueAt = new Date(atMs).toISOString();
     const count = await insertReplaysOfWebhook(db, actor.tenantUuid, webhookUuid, replays, dueAt);

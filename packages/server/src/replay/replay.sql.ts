@@ -72,6 +72,7 @@ export async function lockWebhook(
 export interface NewDelivery {
   readonly uuid: string;
   readonly webhookUuid: string;
+  readonly orderingKey: string | null;
 }
 
 /**
@@ -82,21 +83,21 @@ export interface NewDelivery {
 export async function insertReplays(
   db: Executor,
   tenantUuid: string,
-  event: Pick<ReplayedEventRow, "id" | "retention_class" | "livemode" | "ordering_key">,
+  event: Pick<ReplayedEventRow, "id" | "retention_class" | "livemode">,
   deliveries: readonly NewDelivery[],
   dueAt: string,
 ): Promise<{ id: string; webhook_id: string }[]> {
   const { rows } = await db.query<{ id: string; webhook_id: string }>({
     name: "insert_replays",
     text: `with wanted as (
-        select w.id as webhook_id, w.version, w.lane, n.id
-        from unnest($2::uuid[], $3::uuid[]) as n (id, webhook_id)
+        select w.id as webhook_id, w.version, w.lane, n.id, n.ordering_key
+        from unnest($2::uuid[], $3::uuid[], $8::text[]) as n (id, webhook_id, ordering_key)
         join webhook w on w.tenant_id = $1 and w.id = n.webhook_id and w.livemode = $4 and w.status = 'enabled'
         for share of w
       )
       insert into delivery (tenant_id, id, event_id, webhook_id, seq, due_at, webhook_version, retention_class, lane,
         handoff, replayed, next_trigger, ordering_key)
-      select $1, id, $5, webhook_id, nextval('delivery_seq'), $6, version, $7, lane, true, true, 'replay', $8
+      select $1, id, $5, webhook_id, nextval('delivery_seq'), $6, version, $7, lane, true, true, 'replay', ordering_key
       from wanted
       returning id, webhook_id`,
     values: [
@@ -107,7 +108,7 @@ export async function insertReplays(
       event.id,
       dueAt,
       event.retention_class,
-      event.ordering_key,
+      deliveries.map((delivery) => delivery.orderingKey),
     ],
   });
   return rows;
@@ -117,6 +118,7 @@ export interface NewReplay {
   readonly uuid: string;
   readonly eventUuid: string;
   readonly retentionClass: number;
+  readonly orderingKey: string | null;
 }
 
 /**
@@ -138,10 +140,11 @@ export async function insertReplaysOfWebhook(
       select $1, made.id, made.event_id, $2, nextval('delivery_seq'), $6::timestamptz, w.version, made.retention_class,
         w.lane, true, true, 'replay', made.ordering_key
       from (
-        select n.id, n.event_id, n.retention_class, e.ordering_key
-        from unnest($3::uuid[], $4::uuid[], $5::int2[]) with ordinality as n (id, event_id, retention_class, place)
+        select n.id, n.event_id, n.retention_class, n.ordering_key
+        from unnest($3::uuid[], $4::uuid[], $5::int2[], $7::text[]) with ordinality
+          as n (id, event_id, retention_class, ordering_key, place)
         cross join lateral (
-          select ordering_key from event
+          select from event
           where tenant_id = $1 and retention_class = n.retention_class and id = n.event_id and erased_at is null
         ) e
         order by n.place
@@ -155,6 +158,7 @@ export async function insertReplaysOfWebhook(
       replays.map((replay) => replay.eventUuid),
       replays.map((replay) => replay.retentionClass),
       dueAt,
+      replays.map((replay) => replay.orderingKey),
     ],
   });
   return rowCount ?? 0;

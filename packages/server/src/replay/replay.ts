@@ -3,10 +3,11 @@
 import { type Id, idFromUuid, parseId, SENDER_ID_PATTERN, uuidFromBytes } from "@posthorn/contract";
 import type pg from "pg";
 import type { Clock } from "../lib/clock.ts";
-import { millisecondsOfUuid } from "../lib/id-bounds.ts";
 import type { Actor } from "../manage/actor.ts";
 import { insertAuditEntry } from "../manage/audit.sql.ts";
+import type { Webhook } from "../storage/configuration.ts";
 import { asTenant, type Executor } from "../storage/pools.ts";
+import { eventOf, type EventToMatch, type OrderingKeyOf } from "./ordering.ts";
 import {
   insertReplays,
   lockWebhook,
@@ -16,18 +17,9 @@ import {
 } from "./replay.sql.ts";
 import { webhookObstacle } from "./webhook-obstacle.ts";
 
-/** An event as routing takes it; the members are those of a captured one. */
-export interface EventToRoute {
+/** An event as routing takes it. */
+export interface EventToRoute extends EventToMatch {
   readonly tenantUuid: string;
-  /** What receivers see. */
-  readonly publicId: string;
-  readonly type: string;
-  /** ISO 8601, UTC. */
-  readonly timestamp: string;
-  readonly livemode: boolean;
-  readonly data: Buffer;
-  readonly context: Buffer | null;
-  readonly hasLongNumber: boolean;
 }
 
 export interface ReplaysOptions {
@@ -38,6 +30,8 @@ export interface ReplaysOptions {
   readonly newId: () => Uint8Array;
   /** UUIDs of the webhooks that would hear of the event by the configuration in force. */
   readonly routeAgain: (event: EventToRoute) => Promise<readonly string[]>;
+  readonly findWebhook: (tenantUuid: string, webhookUuid: string) => Promise<Webhook | null>;
+  readonly orderingKeyOf: OrderingKeyOf;
   /** Tells the owners of these webhooks (UUIDs) that something was left for them. Called after the commit. */
   readonly wake: (webhookUuids: readonly string[]) => void;
 }
@@ -77,9 +71,19 @@ export class Replays {
     if (webhookId !== null && named === null) return { kind: "no_webhook" };
     // Routing may read configuration: not while a connection of the API is held in a transaction.
     const targets =
-      named === null ? await this.#options.routeAgain(eventToRoute(actor, event)) : [uuidFromBytes(named)];
+      named === null
+        ? await this.#options.routeAgain({ tenantUuid: actor.tenantUuid, ...eventOf(event) })
+        : [uuidFromBytes(named)];
+    const ordered = await Promise.all(
+      targets.map(async (webhookUuid) => {
+        const webhook = await this.#options.findWebhook(actor.tenantUuid, webhookUuid);
+        const orderingKey =
+          webhook === null ? null : this.#options.orderingKeyOf(webhook, eventOf(event), event.ordering_key);
+        return { webhookUuid, orderingKey };
+      }),
+    );
     const outcome = await asTenant(api, actor.tenantUuid, (db) =>
-      this.#insert(db, actor, event, targets, named !== null),
+      this.#insert(db, actor, event, ordered, named !== null),
     );
     if (outcome.kind === "replayed" && outcome.woken.length > 0) this.#options.wake(outcome.woken);
     return outcome;
@@ -89,18 +93,18 @@ export class Replays {
     db: Executor,
     actor: Actor,
     event: ReplayedEventRow,
-    targets: readonly string[],
+    targets: readonly { readonly webhookUuid: string; readonly orderingKey: string | null }[],
     isNamed: boolean,
   ): Promise<Exclude<Replayed, { kind: "replayed" }> | (Replayed & { kind: "replayed"; woken: readonly string[] })> {
     if (isNamed) {
-      const target = targets[0] as string;
+      const target = targets[0]?.webhookUuid as string;
       const status = await lockWebhook(db, actor.tenantUuid, actor.livemode, target);
       if (status === null) return { kind: "no_webhook" };
       const obstacle = webhookObstacle(idFromUuid("webhook", target), status);
       if (obstacle !== null) return { kind: "not_possible", message: obstacle };
     }
     const atMs = this.#options.clock.nowMs();
-    const wanted = targets.map((webhookUuid) => ({ webhookUuid, uuid: uuidFromBytes(this.#options.newId()) }));
+    const wanted = targets.map((target) => ({ ...target, uuid: uuidFromBytes(this.#options.newId()) }));
     const rows = await insertReplays(db, actor.tenantUuid, event, wanted, new Date(atMs).toISOString());
     const deliveries = rows.map((row) => ({
       id: idFromUuid("delivery", row.id),
@@ -140,17 +144,4 @@ async function findEvent(db: Executor, actor: Actor, eventId: string): Promise<R
     if (event !== null) return event;
   }
   return SENDER_ID_PATTERN.test(eventId) ? selectEventToReplayBySenderId(db, tenantUuid, livemode, eventId) : null;
-}
-
-function eventToRoute(actor: Actor, event: ReplayedEventRow): EventToRoute {
-  return {
-    tenantUuid: actor.tenantUuid,
-    publicId: event.sender_id ?? idFromUuid("event", event.id),
-    type: event.type,
-    timestamp: event.sent_timestamp ?? new Date(millisecondsOfUuid(event.id)).toISOString(),
-    livemode: event.livemode,
-    data: event.data,
-    context: event.context,
-    hasLongNumber: event.has_long_number,
-  };
 }

@@ -180,6 +180,53 @@ test("what used up its attempts parks its key until it is retried or cancelled; 
   expect(heard.violations).toEqual(["b: 1 came when 0 was next", "c: 1 came when 0 was next"]);
 });
 
+test("replays of a webhook that is ordered by an expression are ordered by it: one event, a range within the call, a bulk replay", async () => {
+  let isUp = false;
+  const heard = await hear(async (key, n) => (key === "a" && n === 0 && !isUp ? 503 : 200));
+  const retryPolicy = { maxRetries: 5, retryDelay: 3_600 };
+  const id = await subscribe(heard.receiver, "purchase_order.created", { orderingKey: "data.key", retryPolicy });
+  const from = new Date(Date.now() - 60_000).toISOString();
+  for (const n of countTo(2)) {
+    const event = { event: "purchase_order.created", data: { key: "b", n } };
+    expect((await callApi(first.node.url, "POST", "/v1/events", event)).status).toBe(202);
+  }
+  await nothingOwed();
+  // The first of key a is on its way for an hour: whatever is ordered by a stays behind it.
+  const event = { event: "purchase_order.created", data: { key: "a", n: 0 } };
+  const published = await callApi(first.node.url, "POST", "/v1/events", event);
+  await until(
+    "its failure is recorded",
+    async () => (await first.sql("select 1 from delivery where attempt_count = 1")).length === 1,
+  );
+  const replayed = await first.api("POST", `/v1/events/${published.body.data.id}/replay`, { webhookId: id });
+  expect(replayed.status, JSON.stringify(replayed.body)).toBe(202);
+  const ofRange = await first.api("POST", `/v1/webhooks/${id}/replay`, { from });
+  expect(ofRange.body.data.count, JSON.stringify(ofRange.body)).toBe(2);
+  const bulk = await first.api("POST", "/v1/replays", { webhookId: id, from });
+  expect(bulk.status).toBe(202);
+  await until("the bulk replay is done", async () => {
+    const { body } = await first.api("GET", `/v1/replays/${bulk.body.data.id}`);
+    return body.data.state === "done";
+  });
+  const written = await first.sql<{ ordering_key: string }>(
+    "select ordering_key from delivery where replayed order by ordering_key",
+  );
+  // Those of key b may have gone by now; none is without a key.
+  expect(written.filter((row) => row.ordering_key !== "b")).toEqual([{ ordering_key: "a" }]);
+  isUp = true;
+  for (const { id: pending } of (await first.api("GET", "/v1/deliveries?state=pending")).body.data) {
+    await first.api("POST", `/v1/deliveries/${pending}/retry`);
+  }
+  await nothingOwed();
+  // Key b: two at first, and two for each of the replays of the range, each in its order.
+  const ofB = heard.receiver.requests
+    .map(({ body }) => JSON.parse(body.toString()).data)
+    .filter(({ key }) => key === "b")
+    .map(({ n }) => n);
+  expect(ofB).toEqual([0, 1, 0, 1, 0, 1]);
+  expect(heard.violations.filter((each) => each.includes("while"))).toEqual([]);
+});
+
 test("across moves of its lane to a node that joins and back from one that leaves", async () => {
   const keys = ["a", "b", "c"];
   const heard = await hear(async () => {

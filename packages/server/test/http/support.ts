@@ -164,6 +164,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
       configuration.version = version;
     },
   };
+  const unordered = { findWebhook: async () => null, orderingKeyOf: () => null };
   const app = createHttpServer({
     routes: routeTable({
       webhooks,
@@ -174,7 +175,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
       deliveryLogs: new DeliveryLogs({ api: pools.api, clock }),
       retries: new Retries({ api: pools.api, clock, newId, wake }),
       bulkRetries: new BulkRetries({ api: pools.api, clock, newId, wake, chunkSize: 3 }),
-      webhookReplays: new WebhookReplays({ api: pools.api, clock, newId, wake, chunkSize: 3 }),
+      webhookReplays: new WebhookReplays({ api: pools.api, clock, newId, wake, chunkSize: 3, ...unordered }),
       parkedKeys: {
         list: new ParkedKeyList(pools.api),
         parkedKeys: new ParkedKeys({ api: pools.api, clock, newId, wake }),
@@ -226,6 +227,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
         clock,
         newId,
         wake,
+        ...unordered,
         routeAgain: overrides.routeAgain ?? (async () => []),
       }),
       eventTypes: { api: pools.api, catalogue: makeCatalogue([]) },
