@@ -5,6 +5,7 @@ import { AlarmWatch } from "../../src/observe/alarm-watch.ts";
 import { type Alarm, AlarmMemory, sharedAlarms, upkeepAlarms } from "../../src/observe/alarms.ts";
 import { SharedFigures, type SharedReading } from "../../src/observe/shared-figures.ts";
 import { startTestNode, type TestNode } from "../support/node.ts";
+import { until } from "../support/until.ts";
 
 const WELL: SharedReading = {
   pending: [],
@@ -117,13 +118,17 @@ describe("the database's part", () => {
     try {
       await holder.query("begin isolation level repeatable read");
       await holder.query("select count(*) from event");
-      const shared = new SharedFigures({
-        engine: pool,
-        owner: pool,
-        clock: { nowMs: () => 0, monotonicMs: () => 0 },
-        partitionDaysAhead: async () => 7,
+      // A transaction of the node's own may be older for a moment.
+      const { shared, reading } = await until("the report holds the oldest snapshot", async () => {
+        const shared = new SharedFigures({
+          engine: pool,
+          owner: pool,
+          clock: { nowMs: () => 0, monotonicMs: () => 0 },
+          partitionDaysAhead: async () => 7,
+        });
+        const reading = await shared.read();
+        return reading.oldestSnapshot?.holder.includes("a report") ? { shared, reading } : undefined;
       });
-      const reading = await shared.read();
       expect(reading.oldestSnapshot?.holder).toMatch(/^process \d+ \(a report, user \w+, .*idle in transaction\)$/);
       expect(reading.pending).toEqual([{ is_owned: true, state: "paused", deliveries: 1, oldest_due_s: 0 }]);
       expect([reading.nodes, reading.unownedLanes]).toEqual([1, 0]);
@@ -131,6 +136,7 @@ describe("the database's part", () => {
       await pool.end();
       expect(await shared.read()).toBe(reading);
     } finally {
+      if (!pool.ended) await pool.end();
       await holder.end();
     }
   });
