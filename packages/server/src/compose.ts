@@ -19,6 +19,7 @@ import { createHttpServer } from "./http/server.ts";
 import { createUpkeep } from "./maintain/upkeep.ts";
 import type { Figures } from "./observe/families.ts";
 import { KeyUsage } from "./manage/key-usage.ts";
+import { openFirstConnections } from "./storage/pools.ts";
 
 export interface RunningNode {
   readonly id: string;
@@ -34,6 +35,8 @@ export interface RunningNode {
 
 /** How long running requests may go on after the order to stop. */
 const FINISH_MS = 14_000;
+/** How long a node that starts waits for its first connections to the database. */
+const FIRST_CONNECTIONS_MS = 15_000;
 
 /** Starts a node on a migrated and bootstrapped database. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
@@ -129,6 +132,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await pools.end();
   };
   try {
+    await openFirstConnections(pools, FIRST_CONNECTIONS_MS);
     await upkeep.runOnce("partitions");
     await configuration.start();
     deliveries.start();

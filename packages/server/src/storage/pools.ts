@@ -91,7 +91,7 @@ export function openPools(options: PoolOptions): Pools {
       query_timeout: 11_000,
     }),
     engine: open("engine", 4, `${engine} ${byIndex} -c statement_timeout=10s`, { query_timeout: 11_000 }),
-    // Upkeep and the start of a node can wait: on a busy machine a new connection has taken more than a second.
+    // Upkeep can wait: on a busy machine a new connection has taken more than a second.
     owner: open("owner", 2, options.withRoles ? "" : "-c posthorn.engine=on", { connectionTimeoutMillis: 10_000 }),
   };
   return {
@@ -101,6 +101,27 @@ export function openPools(options: PoolOptions): Pools {
       await Promise.all(Object.values(pools).map((pool) => pool.end()));
     },
   };
+}
+
+/**
+ * Opens a connection in every pool before a node begins: while it serves, a request is refused rather than kept waiting
+ * for one, but a node that starts on a busy machine (new connections have taken seconds there) should not give up.
+ * Throws what the database or the network says, and a timeout once `patienceMs` have passed.
+ */
+export async function openFirstConnections(pools: Pools, patienceMs: number): Promise<void> {
+  const until = AbortSignal.timeout(patienceMs);
+  const openOne = async (pool: pg.Pool): Promise<void> => {
+    for (;;) {
+      try {
+        (await pool.connect()).release();
+        return;
+      } catch (error) {
+        // Only the driver's own timeouts come without a code.
+        if ((error as { code?: string }).code !== undefined || until.aborted) throw error;
+      }
+    }
+  };
+  await Promise.all(pools.named.map(([, pool]) => openOne(pool)));
 }
 
 /** Runs `work` in one transaction; a throw rolls back. */
