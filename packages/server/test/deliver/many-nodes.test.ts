@@ -146,7 +146,7 @@ test("a lane moves only when what runs of it has ended, and nothing of it is sen
 });
 
 test("nodes come and go under load: everything is delivered, once", async () => {
-  const hooks = await Promise.all(Array.from({ length: 20 }, () => subscribe("invoice.paid")));
+  const hooks = await Promise.all(Array.from({ length: 6 }, () => subscribe("invoice.paid")));
   const urls = [first.node.url];
   const end = new AbortController();
   let published = 0;
@@ -180,7 +180,7 @@ test("nodes come and go under load: everything is delivered, once", async () => 
   for (const { receiver } of hooks) await receiver.received(published);
   await nothingOwed();
   console.info(`${published} events, moves in ms: ${moves.join(", ")}`);
-  expect(await attemptCounts()).toEqual([{ deliveries: published * 20, attempts: published * 20 }]);
+  expect(await attemptCounts()).toEqual([{ deliveries: published * hooks.length, attempts: published * hooks.length }]);
 });
 
 test("a limit holds across a cooperative move: the new owner begins with an empty bucket", async () => {
