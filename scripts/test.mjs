@@ -36,7 +36,12 @@ process.on("SIGTERM", () => {
 });
 
 const counts = await runVitest(process.argv.slice(2), "report.json");
-if (!isInterrupted && counts.failed > 0 && counts.failedFiles.length > 0 && counts.failedFiles.length <= MOST_FILES_AGAIN) {
+if (
+  !isInterrupted &&
+  counts.failed > 0 &&
+  counts.failedFiles.length > 0 &&
+  counts.failedFiles.length <= MOST_FILES_AGAIN
+) {
   console.log(`\n${counts.failedFiles.length} file(s) failed; each once more, alone:`);
   const again = await runVitest([...counts.failedFiles, "--maxWorkers=1", "--no-file-parallelism"], "again.json");
   if (again.failed === 0) {
@@ -52,7 +57,10 @@ finish(counts);
 function runVitest(args, reportName) {
   const report = join(folder, reportName);
   const command = [join(root, "node_modules", "vitest", "vitest.mjs"), "run", "--reporter=default", "--reporter=json"];
-  running = spawn(process.execPath, [...command, `--outputFile.json=${report}`, ...args], { cwd: root, stdio: "inherit" });
+  running = spawn(process.execPath, [...command, `--outputFile.json=${report}`, ...args], {
+    cwd: root,
+    stdio: "inherit",
+  });
   return new Promise((resolve) => {
     running.on("exit", (code) => {
       const read = readCounts(report);
