@@ -450,6 +450,21 @@ create policy tenant on event_type as permissive for all to posthorn_api
   using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
   with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
+create table expiry_watch (
+  tenant_id uuid not null,
+  webhook_id uuid not null,
+  told_before_id uuid not null,
+  constraint expiry_watch_pkey PRIMARY KEY (tenant_id, webhook_id)
+);
+alter table expiry_watch enable row level security;
+alter table expiry_watch force row level security;
+create policy engine on expiry_watch as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on expiry_watch as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
 create table fan_out (
   tenant_id uuid not null,
   id uuid not null,
@@ -969,6 +984,7 @@ grant insert, select, update on event to posthorn_engine;
 grant delete, insert, select, update on event_key to posthorn_engine;
 grant delete, insert, select, update on event_type to posthorn_api;
 grant delete, insert, select, update on event_type to posthorn_engine;
+grant delete, insert, select, update on expiry_watch to posthorn_engine;
 grant delete, insert, select, update on fan_out to posthorn_engine;
 grant select on lane to posthorn_api;
 grant delete, insert, select, update on lane to posthorn_engine;

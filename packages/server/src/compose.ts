@@ -1,7 +1,7 @@
 // Builds one node from its parts (compose/*), which alone know all others and wire them, and says in which order they
 // start and stop. Reads no environment, decides no rule.
 import type { AddressInfo } from "node:net";
-import { type ErrorCode, formatId } from "@posthorn/contract";
+import { type ErrorCode, formatId, idFromUuid } from "@posthorn/contract";
 import { buildCapturing, type CapturingParts } from "./compose/capturing.ts";
 import { buildDelivery, type DeliveryParts } from "./compose/delivery.ts";
 import { buildGround } from "./compose/ground.ts";
@@ -95,6 +95,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     log,
     writeKeyUses: () => keyUsage.flush(),
     publishOperational: publishOperational(capture, log),
+    hasListener: async ({ tenant_id: uuid, livemode, type }) =>
+      capturing.matcher.hasCandidates(await configuration.tenant(idFromUuid("tenant", uuid)), livemode, type),
     telling,
     hearing: capturing.hearing,
     disableFailed: disableFailed(ground, delivery),

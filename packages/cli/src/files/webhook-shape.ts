@@ -8,7 +8,7 @@ export type ShownWebhook = Readonly<Record<string, unknown>>;
 export const FILE_FIELDS = (
   "name description url events active method headers secret auth signature scope conditions conditionLogic filters " +
   "format transform batchSettings coalesce onImport orderingKey onPoison priority rateLimit maxInFlight timeout retryPolicy " +
-  "expireAfter successWhen onResponse allowedIps tls pinVersion privacy metadata"
+  "expireAfter expireWarning successWhen onResponse allowedIps tls pinVersion privacy metadata"
 ).split(" ");
 
 /** What a webhook has that says nothing about the field; a test holds this against a real server. */
@@ -18,6 +18,7 @@ const DEFAULTS: ShownWebhook = {
   timeout: 15,
   maxInFlight: 64,
   onPoison: "park",
+  expireWarning: 0.8,
   auth: { type: "none" },
   onImport: "each",
   signature: { profiles: ["bigledger", "standard"] },

@@ -30,8 +30,12 @@ export interface EventMap {
   readonly "customer.status_changed": EventData<Customer>;
   /** The details of a customer changed. */
   readonly "customer.updated": EventData<Customer>;
+  /** A receiver took deliveries, and rules of the webhook took values out of what it answered. */
+  readonly "delivery.acknowledged": EventData<Delivery>;
   /** Deliveries to a webhook are not tried by themselves any more. */
   readonly "delivery.dead_lettered": EventData<Delivery>;
+  /** Deliveries have not arrived, and most of their webhook's expireAfter is over. */
+  readonly "delivery.expiring": EventData<Delivery>;
   /** Deliveries that were dead letters have arrived after a retry. */
   readonly "delivery.recovered": EventData<Delivery>;
   /** The tax authority accepted an e-invoice. */
@@ -352,6 +356,7 @@ export interface Delivery {
   readonly count?: number;
   readonly deliveries?: readonly DeliveryDelivery[];
   readonly nextStep?: string;
+  readonly firstExpiresAt?: string;
 }
 
 export interface DeliveryDelivery {
@@ -359,8 +364,14 @@ export interface DeliveryDelivery {
   readonly eventId?: string;
   readonly event?: string;
   readonly reference?: string;
+  readonly extracted?: DeliveryDeliveryExtracted;
   readonly reason?: string | null;
+  readonly expiresAt?: string;
   readonly orderingKey?: string;
+}
+
+export interface DeliveryDeliveryExtracted {
+  readonly externalId?: string;
 }
 
 export interface Einvoice {

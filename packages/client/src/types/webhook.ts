@@ -140,6 +140,8 @@ interface OptionalFields {
   readonly retryPolicy?: RetryPolicy | null;
   /** After this a delivery is not attempted any more: it becomes a dead letter. */
   readonly expireAfter?: Duration | null;
+  /** The share of `expireAfter` after which `delivery.expiring` is raised: 0.8 unless given; 1: never. */
+  readonly expireWarning?: number | null;
   /** IPs and CIDRs of which the address dialled must be one. */
   readonly allowedIps?: readonly string[] | null;
   readonly metadata?: Readonly<Record<string, string>> | null;
@@ -197,6 +199,7 @@ export interface WebhookConfiguration {
   readonly retryPolicy: RetryPolicy | null;
   /** Seconds. */
   readonly expireAfter: number | null;
+  readonly expireWarning: number;
   readonly maxInFlight: number;
   /** Null: side by side. */
   readonly orderingKey: string | true | null;

@@ -40,6 +40,7 @@ export const TABLES: Readonly<Record<string, Treatment>> = {
   operational_notice: copied,
   digest_channel: copied,
   digest_entry: copied,
+  expiry_watch: copied,
   module: copied,
   module_hour: copied,
   rollup: copied,

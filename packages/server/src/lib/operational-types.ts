@@ -3,7 +3,9 @@
 // raise another one: statements and stages ask here.
 
 export const OPERATIONAL_TYPES = [
+  "delivery.acknowledged",
   "delivery.dead_lettered",
+  "delivery.expiring",
   "delivery.recovered",
   "key.parked",
   "key.released",

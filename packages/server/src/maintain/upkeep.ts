@@ -2,7 +2,9 @@
 // It must never stop for an error, never keep a process alive, and never do one job twice at the same time.
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import { withLockIfFree } from "../storage/advisory-locks.sql.ts";
 import type { Pools } from "../storage/pools.ts";
+import { announceExpiring } from "./announce-expiring.sql.ts";
 import { expireDeliveries, expireHeld } from "./expire.ts";
 import { listRetentionClasses } from "./partitions.sql.ts";
 import { dropExpiredPartitions, ensurePartitions } from "./partitions.ts";
@@ -13,7 +15,7 @@ import { DAY_MS } from "./days.ts";
 import { type DigestsOptions, tellPeople } from "./digest/digests.ts";
 import type { Hearing } from "./modules/hearing.ts";
 import { forgetOldModules, lookAtModules } from "./modules/modules.ts";
-import { type PublishOperational, raiseOperationalEvents } from "./operational/raise.ts";
+import { type PublishOperational, type RaiseOptions, raiseOperationalEvents } from "./operational/raise.ts";
 import { lookAfterTroubled, type TroubledOptions } from "./operational/troubled.ts";
 import { createKeyPurge } from "./purge-keys.ts";
 import { retireSecrets } from "./retire-secrets.ts";
@@ -22,7 +24,8 @@ import { vacuumIfNeeded } from "./vacuum.ts";
 
 /**
  * `vacuum`: the hot table. `partitions`: make those to come. `retention`: expire what is owed of old events, then
- * drop their days. `expiry`: what is held beyond its webhook's expireAfter. `keys`: idempotency keys past their window. `rollup`: figures of webhooks. `secrets`:
+ * drop their days. `expiry`: what is near the end
+ * of its webhook's expireAfter is told, what is held beyond it ends. `keys`: idempotency keys past their window. `rollup`: figures of webhooks. `secrets`:
  * signing secrets whose rotation is over. `keyUses`: when
  * API keys were last used, so once a minute for each at most. `alarms`: what an operator should hear of.
  * `troubled`: endpoints that fail for long, certificates that run out. `notices`: operational events are raised.
@@ -77,6 +80,7 @@ export interface UpkeepOptions {
   /** Says in the log what an operator should hear of. */
   readonly lookForAlarms: () => Promise<void>;
   readonly publishOperational: PublishOperational;
+  readonly hasListener: RaiseOptions["hasListener"];
   /** What was heard since the last look. */
   readonly hearing: Hearing;
   /** How people are reached. */
@@ -187,6 +191,8 @@ function createJobs(options: UpkeepOptions): Record<UpkeepKind, () => Promise<vo
         log.warn({ partitions: result.kept }, "partitions kept: deliveries are still pending");
     },
     async expiry() {
+      const told = await withLockIfFree(pools.owner, "expiring", () => announceExpiring(pools.engine, clock.nowMs()));
+      if (told !== null && told > 0) log.warn({ deliveries: told }, "deliveries are about to expire");
       const expired = await expireHeld(pools.engine, clock.nowMs());
       if (expired > 0) log.info({ deliveries: expired }, "held deliveries are past their webhooks' expireAfter");
     },
@@ -219,6 +225,7 @@ function createJobs(options: UpkeepOptions): Record<UpkeepKind, () => Promise<vo
         log,
         publish: options.publishOperational,
         isMailPossible: telling.sendMail !== undefined,
+        hasListener: options.hasListener,
       });
     },
     async modules() {

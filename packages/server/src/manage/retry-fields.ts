@@ -74,6 +74,7 @@ export const retryPolicyField = z.strictObject({
   calendar: calendar.optional(),
 });
 export const expireAfterField = seconds(1, LONGEST_POLICY_SECONDS);
+export const expireWarningField = z.number().min(0.1).max(1);
 
 type GivenPolicy = z.output<typeof retryPolicyField>;
 

@@ -43,6 +43,7 @@ export interface StoredConfiguration {
   readonly retryPolicy?: RetryPolicySetting;
   /** Seconds. */
   readonly expireAfter?: number;
+  readonly expireWarning?: number;
   readonly maxInFlight?: number;
   readonly orderingKey?: string | true;
   readonly onPoison?: "park" | "skip";

@@ -18,6 +18,8 @@ export const WEBHOOK_FIELD_TEXTS: Readonly<Record<string, string>> = {
   retryPolicy: "When failed attempts are repeated; null is the default schedule of ten attempts over three days.",
   expireAfter:
     "From then on, counted from a delivery's creation, it is not attempted any more: it becomes a dead letter.",
+  expireWarning:
+    "The share of `expireAfter` after which `delivery.expiring` is raised for what has not arrived: 0.8 unless given; 1: never.",
   maxInFlight: "Requests under way at a time.",
   orderingKey:
     "Deliveries with the same key go one after the other: an expression over the event, or true for the key that the sender gave. Null: side by side.",

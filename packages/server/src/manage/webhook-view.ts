@@ -33,6 +33,7 @@ export interface ConfigurationView {
   readonly retryPolicy: RetryPolicySetting | null;
   /** Seconds; null for never. */
   readonly expireAfter: number | null;
+  readonly expireWarning: number;
   readonly maxInFlight: number;
   /** Null: side by side. */
   readonly orderingKey: string | true | null;
@@ -156,6 +157,7 @@ function configurationView(stored: StoredConfiguration): ConfigurationView {
     timeout: stored.timeout ?? WEBHOOK_DEFAULTS.timeout,
     retryPolicy: stored.retryPolicy ?? null,
     expireAfter: stored.expireAfter ?? null,
+    expireWarning: stored.expireWarning ?? WEBHOOK_DEFAULTS.expireWarning,
     maxInFlight: stored.maxInFlight ?? WEBHOOK_DEFAULTS.maxInFlight,
     orderingKey: stored.orderingKey ?? null,
     onPoison: stored.onPoison ?? WEBHOOK_DEFAULTS.onPoison,

@@ -10,7 +10,7 @@ import {
 } from "../lib/binary-arrays.ts";
 import { FENCE, type NodeIdentity } from "../storage/fence.ts";
 import type { Executor } from "../storage/pools.ts";
-import { noticesOfDeliveries } from "../storage/notices.sql.ts";
+import { noticesOfAcknowledgements, noticesOfDeliveries } from "../storage/notices.sql.ts";
 import {
   TALLIED_ATTEMPT_COLUMNS,
   TALLIED_DEAD_LETTER_COLUMNS,
@@ -74,6 +74,8 @@ interface Extras {
   readonly withCancelled: boolean;
   /** Some arrived that may have been dead once. */
   readonly withRecovered: boolean;
+  /** Values were taken out of what receivers answered. */
+  readonly withAcknowledged: boolean;
   /** This may have been recorded before: the answer of the statement was lost. */
   readonly isRepeat: boolean;
 }
@@ -159,6 +161,18 @@ recovered as (
 noted_recovered as (
   ${noticesOfDeliveries("recovered", "delivery.recovered")}
 )`;
+/** What a receiver acknowledged is told with all its values: every delivery, in events of a hundred at most. */
+const ACKNOWLEDGED = `,
+acknowledged as (
+  select r.tenant_id, r.delivery_id as id, r.event_id, r.webhook_id, r.retention_class, r.extracted,
+    r.started_at + r.duration_ms * interval '1 millisecond' as at
+  from result r
+  join removed on removed.tenant_id = r.tenant_id and removed.id = r.delivery_id
+  where r.verdict = 'delivered' and r.extracted is not null
+),
+noted_acknowledged as (
+  ${noticesOfAcknowledgements("acknowledged")}
+)`;
 
 /**
  * `removed` is the delete-returning rule: whoever removes the delivery row writes its terminal record; an attempt whose
@@ -166,7 +180,15 @@ noted_recovered as (
  * `tallied_…` counts what was written, for the webhooks' figures. Measured in PostgreSQL's CPU time, batches of 100: 2 of
  * 36 µs a result while a batch is about one webhook, 9 µs when each result is about another one.
  */
-const textOf = ({ withRetries, withHeld, withDead, withCancelled, withRecovered, isRepeat }: Extras): string => `
+const textOf = ({
+  withRetries,
+  withHeld,
+  withDead,
+  withCancelled,
+  withRecovered,
+  withAcknowledged,
+  isRepeat,
+}: Extras): string => `
 with ${FENCE},
 result as (
   select * from unnest(
@@ -213,7 +235,7 @@ tried as (
 ),
 tallied_attempts as (
   ${tallyOfAttempts("tried")}
-)${(withDead ? DEAD : "") + (withCancelled ? CANCELLED : "") + (withRecovered ? RECOVERED : "")}
+)${(withDead ? DEAD : "") + (withCancelled ? CANCELLED : "") + (withRecovered ? RECOVERED : "") + (withAcknowledged ? ACKNOWLEDGED : "")}
 select count(*)::int4 as fence_held from fence`;
 
 const STATEMENTS = new Map<string, { readonly name: string; readonly text: string }>();
@@ -225,6 +247,7 @@ function statementOf(extras: Extras): { readonly name: string; readonly text: st
     [extras.withDead, "_dead"],
     [extras.withCancelled, "_cancelled"],
     [extras.withRecovered, "_recovered"],
+    [extras.withAcknowledged, "_acknowledged"],
     [extras.isRepeat, "_again"],
   ];
   const name = named.reduce((joined, [isNeeded, part]) => (isNeeded ? joined + part : joined), "record_results");
@@ -244,6 +267,9 @@ function extrasOf(rows: readonly ResultRow[], isRepeat: boolean): Extras {
     withDead: has("dead_letter"),
     withCancelled: has("cancelled"),
     withRecovered: rows.some(mayHaveBeenDead),
+    withAcknowledged: rows.some(
+      ({ verdict, attempt }) => verdict === "delivered" && (attempt?.extracted ?? null) !== null,
+    ),
     isRepeat,
   };
 }

@@ -80,6 +80,11 @@ export class Matcher {
     return matched;
   }
 
+  /** Whether any webhook asks for events of this type, filters aside. */
+  hasCandidates(tenant: TenantConfiguration, livemode: boolean, type: string): boolean {
+    return this.#candidatesOf(tenant, livemode, type).webhooks.length > 0;
+  }
+
   #candidatesOf(tenant: TenantConfiguration, livemode: boolean, type: string): Candidates {
     let byType = this.#candidates.get(tenant);
     if (byType === undefined) {

@@ -16,6 +16,8 @@ export const LOCKS = {
   bootstrap: 5,
   /** Folding figures. */
   rollup: 6,
+  /** Telling what is about to expire. */
+  expiring: 7,
 } as const;
 
 export type LockName = keyof typeof LOCKS;

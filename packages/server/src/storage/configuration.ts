@@ -363,6 +363,7 @@ export const WEBHOOK_DEFAULTS = {
   maxInFlight: 64,
   onImport: "each",
   onPoison: "park",
+  expireWarning: 0.8,
 } as const;
 
 /** A snapshot from its row; `configuration` holds the fields as the administrator gave them. */

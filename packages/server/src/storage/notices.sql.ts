@@ -30,6 +30,32 @@ export function noticesOfDeliveries(rows: string, type: OperationalType): string
   having count(*) filter (where r.place <= ${NAMED_DELIVERIES}) > 0`;
 }
 
+/** Of one event so many acknowledgements are told: all are, in several. */
+const ACKNOWLEDGED_TOGETHER = 100;
+
+/**
+ * Notes what receivers acknowledged. None is left out, so each notice is an event of its own.
+ * @param rows name of a CTE with tenant_id, webhook_id, id, event_id, retention_class, at, extracted (JSON as text)
+ */
+export function noticesOfAcknowledgements(rows: string): string {
+  return `insert into operational_notice (tenant_id, id, at, webhook_id, bundle_id, livemode, type, count, detail)
+  select g.tenant_id, n.id, g.at, g.webhook_id, n.id, g.livemode, 'delivery.acknowledged', g.count, g.detail
+  from (
+    select r.tenant_id, max(r.at) as at, r.webhook_id, e.livemode, count(*)::int4 as count,
+      json_build_object('deliveries', json_agg(json_build_object('id', r.id, 'eventId', r.event_id, 'senderId', e.sender_id,
+        'event', e.type, 'reference', e.reference, 'extracted', r.extracted::json) order by r.place)) as detail
+    from (select *, row_number() over (partition by tenant_id, webhook_id order by id) as place from ${rows}) r
+    cross join lateral (
+      select type, livemode, sender_id, reference from event
+      where event.tenant_id = r.tenant_id and event.retention_class = r.retention_class and event.id = r.event_id
+      limit 1 -- a fence: the planner would hash all events
+    ) e
+    where ${NOT_ABOUT_OURSELVES}
+    group by r.tenant_id, r.webhook_id, e.livemode, (r.place - 1) / ${ACKNOWLEDGED_TOGETHER}
+  ) g
+  cross join lateral (select gen_random_uuid() as id where g.tenant_id is not null) n`;
+}
+
 /**
  * CTEs that note which keys go on because a person dealt with the delivery that held them.
  * @param rows name of a CTE with what is held or was: held_reason, ordering_key, and what noticesOfDeliveries asks for but `at`

@@ -3,7 +3,9 @@
 // exclusion of operational types the webhook that fails hears of its own dead letters for ever; without the bundle's key
 // a crash after capture raises twice.
 import { type Id, uuidFromId } from "@posthorn/contract";
+import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { announceExpiring } from "../../src/maintain/announce-expiring.sql.ts";
 import { QUIET_MS, raiseOperationalEvents, type OperationalEvent } from "../../src/maintain/operational/raise.ts";
 import { lookAfterTroubled } from "../../src/maintain/operational/troubled.ts";
 import type { Executor } from "../../src/storage/pools.ts";
@@ -198,6 +200,82 @@ test("a module and a source that fall silent against their habit are told once, 
   expect((await modules()).map(({ name }) => name)).not.toContain("Posthorn");
 }, 150_000);
 
+test("what is about to expire is told once for each delivery, held or not, with the moment of its end", async () => {
+  const late = await receiverThat(() => 500);
+  const fields = { retryPolicy: { delays: [3_600] }, expireAfter: "72h", maxInFlight: 5 };
+  const id = await subscribe(late, ["einvoice.created"], { ...fields, name: "LHDN" });
+  const never = await subscribe(late, ["einvoice.created"], { ...fields, expireWarning: 1 });
+  expect((await node.api("GET", `/v1/webhooks/${id}`)).body.data.expireWarning).toBe(0.8);
+  await publish("einvoice.created", 2);
+  await late.received(4);
+  // The clock that is asked, not the one that counts: each delivery is three days' share old at the moment of the look.
+  const look = async (hours: number) => {
+    const engine = new pg.Client(node.database.connection);
+    await engine.connect();
+    try {
+      return await announceExpiring(engine, Date.now() + hours * 3_600_000);
+    } finally {
+      await engine.end();
+    }
+  };
+  expect(await look(57)).toBe(0);
+  expect(await look(58)).toBe(2);
+  expect(await look(58)).toBe(0);
+  await publish("einvoice.created", 1);
+  const [told] = await hears("delivery.expiring", id);
+  expect(told.data.object).toMatchObject({ webhookId: id, webhookName: "LHDN", count: 2 });
+  const shown = (await node.api("GET", `/v1/deliveries/${told.data.object.deliveries[0].id}`)).body.data;
+  expect(told.data.object.deliveries[0]).toMatchObject({ event: "einvoice.created", expiresAt: shown.expiresAt });
+  expect(told.data.object.firstExpiresAt).toBe(shown.expiresAt);
+  expect(heard("delivery.expiring", never)).toEqual([]);
+  // A share of one's own; and what has passed its end is told by that alone.
+  expect((await node.api("PATCH", `/v1/webhooks/${id}`, { expireWarning: 0.5 })).status).toBe(200);
+  await node.sql("delete from expiry_watch");
+  expect(await look(40)).toBe(3);
+  await node.sql("delete from expiry_watch");
+  expect(await look(73)).toBe(0);
+  for (const bad of [0, 0.05, 1.1, "80%"]) {
+    expect((await node.api("PATCH", `/v1/webhooks/${id}`, { expireWarning: bad })).status, String(bad)).toBe(422);
+  }
+  for (const each of [id, never]) await node.api("DELETE", `/v1/webhooks/${each}`);
+}, 60_000);
+
+test("what receivers acknowledge comes with every value, to whoever asks for it; and never about an event of ours", async () => {
+  let number = 0;
+  const crm = await receiverThat(() => ({
+    status: 200,
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ id: `crm-${(number += 1)}` }),
+  }));
+  const extracting = { onResponse: [{ when: "true", then: "delivered", extract: { externalId: "response.body.id" } }] };
+  const id = await subscribe(crm, ["supplier.updated", "delivery.acknowledged"], { ...extracting, name: "CRM" });
+  await publish("supplier.updated", 250);
+  const acknowledged = () => heard("delivery.acknowledged", id).flatMap((event) => event.data.object.deliveries);
+  await until("all are acknowledged", async () => acknowledged().length >= 250, 40_000);
+  const values = acknowledged().map((each: { extracted: { externalId: string } }) => each.extracted.externalId);
+  expect(new Set(values).size).toBe(250);
+  for (const event of heard("delivery.acknowledged", id)) {
+    expect(event.data.object.deliveries.length).toBe(event.data.object.count);
+    expect(event.data.object.count).toBeLessThanOrEqual(100);
+  }
+  const [first] = acknowledged();
+  const shown = (await node.api("GET", `/v1/deliveries?externalId=${first.extracted.externalId}`)).body.data;
+  expect(shown[0]).toMatchObject({ id: first.id, event: "supplier.updated" });
+  // The webhook hears of its own, answers with an id, and that acknowledges nothing.
+  await until("it has heard them itself", async () => {
+    const own = (await node.api("GET", `/v1/deliveries?webhookId=${id}&type=delivery.acknowledged&limit=200`)).body
+      .data;
+    return own.length >= 3 && own.every((each: { state: string }) => each.state === "delivered");
+  });
+  await until(
+    "nothing more to raise",
+    async () =>
+      (await node.sql("select 1 from operational_notice where raised_at is null and type = 'delivery.acknowledged'"))
+        .length === 0,
+  );
+  expect(acknowledged()).toHaveLength(250);
+}, 90_000);
+
 test("120 hours of failure: warned of at 50, 70 and 90 percent, then disabled; a quiet webhook never is", async () => {
   const failing = await subscribe(await receiverThat(() => 500), ["customer.created"]);
   const quiet = await subscribe(await receiverThat(() => 500), ["customer.updated"]);
@@ -257,6 +335,7 @@ test("a crash between storing the event and marking that raises it once, with th
       clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
       log: { warn() {} } as never,
       isMailPossible: false,
+      hasListener: async () => true,
     };
     const crashed = raiseOperationalEvents({
       ...options,

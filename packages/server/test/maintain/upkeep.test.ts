@@ -29,6 +29,7 @@ function byHand(pools: Pick<PooledDatabase["pools"], "owner" | "engine"> = datab
     writeKeyUses: async () => {},
     lookForAlarms: async () => {},
     publishOperational: async () => "stored",
+    hasListener: async () => true,
     hearing: new Hearing(() => undefined),
     telling: {
       sendMail: undefined,

@@ -101,6 +101,7 @@ const configured = described({
   timeout: z.int(),
   retryPolicy: retryPolicy.nullable(),
   expireAfter: z.number().nullable(),
+  expireWarning: z.number(),
   maxInFlight: z.int(),
   orderingKey: z.union([z.literal(true), z.string()]).nullable(),
   onPoison: z.enum(["park", "skip"]),

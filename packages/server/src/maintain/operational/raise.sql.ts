@@ -48,7 +48,13 @@ export interface BundleRow {
   at: Date;
   count: number;
   details: readonly Readonly<Record<string, unknown>>[];
-  webhook: { readonly name: string | null; readonly url: string; readonly status: string } | null;
+  webhook: {
+    readonly name: string | null;
+    readonly url: string;
+    readonly status: string;
+    /** Seconds. */
+    readonly expireAfter: number | null;
+  } | null;
   retention_class: number;
 }
 
@@ -58,7 +64,8 @@ export async function selectBundles(engine: Executor, limit: number): Promise<Bu
     name: "select_operational_bundles",
     text: `
 select b.*, t.retention_class,
-  (select json_build_object('name', w.configuration ->> 'name', 'url', w.configuration ->> 'url', 'status', w.status)
+  (select json_build_object('name', w.configuration ->> 'name', 'url', w.configuration ->> 'url', 'status', w.status,
+      'expireAfter', (w.configuration ->> 'expireAfter')::float8)
     from webhook w where w.tenant_id = b.tenant_id and w.id = b.webhook_id) as webhook
 from (
   select bundle_id, tenant_id, webhook_id, livemode, type, max(at) as at, sum(count)::int4 as count,

@@ -2,6 +2,8 @@
 // Survives a crash at any point: a bundle is decided in the table, and its id is the event's idempotency key. Must never
 // raise an event twice, and never lose one because the database was away.
 import { type Id, idFromUuid } from "@posthorn/contract";
+import { millisecondsOfUuid } from "../../lib/id-bounds.ts";
+import { isoTime } from "../../lib/iso-time.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Executor } from "../../storage/pools.ts";
@@ -37,6 +39,8 @@ export interface RaiseOptions {
   readonly publish: PublishOperational;
   /** A mail server is set. */
   readonly isMailPossible: boolean;
+  /** Whether a webhook of its tenant and mode asks for events of its type. */
+  readonly hasListener: (bundle: Pick<BundleRow, "tenant_id" | "livemode" | "type">) => Promise<boolean>;
 }
 
 /** Events about deliveries of one webhook come at once, and then at most this often. */
@@ -53,6 +57,11 @@ export async function raiseOperationalEvents(options: RaiseOptions): Promise<num
     const bundles = await selectBundles(engine, BUNDLES_PER_READ);
     for (const bundle of bundles) {
       const event = eventOf(bundle);
+      // There may be one for each delivery: they are stored where somebody listens.
+      if (bundle.type === "delivery.acknowledged" && !(await options.hasListener(bundle))) {
+        await markRaised(engine, bundle, clock.nowMs(), null);
+        continue;
+      }
       const answer = await publish({
         tenantId: idFromUuid("tenant", bundle.tenant_id),
         tenantUuid: bundle.tenant_id,
@@ -76,7 +85,10 @@ export async function raiseOperationalEvents(options: RaiseOptions): Promise<num
 
 /** What sandboxes do wakes nobody. */
 function noteOf(bundle: BundleRow, event: OperationalBody, isMailPossible: boolean): DigestNote | null {
-  return bundle.livemode ? { isMailPossible, object: event.data.object } : null;
+  // An acknowledgement is what the sender waits for; nobody has to do anything.
+  return bundle.livemode && bundle.type !== "delivery.acknowledged"
+    ? { isMailPossible, object: event.data.object }
+    : null;
 }
 
 interface OperationalBody {
@@ -109,23 +121,26 @@ function nameOf({ webhook }: BundleRow): string | null {
 }
 
 function deliveriesObject(bundle: BundleRow): Record<string, unknown> {
-  const { count, details, type } = bundle;
+  const { count, details, type, webhook } = bundle;
+  const expireMs = type === "delivery.expiring" ? (webhook?.expireAfter ?? 0) * 1_000 : null;
   const named = details
     .flatMap((detail) => (detail["deliveries"] ?? []) as readonly NoticedDelivery[])
-    .slice(0, NAMED_DELIVERIES)
-    .map(({ id, eventId, senderId, event, reference, reason, orderingKey }) => ({
+    .slice(0, type === "delivery.acknowledged" ? details.length * MAX_ACKNOWLEDGED : NAMED_DELIVERIES)
+    .map(({ id, eventId, senderId, event, reference, reason, orderingKey, extracted }) => ({
       id: idFromUuid("delivery", id),
       eventId: senderId ?? idFromUuid("event", eventId),
       event,
       reference,
-      reason,
+      ...(extracted === undefined ? { reason } : { extracted }),
       ...(orderingKey === undefined ? {} : { orderingKey }),
+      ...(expireMs === null ? {} : { expiresAt: isoTime(millisecondsOfUuid(id) + expireMs) }),
     }));
   return {
     id: named[0]?.id ?? null,
     webhookId: bundle.webhook_id === null ? null : idFromUuid("webhook", bundle.webhook_id),
     webhookName: nameOf(bundle),
     count,
+    ...(expireMs === null ? {} : { firstExpiresAt: named.map((each) => each.expiresAt).sort()[0] ?? null }),
     deliveries: named,
     ...(NEXT_STEPS[type] === undefined ? {} : { nextStep: NEXT_STEPS[type] }),
   };
@@ -140,10 +155,16 @@ interface NoticedDelivery {
   readonly reason: string | null;
   /** Of `key.…`. */
   readonly orderingKey?: string;
+  /** Of `delivery.acknowledged`. */
+  readonly extracted?: Readonly<Record<string, unknown>>;
 }
+
+/** A notice of acknowledgements has a hundred at most. */
+const MAX_ACKNOWLEDGED = 100;
 
 const NEXT_STEPS: Readonly<Record<string, string>> = {
   "delivery.dead_lettered": "Run `posthorn diagnose`, then `posthorn retry --dead-letters-of` this webhook.",
+  "delivery.expiring": "Run `posthorn diagnose`; when the receiver works, `posthorn retry --waiting-of` this webhook.",
   "key.parked": "Run `posthorn parked-keys` to see why, then retry, correct or skip what holds each key.",
   "module.silent": "Look whether it still runs and reaches Posthorn; `posthorn modules` shows all.",
   "webhook.health_changed": "Run `posthorn diagnose` for this webhook.",
