@@ -17,6 +17,7 @@ interface DeliveriesOptions extends ServerOptions {
   readonly type?: string;
   readonly reference?: string;
   readonly externalId?: string;
+  readonly batch?: string;
   readonly from?: string;
   readonly to?: string;
   readonly limit: number;
@@ -39,6 +40,7 @@ export function registerDeliveries(program: Command): void {
     .option("--type <type>", "An event type, or a pattern: invoice.*")
     .option("--reference <text>", "The business number: INV-00871")
     .option("--external-id <text>", "What the receiver calls it, where a rule extracts it")
+    .option("--batch <id>", "Of this batch: batch_…, as receivers see it")
     .option("--from <time>", "From this time on: 2026-11-23T08:00:00Z, 2026-11-23, or 2h ago", time)
     .option("--to <time>", "Before this time", time)
     .option("--limit <count>", "How many", countParser(1, 100_000), 20)
@@ -55,9 +57,9 @@ Examples:
       runs(async (io, options: DeliveriesOptions, id: string | undefined) => {
         const posthorn = clientOf(options);
         if (id !== undefined) return showDelivery(io, await posthorn.deliveries.get(id));
-        const { state, event, type, reference, externalId, from, to, limit } = options;
+        const { state, event, type, reference, externalId, batch, from, to, limit } = options;
         const webhookId = options.webhook === undefined ? undefined : await webhookIdOf(posthorn, options.webhook);
-        const found = { state, webhookId, eventId: event, type, reference, externalId, from, to };
+        const found = { state, webhookId, eventId: event, batchId: batch, type, reference, externalId, from, to };
         const query = { ...found, limit: Math.min(limit, 200) };
         const listing = posthorn.deliveries.list(query as DeliveryQuery);
         await printList(io, listing, limit, deliveryColumns(io, OF_EVENTS), "No deliveries.");

@@ -1,5 +1,5 @@
 // posthorn webhooks: who gets what and how it goes, and pausing, resuming, testing and deleting one.
-import type { LogQuery, Posthorn, Webhook, WebhookLog, WebhookStatus } from "@posthorn/client";
+import type { LogQuery, MissedEvents, Posthorn, Webhook, WebhookLog, WebhookStatus } from "@posthorn/client";
 import { type Command, Option } from "commander";
 import { clientOf, type ServerOptions, withServer } from "../client-of.ts";
 import type { Colour, Io } from "../lib/io.ts";
@@ -115,6 +115,25 @@ posthorn apply FILE makes and changes webhooks with all that they can have.
       );
   }
 
+  for (const [name, text] of [
+    ["enable", "Hear events again, and see how many were missed meanwhile."],
+    ["disable", "Hear nothing more; what was owed becomes dead letters."],
+  ] as const) {
+    withServer(webhooks.command(name))
+      .description(text)
+      .argument("<webhook>", "its id or name")
+      .action(
+        runs(async (io, options: ServerOptions, given: string) => {
+          const posthorn = clientOf(options);
+          const id = await webhookIdOf(posthorn, given);
+          const webhook = await posthorn.webhooks.update(id, { active: name === "enable" });
+          if (io.isJson) return io.json(webhook);
+          io.say(`${webhook.name ?? webhook.id} is ${paintStatus(io, webhook.status)}.`);
+          if (webhook.missed !== undefined) sayMissed(io, given, webhook.missed);
+        }),
+      );
+  }
+
   withServer(webhooks.command("delete"))
     .description("Delete a webhook; what it has not delivered yet is cancelled.")
     .argument("<webhook>", "its id or name")
@@ -127,6 +146,15 @@ posthorn apply FILE makes and changes webhooks with all that they can have.
         io.say(`${name ?? id} is deleted.`);
       }),
     );
+}
+
+function sayMissed(io: Io, webhook: string, { count, isMore, from, to }: MissedEvents): void {
+  if (count === 0 && !isMore) return io.say("It missed nothing while it was disabled.");
+  io.say(
+    `It missed ${isMore ? "more than " : ""}${count} ${count === 1 ? "event" : "events"} since ${shownTime(from)}.`,
+  );
+  const range = `--webhook ${JSON.stringify(webhook)} --from ${from} --to ${to}`;
+  io.note(`To bring exactly these: posthorn replay ${range} --which missed`);
 }
 
 async function showWebhook(io: Io, options: ServerOptions, given: string): Promise<void> {

@@ -4,6 +4,7 @@ import type { Listing } from "../listing.ts";
 import type { Time } from "../types/event.ts";
 import type {
   AppliedWebhooks,
+  ChangedWebhook,
   Diagnosis,
   NamedWebhook,
   NewWebhook,
@@ -66,9 +67,13 @@ export class Webhooks {
    * Replaces the fields given; the rest stay, and `null` restores a default.
    * @throws PosthornError PRECONDITION_FAILED when it changed since `ifMatch` was read
    */
-  async update(id: string, fields: WebhookChange, options?: ChangeOptions): Promise<TaggedWebhook & ShownSecret> {
+  async update(
+    id: string,
+    fields: WebhookChange,
+    options?: ChangeOptions,
+  ): Promise<TaggedWebhook & ChangedWebhook & ShownSecret> {
     const answer = await change(this.#transport, "PATCH", pathOf`/webhooks/${id}`, fields, options);
-    return tagged<Webhook & ShownSecret>(answer);
+    return tagged<ChangedWebhook & ShownSecret>(answer);
   }
 
   /** Deletes a webhook; what it has not delivered yet is cancelled. */

@@ -249,6 +249,8 @@ export interface DeliveryQuery {
   readonly state?: DeliveryState;
   readonly webhookId?: string;
   readonly eventId?: string;
+  /** The batch that they go or went in. */
+  readonly batchId?: string;
   /** An event type, or a pattern: `invoice.*`. */
   readonly type?: string;
   readonly reference?: string;

@@ -251,6 +251,29 @@ export interface ShownSecret {
   readonly standardWebhooksSecret?: string;
 }
 
+/** What a webhook did not hear while it was disabled. */
+export interface MissedEvents {
+  /** Events that it would hear of now and was never owed. */
+  readonly count: number;
+  /** They were too many to be counted at once: a dry run counts them. */
+  readonly isMore: boolean;
+  readonly from: string;
+  readonly to: string;
+  /** What `replays.start` takes to bring exactly these. */
+  readonly replay: {
+    readonly webhookId: string;
+    readonly which: "missed";
+    readonly from: string;
+    readonly to: string;
+  };
+}
+
+/** A webhook as a change left it. */
+export type ChangedWebhook = Webhook & {
+  /** Only when it was disabled and is not any more. */
+  readonly missed?: MissedEvents;
+};
+
 export interface WebhookVersion {
   readonly version: number;
   readonly createdAt: string;

@@ -211,6 +211,12 @@ export function buildHandlers(
     }),
     webhookStatuses: new WebhookStatuses(changes),
     webhooks,
+    gaps: {
+      countMissed: async (tenantId, webhookUuid, fromMs, toMs) => {
+        const webhook = await configuration.webhook(tenantId, idFromUuid("webhook", webhookUuid));
+        return webhook === null ? { count: 0, isMore: false } : replayRunner.countMissed(webhook, fromMs, toMs);
+      },
+    },
     secretRotations: new SecretRotations({ webhooks }),
   };
 }

@@ -26,7 +26,7 @@ import { webhookActionRoutes, type WebhookStatusesFace, type WebhookTestsFace } 
 import { type ModulesFace, moduleRoutes } from "./routes/modules.ts";
 import { type NodesFace, nodeRoutes } from "./routes/nodes.ts";
 import { webhookReplayRoutes, type WebhookReplaysFace } from "./routes/webhook-replay.ts";
-import { webhookRoutes, type WebhooksFace } from "./routes/webhooks.ts";
+import { type GapsFace, webhookRoutes, type WebhooksFace } from "./routes/webhooks.ts";
 import { batchResult, batchToPublish, eventToPublish, linesToPublish, publishedEvent } from "./schemas/event.ts";
 
 /** What stands behind the routes; each is the small interface that its handlers need. */
@@ -34,6 +34,7 @@ export interface RouteHandlers {
   readonly nodes: NodesFace;
   readonly modules: ModulesFace;
   readonly webhooks: WebhooksFace;
+  readonly gaps: GapsFace;
   readonly webhookStatuses: WebhookStatusesFace;
   readonly secretRotations: SecretRotationsFace;
   readonly applies: AppliesFace;
@@ -106,7 +107,7 @@ export function routeTable(handlers: RouteHandlers): readonly Route[] {
     ...deadLetterRoutes(handlers.deliveryLogs, handlers.bulkRetries),
     ...parkedKeyRoutes(handlers.parkedKeys),
     ...deliveryActionRoutes(handlers.cancellations, handlers.oneRequests),
-    ...webhookRoutes(handlers.webhooks),
+    ...webhookRoutes(handlers.webhooks, handlers.gaps),
     ...statisticsRoutes(handlers.deliveryLogs),
     ...cancelManyRoutes(handlers.bulkCancellations),
     ...replayJobRoutes(handlers.replayJobs),

@@ -60,6 +60,19 @@ export interface WebhookView extends ConfigurationView {
   readonly id: Id<"webhook">;
   readonly active: boolean;
   readonly status: WebhookStatus;
+  /** Only in the answer that enables it again: the gap. */
+  readonly missed?: {
+    readonly count: number;
+    readonly isMore: boolean;
+    readonly from: string;
+    readonly to: string;
+    readonly replay: {
+      readonly webhookId: string;
+      readonly which: "missed";
+      readonly from: string;
+      readonly to: string;
+    };
+  };
   /** Only while disabled: `owner`, `endpoint_gone` or `health`. */
   readonly disabledReason?: string;
   readonly livemode: boolean;

@@ -14,6 +14,8 @@ export interface WebhookRow {
   livemode: boolean;
   status: WebhookStatus;
   disabled_reason: string | null;
+  /** Since when, while it is disabled. */
+  disabled_at?: Date | null;
   configuration: StoredConfiguration;
   /** A rotation of its signing secret, perhaps one whose overlap is over already; absent or null: none. */
   rotation?: RotationRow | null;
@@ -25,7 +27,7 @@ export interface RotationRow {
   is_switched: boolean;
 }
 
-const COLUMNS = `id, created_at, updated_at, config_version, version, livemode, status, disabled_reason, configuration,
+const COLUMNS = `id, created_at, updated_at, config_version, version, livemode, status, disabled_reason, disabled_at, configuration,
   (select json_build_object('started_ms', extract(epoch from max(s.created_at))::float8 * 1000,
       'overlap_ends_ms', extract(epoch from max(s.valid_until_at))::float8 * 1000,
       'is_switched', bool_or(s.purpose = 'signing_previous'))

@@ -69,6 +69,8 @@ export type Written =
       readonly webhook: WebhookView;
       readonly etag: string;
       readonly secret: SecretView | null;
+      /** It was disabled since then, and is not any more (milliseconds since 1970). */
+      readonly disabledSinceMs?: number;
     }
   | { readonly kind: "invalid"; readonly details: readonly ErrorDetail[] }
   | { readonly kind: "absent" }
@@ -124,7 +126,15 @@ export class Webhooks {
       await changes.store();
       const secret = secrets.signing?.view ?? null;
       const webhook = { ...webhookView(after), ...this.#warningsOf(after) };
-      return { kind: "written", webhook, etag: webhookEtag(after), secret };
+      const isEnabled = before.status === "disabled" && after.status === "enabled";
+      const since = isEnabled ? (before.disabled_at ?? null) : null;
+      return {
+        kind: "written",
+        webhook,
+        etag: webhookEtag(after),
+        secret,
+        ...(since === null ? {} : { disabledSinceMs: since.getTime() }),
+      };
     });
   }
 

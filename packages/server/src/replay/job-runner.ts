@@ -3,7 +3,7 @@
 // without losing or doubling, whichever node goes on.
 import type { IdGenerator } from "@posthorn/contract";
 import type { Clock } from "../lib/clock.ts";
-import { millisecondsOfUuid, uuidAfter } from "../lib/id-bounds.ts";
+import { lowestUuid, millisecondsOfUuid, uuidAfter } from "../lib/id-bounds.ts";
 import type { Log } from "../lib/log.ts";
 import type { Webhook } from "../storage/configuration.ts";
 import type { NodeIdentity } from "../storage/fence.ts";
@@ -53,6 +53,25 @@ const RETRY_MS = 500;
 /** An event may be committed this long after the time in its id: what is not there yet would be passed over. */
 const SETTLED_MS = 6_000;
 
+/** How long somebody waits for a count. */
+const COUNTED_FOR_MS = 2_000;
+
+/** What of a job says which events are meant. */
+type EventSearch = Pick<
+  ReplayJobRow,
+  | "id"
+  | "tenant_id"
+  | "webhook_id"
+  | "from_id"
+  | "before_id"
+  | "cursor_id"
+  | "livemode"
+  | "which"
+  | "filter"
+  | "types"
+  | "states"
+>;
+
 /** `ended`: nothing more to do for now. */
 type Step = "moved" | "waits" | "ended";
 
@@ -90,6 +109,24 @@ export class ReplayRunner {
       this.#again = false;
       this.wake();
     });
+  }
+
+  /**
+   * How many events a webhook missed in a time: what a replay of `missed` would bring. Exact, unless it is too much to be
+   * counted while somebody waits.
+   */
+  async countMissed(webhook: Webhook, fromMs: number, toMs: number): Promise<{ count: number; isMore: boolean }> {
+    const { clock } = this.#options;
+    const endMs = clock.monotonicMs() + COUNTED_FOR_MS;
+    let count = 0;
+    let cursorUuid: string | null = null;
+    for (;;) {
+      const found: Found = await this.#find(missedBy(webhook, fromMs, toMs, cursorUuid), webhook, COUNT_CHUNK);
+      count += found.events.length;
+      cursorUuid = found.lastUuid ?? cursorUuid;
+      if (found.isLast) return { count, isMore: false };
+      if (clock.monotonicMs() > endMs) return { count, isMore: true };
+    }
   }
 
   async stop(): Promise<void> {
@@ -143,7 +180,7 @@ export class ReplayRunner {
     return this.#write(job, webhook, found);
   }
 
-  async #find(job: ReplayJobRow, webhook: Webhook, limit: number): Promise<Found> {
+  async #find(job: EventSearch, webhook: Webhook, limit: number): Promise<Found> {
     const { db } = this.#options;
     const fromUuid = job.cursor_id === null ? job.from_id : uuidAfter(job.cursor_id);
     const span = { fromUuid, beforeUuid: job.before_id };
@@ -186,7 +223,7 @@ export class ReplayRunner {
   }
 
   async #passing(
-    job: ReplayJobRow,
+    job: EventSearch,
     webhook: Webhook,
     rows: readonly { event_id: string; retention_class: number }[],
   ): Promise<StoredEventRow[]> {
@@ -197,7 +234,7 @@ export class ReplayRunner {
   }
 
   /** What was owed is asked for the job's own filter only; the rest must match the webhook as it is now, too. */
-  #wantedOf(job: ReplayJobRow, webhook: Webhook): readonly Wanted[] {
+  #wantedOf(job: EventSearch, webhook: Webhook): readonly Wanted[] {
     let byJob = this.#wanted.get(webhook);
     if (byJob === undefined) {
       byJob = new Map();
@@ -247,6 +284,23 @@ export class ReplayRunner {
       letGo?.();
     }
   }
+}
+
+/** A dry run that nobody stored. */
+function missedBy(webhook: Webhook, fromMs: number, toMs: number, cursorUuid: string | null): EventSearch {
+  return {
+    id: "",
+    tenant_id: webhook.tenantUuid,
+    webhook_id: webhook.uuid,
+    from_id: lowestUuid(fromMs),
+    before_id: lowestUuid(toMs),
+    cursor_id: cursorUuid,
+    livemode: webhook.livemode,
+    which: "missed",
+    filter: null,
+    types: null,
+    states: null,
+  };
 }
 
 const NONE: ReadonlySet<string> = new Set();

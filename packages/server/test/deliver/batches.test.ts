@@ -98,6 +98,13 @@ describe("a batch", () => {
     for (const delivery of deliveries) {
       expect(delivery).toMatchObject({ state: "delivered", batchId: bodyOf(request).batchId, attemptCount: 1 });
     }
+    // Found by the only name that the receiver knows.
+    const ofBatch = (query: string) => node.api("GET", `/v1/deliveries?batchId=${bodyOf(request).batchId}${query}`);
+    expect((await ofBatch("")).body.data).toEqual(deliveries);
+    const page = (await ofBatch("&limit=2&state=delivered")).body;
+    expect(page.data).toEqual(deliveries.slice(0, 2));
+    expect((await ofBatch(`&cursor=${page.pagination.nextCursor}`)).body.data).toEqual(deliveries.slice(2));
+    expect((await ofBatch("&state=dead_letter")).body.data).toEqual([]);
     const one = (await node.api("GET", `/v1/deliveries/${deliveries[0].id}`)).body.data;
     expect(one.attempts).toMatchObject([
       {

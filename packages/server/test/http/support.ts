@@ -37,6 +37,7 @@ import { RegisteredTypes } from "../../src/manage/event-types.ts";
 import { Tenants } from "../../src/manage/tenants.ts";
 import { WebhookStatuses } from "../../src/manage/webhook-status.ts";
 import { Webhooks } from "../../src/manage/webhooks.ts";
+import type { Webhook } from "../../src/storage/configuration.ts";
 import { openMasterKey } from "../../src/security/master-key.ts";
 import { createVault } from "../../src/security/vault.ts";
 import { openPools, type Pools } from "../../src/storage/pools.ts";
@@ -164,10 +165,15 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
       configuration.version = version;
     },
   };
-  const unordered = { findWebhook: async () => null, orderingKeyOf: () => null };
+  // Every webhook is ordered by what the sender gave.
+  const ordering = {
+    findWebhook: async (tenantUuid: string, uuid: string) => ({ tenantUuid, uuid, orderingKey: true }) as Webhook,
+    orderingKeyOf: (_webhook: Webhook, _event: unknown, sentKey: string | null) => sentKey,
+  };
   const app = createHttpServer({
     routes: routeTable({
       webhooks,
+      gaps: { countMissed: async () => ({ count: 0, isMore: false }) },
       applies: new Applies({ api: pools.api, clock, webhooks, warningsOf: () => [] }),
       secretRotations: new SecretRotations({ webhooks }),
       publish: overrides.publish ?? { event: notHere, batch: notHere, admit: () => null },
@@ -175,7 +181,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
       deliveryLogs: new DeliveryLogs({ api: pools.api, clock }),
       retries: new Retries({ api: pools.api, clock, newId, wake }),
       bulkRetries: new BulkRetries({ api: pools.api, clock, newId, wake, chunkSize: 3 }),
-      webhookReplays: new WebhookReplays({ api: pools.api, clock, newId, wake, chunkSize: 3, ...unordered }),
+      webhookReplays: new WebhookReplays({ api: pools.api, clock, newId, wake, chunkSize: 3, ...ordering }),
       parkedKeys: {
         list: new ParkedKeyList(pools.api),
         parkedKeys: new ParkedKeys({ api: pools.api, clock, newId, wake }),
@@ -227,7 +233,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
         clock,
         newId,
         wake,
-        ...unordered,
+        ...ordering,
         routeAgain: overrides.routeAgain ?? (async () => []),
       }),
       eventTypes: { api: pools.api, catalogue: makeCatalogue([]) },

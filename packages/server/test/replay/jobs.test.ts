@@ -84,8 +84,15 @@ describe("a bulk replay", () => {
     await receiver.received(1);
     await node.api("PATCH", `/v1/webhooks/${id}`, { active: false });
     const gap = await publish("bill.received", 3);
-    await node.api("PATCH", `/v1/webhooks/${id}`, { active: true });
-    await ended((await start({ webhookId: id, which: "missed" })).id);
+    const enabled = await node.api("PATCH", `/v1/webhooks/${id}`, { active: true });
+    // The answer says how many, and what brings exactly these.
+    const { missed } = enabled.body.data;
+    expect(missed).toMatchObject({ count: 3, isMore: false, replay: { webhookId: id, which: "missed" } });
+    expect((await node.api("PATCH", `/v1/webhooks/${id}`, { active: true })).body.data.missed).toBeUndefined();
+    const started = await node.api("POST", "/v1/replays", missed.replay);
+    expect(started.status, JSON.stringify(started.body)).toBe(202);
+    const job = await ended(started.body.data.id);
+    expect(job.count).toBe(3);
     await receiver.received(4);
     expect(idsOf(receiver).slice(1).sort()).toEqual(gap.sort());
   });

@@ -308,6 +308,16 @@ export interface CorrectionRow {
   changed: string[];
 }
 
+/** The deliveries that a batch was stored with, by primary key. */
+export async function selectBatchMemberIds(db: Executor, tenantUuid: string, batchUuid: string): Promise<string[]> {
+  const { rows } = await db.query<{ member_ids: string[] }>({
+    name: "select_batch_member_ids",
+    text: "select member_ids from batch where tenant_id = $1 and id = $2",
+    values: [tenantUuid, batchUuid],
+  });
+  return rows[0]?.member_ids ?? [];
+}
+
 /** The corrections of one delivery, latest first, by primary key. */
 export async function selectCorrections(
   db: Executor,

@@ -15,6 +15,7 @@ import {
   DELIVERY_STATES,
   type ListedDeliveryRow,
   selectAttempts,
+  selectBatchMemberIds,
   selectConfigurations,
   selectCorrections,
   selectDeliveries,
@@ -71,6 +72,8 @@ export interface DeliveryQuery extends TimeBounds {
   readonly eventId: string | null;
   /** What a rule took out of the receiver's answer under this name. */
   readonly externalId: string | null;
+  /** Of this batch only. */
+  readonly batchUuid: string | null;
   readonly cursorUuid: string;
 }
 
@@ -125,7 +128,10 @@ export class Records {
     const query = ownDeliveries(reader, asked);
     if (query === null) return [];
     const span = this.#span(query, query.cursorUuid);
-    const { externalId } = query;
+    const { externalId, batchUuid } = query;
+    if (batchUuid !== null) {
+      return this.#read(reader, (db) => this.#deliveriesOfBatch(db, reader, { ...query, batchUuid }, span, limit));
+    }
     if (externalId !== null) {
       return this.#read(reader, (db) =>
         this.#deliveriesByExternalId(db, reader, { ...query, externalId }, span, limit),
@@ -180,6 +186,26 @@ export class Records {
     return { ...expiry, nextAttemptAt: nextAttempts[0], nextAttempts };
   }
 
+  /** Its members one by one: a hundred usually, and a thousand at most. One that left it meanwhile is left out. */
+  async #deliveriesOfBatch(
+    db: Executor,
+    reader: Reader,
+    query: DeliveryQuery & { readonly batchUuid: string },
+    span: IdSpan,
+    limit: number,
+  ): Promise<ListedDeliveryRow[]> {
+    const { tenantUuid, livemode } = reader;
+    const found: ListedDeliveryRow[] = [];
+    const members = await selectBatchMemberIds(db, tenantUuid, query.batchUuid);
+    for (const id of members.sort().reverse()) {
+      if (id < span.fromUuid || id >= span.beforeUuid) continue;
+      const row = await selectDelivery(db, tenantUuid, livemode, id);
+      if (row !== null && row.batch_id === query.batchUuid && isWanted(query, row)) found.push(row);
+      if (found.length >= limit) break;
+    }
+    return found;
+  }
+
   /** One document has one or a few of them: they are looked at one by one. */
   async #deliveriesByExternalId(
     db: Executor,
@@ -189,17 +215,11 @@ export class Records {
     limit: number,
   ): Promise<ListedDeliveryRow[]> {
     const found: ListedDeliveryRow[] = [];
-    const isWanted = (row: ListedDeliveryRow): boolean =>
-      (query.states.includes(row.state) || (row.state === "held" && query.states.includes("pending"))) &&
-      (query.webhookUuid === null || query.webhookUuid === row.webhook_id) &&
-      (query.reference === null || query.reference === row.reference) &&
-      (query.type === null || matchesType(query.type, row.event_type)) &&
-      (query.eventId === null || [row.sender_id, idFromUuid("event", row.event_id)].includes(query.eventId));
     for (let { beforeUuid } = span; found.length < limit; ) {
       const ids = await selectDeliveryIdsByExternalId(db, reader.tenantUuid, query.externalId, beforeUuid, limit);
       for (const id of ids.filter((each) => each >= span.fromUuid)) {
         const row = await selectDelivery(db, reader.tenantUuid, reader.livemode, id);
-        if (row !== null && isWanted(row) && found.length < limit) found.push(row);
+        if (row !== null && isWanted(query, row) && found.length < limit) found.push(row);
       }
       const last = ids.at(-1);
       if (ids.length < limit || last === undefined) break;
@@ -278,6 +298,17 @@ export function ownDeliveries<Query extends { readonly webhookUuid: string | nul
   if (reader.webhookUuid === null) return query;
   if (query.webhookUuid !== null && query.webhookUuid !== reader.webhookUuid) return null;
   return { ...query, webhookUuid: reader.webhookUuid };
+}
+
+/** Of one that was read by itself: whether the query means it. */
+function isWanted(query: DeliveryQuery, row: ListedDeliveryRow): boolean {
+  return (
+    (query.states.includes(row.state) || (row.state === "held" && query.states.includes("pending"))) &&
+    (query.webhookUuid === null || query.webhookUuid === row.webhook_id) &&
+    (query.reference === null || query.reference === row.reference) &&
+    (query.type === null || matchesType(query.type, row.event_type)) &&
+    (query.eventId === null || [row.sender_id, idFromUuid("event", row.event_id)].includes(query.eventId))
+  );
 }
 
 function matchesType(wanted: { readonly text: string; readonly isPrefix: boolean }, type: string): boolean {

@@ -20,6 +20,11 @@ const listQuery = z.strictObject({
   status: state.optional(),
   webhookId: z.string().max(200).optional(),
   eventId: z.string().max(200).optional(),
+  batchId: z
+    .string()
+    .max(200)
+    .meta({ description: "The batch that they go or went in: `batch_…`, as receivers see it." })
+    .optional(),
   type: TYPE_PARAMETER.optional(),
   reference: REFERENCE_PARAMETER.optional(),
   externalId: z
@@ -74,7 +79,7 @@ export function deliveryRoutes(records: DeliveriesFace, retries: RetriesFace): O
 async function list(records: DeliveriesFace, call: Call<z.output<typeof listQuery>>): Promise<Answer> {
   const start = pageStart("delivery", call.query);
   if (!start.ok) return start.failure;
-  const { type, reference, externalId, from, to, eventId, webhookId } = call.query;
+  const { type, reference, externalId, from, to, eventId, webhookId, batchId } = call.query;
   if (call.query.state !== undefined && call.query.status !== undefined && call.query.state !== call.query.status) {
     return fieldFailure([
       { field: "status", message: "It is another word for state: give one.", code: "INVALID_VALUE" },
@@ -84,6 +89,13 @@ async function list(records: DeliveriesFace, call: Call<z.output<typeof listQuer
   if (webhook === null) {
     return fieldFailure([{ field: "webhookId", message: "Expected an id webhook_….", code: "INVALID_VALUE" }]);
   }
+  if (batchId !== undefined && externalId !== undefined) {
+    return fieldFailure([{ field: "batchId", message: "Give it or externalId, not both.", code: "INVALID_VALUE" }]);
+  }
+  const batch = batchId === undefined ? undefined : parseId("batch", batchId);
+  if (batch === null) {
+    return fieldFailure([{ field: "batchId", message: "Expected an id batch_….", code: "INVALID_VALUE" }]);
+  }
   const wanted = call.query.state ?? call.query.status;
   const query = {
     states: wanted === undefined ? DELIVERY_STATES : [wanted],
@@ -92,6 +104,7 @@ async function list(records: DeliveriesFace, call: Call<z.output<typeof listQuer
     reference: reference ?? null,
     eventId: eventId ?? null,
     externalId: externalId ?? null,
+    batchUuid: batch === undefined ? null : uuidFromBytes(batch),
     fromMs: from ?? null,
     toMs: to ?? null,
     cursorUuid: start.beforeUuid,

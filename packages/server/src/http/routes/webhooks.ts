@@ -23,12 +23,29 @@ export const FIELD_ERRORS = ["UNKNOWN_EVENT_TYPE", "INVALID_EXPRESSION", "TARGET
 
 export type WebhooksFace = Pick<Webhooks, "create" | "change" | "remove" | "get" | "list" | "versions">;
 
-export function webhookRoutes(webhooks: WebhooksFace): OrdinaryRoute[] {
+/** What a webhook did not hear while it was disabled. */
+export interface GapsFace {
+  /** How many events it would hear of by its configuration of now; `isMore` when they are too many to be counted at once. */
+  readonly countMissed: (
+    tenantId: Principal["tenantId"],
+    webhookUuid: string,
+    fromMs: number,
+    toMs: number,
+  ) => Promise<{ readonly count: number; readonly isMore: boolean }>;
+}
+
+/** Other nodes may work by the old configuration for 2 s after the answer. */
+const ENABLED_EVERYWHERE_MS = 3_000;
+
+export function webhookRoutes(webhooks: WebhooksFace, gaps: GapsFace): OrdinaryRoute[] {
   const create = async (call: Call<undefined, z.output<typeof webhookCreation>>): Promise<Answer> =>
     answerOf(await webhooks.create(actorOf(call), call.body), 201);
   const change = (call: Call<undefined, z.output<typeof webhookChange>>): Promise<Answer> =>
     withWebhook(call, async (uuid) =>
-      answerOf(await webhooks.change(actorOf(call), uuid, call.body, call.ifMatch), 200),
+      answerOf(
+        await withGap(gaps, call.principal, uuid, await webhooks.change(actorOf(call), uuid, call.body, call.ifMatch)),
+        200,
+      ),
     );
   const creation = {
     scope: "write:webhooks",
@@ -162,6 +179,18 @@ async function versions(
     (version) => String(version["version"]),
     (version) => version,
   );
+}
+
+/** A webhook that was disabled and is not any more: what it missed, and how it gets exactly that. */
+async function withGap(gaps: GapsFace, principal: Principal, uuid: string, outcome: Written): Promise<Written> {
+  if (outcome.kind !== "written" || outcome.disabledSinceMs === undefined) return outcome;
+  const fromMs = outcome.disabledSinceMs;
+  const toMs = Date.parse(outcome.webhook.updatedAt) + ENABLED_EVERYWHERE_MS;
+  const { count, isMore } = await gaps.countMissed(principal.tenantId, uuid, fromMs, toMs);
+  const from = new Date(fromMs).toISOString();
+  const to = new Date(toMs).toISOString();
+  const replay = { webhookId: outcome.webhook.id, which: "missed" as const, from, to };
+  return { ...outcome, webhook: { ...outcome.webhook, missed: { count, isMore, from, to, replay } } };
 }
 
 function answerOf(outcome: Written, status: 200 | 201): Answer {

@@ -192,6 +192,18 @@ export const changedWebhook = z
     warnings,
     secret: secretOnce.secret.optional(),
     standardWebhooksSecret: secretOnce.standardWebhooksSecret.optional(),
+    missed: z
+      .object({
+        count: z.int().min(0).meta({ description: "Events that it would hear of now and was never owed." }),
+        isMore: z.boolean().meta({ description: "They were too many to be counted at once: a dry run counts them." }),
+        from: time,
+        to: time,
+        replay: z
+          .object({ webhookId: idSchema("webhook"), which: z.literal("missed"), from: time, to: time })
+          .meta({ description: "The body for POST /v1/replays that brings exactly these." }),
+      })
+      .meta({ description: "Only when it was disabled and is not any more: the gap." })
+      .optional(),
   })
   .meta({ id: "ChangedWebhook", description: "A webhook as it is now; with its secret when that was changed." });
 
