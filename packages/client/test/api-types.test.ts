@@ -16,6 +16,7 @@ import type {
   EventRecord,
   EventTypeRecord,
   ListedDelivery,
+  MissedEvents,
   MintedApiKey,
   OauthClient,
   OauthGrant,
@@ -113,8 +114,9 @@ describe("what the API shows is what the SDK says", () => {
   test("of webhooks", () => {
     expectTypeOf<Shown<typeof webhookRecord>>().toExtend<Webhook>();
     expectTypeOf<Difference<Webhook, Shown<typeof changedWebhook> & Shown<typeof webhookRecord>>>().toEqualTypeOf<
-      "secret" | "standardWebhooksSecret"
+      "secret" | "standardWebhooksSecret" | "missed"
     >();
+    expectTypeOf<NonNullable<Shown<typeof changedWebhook>["missed"]>>().toExtend<MissedEvents>();
     expectTypeOf<Shown<typeof createdWebhook>>().toExtend<Webhook>();
     expectTypeOf<Shown<typeof webhookVersion>>().toExtend<WebhookVersion>();
     expectTypeOf<Shown<typeof webhookTestResult>>().toExtend<WebhookTestResult>();
