@@ -884,6 +884,7 @@ create table webhook (
   constraint webhook_status_check CHECK ((status = ANY (ARRAY['enabled'::text, 'paused'::text, 'disabled'::text, 'deleted'::text]))),
   constraint webhook_version_check CHECK ((version > 0))
 );
+CREATE INDEX webhook_checked ON webhook USING btree (tenant_id, id) WHERE ((configuration ->> 'checkAfter'::text) IS NOT NULL);
 CREATE INDEX webhook_config_version ON webhook USING btree (config_version);
 CREATE INDEX webhook_expiring ON webhook USING btree (tenant_id, id) WHERE ((configuration ->> 'expireAfter'::text) IS NOT NULL);
 alter table webhook enable row level security;

@@ -16,7 +16,7 @@ import { addHealthRoutes } from "./http/health.ts";
 import { addOauthRoutes } from "./http/oauth/oauth-routes.ts";
 import { routeTable } from "./http/routes.ts";
 import { createHttpServer } from "./http/server.ts";
-import { createUpkeep } from "./maintain/upkeep.ts";
+import { createUpkeep, type UpkeepKind } from "./maintain/upkeep.ts";
 import type { Figures } from "./observe/families.ts";
 import { KeyUsage } from "./manage/key-usage.ts";
 import { openFirstConnections } from "./storage/pools.ts";
@@ -29,6 +29,8 @@ export interface RunningNode {
   readonly address: string;
   /** What this process says of itself. */
   figures(): Figures;
+  /** Runs one job of upkeep now, or joins the run of it that is under way. */
+  runUpkeep(kind: UpkeepKind): Promise<void>;
   /** Finishes what runs, releases the lanes and closes everything; within 20 s. A second call waits for the first. */
   stop(): Promise<void>;
 }
@@ -97,6 +99,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     publishOperational: publishOperational(capture, log),
     hasListener: async ({ tenant_id: uuid, livemode, type }) =>
       capturing.matcher.hasCandidates(await configuration.tenant(idFromUuid("tenant", uuid)), livemode, type),
+    checkQuiet: () => delivery.quietChecks.look(),
     telling,
     hearing: capturing.hearing,
     disableFailed: disableFailed(ground, delivery),
@@ -154,6 +157,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     url: `http://${shownHost}:${port}`,
     address,
     figures: () => observing.ownFigures(),
+    runUpkeep: (kind) => upkeep.runOnce(kind),
     stop() {
       stopping ??= stopOnce();
       return stopping;

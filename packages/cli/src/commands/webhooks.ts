@@ -178,6 +178,7 @@ async function showWebhook(io: Io, options: ServerOptions, given: string): Promi
     ["Retries", retryPolicy === null ? "default schedule" : retriesText(retryPolicy)],
     ["Hours", retryPolicy?.calendar === undefined ? null : `by the calendar of ${retryPolicy.calendar.timeZone}`],
     ["Expires after", webhook.expireAfter === null ? null : `${webhook.expireAfter} s`],
+    ["Checked", webhook.checkAfter === null ? null : `when nothing was sent for ${webhook.checkAfter} s`],
     ["Timeout", `${webhook.timeout} s`],
     ["Mode", webhook.livemode ? "live" : "sandbox"],
     ["Version", `${webhook.version}, ${shownTime(webhook.updatedAt)}`],

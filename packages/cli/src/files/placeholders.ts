@@ -17,7 +17,7 @@ const LISTS = new Set([
 ]);
 /** Fields of the own form that take a number, or true and false. */
 const NUMBERS =
-  /^(timeout|maxInFlight|retryPolicy\.(maxRetries|retryDelay|backoffMultiplier|increment|maxDelay|maxAge|jitter)|expireAfter|expireWarning|rateLimit\.(limit|burst)|batchSettings\.(maxEvents|maxWaitTime)|coalesce\.(window|maxWait))$/;
+  /^(timeout|maxInFlight|retryPolicy\.(maxRetries|retryDelay|backoffMultiplier|increment|maxDelay|maxAge|jitter)|expireAfter|expireWarning|checkAfter|rateLimit\.(limit|burst)|batchSettings\.(maxEvents|maxWaitTime)|coalesce\.(window|maxWait))$/;
 const SWITCHES = /^(active|batchSettings\.enabled)$/;
 /** Fields that hold a secret; what is stored there can be kept by sending the mask. */
 const SECRETS =

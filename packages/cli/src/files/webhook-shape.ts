@@ -8,7 +8,7 @@ export type ShownWebhook = Readonly<Record<string, unknown>>;
 export const FILE_FIELDS = (
   "name description url events active method headers secret auth signature scope conditions conditionLogic filters " +
   "format transform batchSettings coalesce onImport orderingKey onPoison priority rateLimit maxInFlight timeout retryPolicy " +
-  "expireAfter expireWarning successWhen onResponse allowedIps tls pinVersion privacy metadata"
+  "expireAfter expireWarning checkAfter successWhen onResponse allowedIps tls pinVersion privacy metadata"
 ).split(" ");
 
 /** What a webhook has that says nothing about the field; a test holds this against a real server. */

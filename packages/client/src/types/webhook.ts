@@ -142,6 +142,8 @@ interface OptionalFields {
   readonly expireAfter?: Duration | null;
   /** The share of `expireAfter` after which `delivery.expiring` is raised: 0.8 unless given; 1: never. */
   readonly expireWarning?: number | null;
+  /** When nothing was sent for so long, a test request looks whether the receiver is there; 15 minutes to 30 days. */
+  readonly checkAfter?: Duration | null;
   /** IPs and CIDRs of which the address dialled must be one. */
   readonly allowedIps?: readonly string[] | null;
   readonly metadata?: Readonly<Record<string, string>> | null;
@@ -200,6 +202,8 @@ export interface WebhookConfiguration {
   /** Seconds. */
   readonly expireAfter: number | null;
   readonly expireWarning: number;
+  /** Seconds. */
+  readonly checkAfter: number | null;
   readonly maxInFlight: number;
   /** Null: side by side. */
   readonly orderingKey: string | true | null;

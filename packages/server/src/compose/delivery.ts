@@ -14,6 +14,7 @@ import { createSignals, type Signals } from "../deliver/node-signals.ts";
 import { OneRequests } from "../deliver/one-request.ts";
 import { Ownership } from "../deliver/ownership.ts";
 import { DeliveryMemory, type Entry } from "../deliver/queue.ts";
+import { QuietChecks } from "../deliver/quiet-checks.ts";
 import { Rates } from "../deliver/rate.ts";
 import { Bodies, type RenderedElsewhere } from "../deliver/render.ts";
 import type { AttemptReport } from "../deliver/report.ts";
@@ -35,6 +36,7 @@ export interface DeliveryParts {
   readonly recorder: Recorder;
   readonly memory: DeliveryMemory;
   readonly oneRequests: OneRequests;
+  readonly quietChecks: QuietChecks;
   readonly bodies: Bodies;
   readonly openSecret: OpenSecret;
   /** How expressions may call the object of an event of this type. */
@@ -248,6 +250,18 @@ export function buildDelivery(ground: Ground, { wakeStoredWork }: DeliveryHooks)
   });
   deliveries.attach(dispatch, gathering);
   const oneRequests = new OneRequests({ clock, bodies, namesOf, sender: outbound, openSecret, sealLarge });
+  const quietChecks = new QuietChecks({
+    db: pools.engine,
+    clock,
+    log,
+    lanes: () => [...ownership.lanes],
+    ownsLane: (lane) => ownership.owns(lane),
+    maySend: () => ownership.maySend() && configuration.isFresh(),
+    findWebhook,
+    requests: oneRequests,
+    endpoints,
+    newId: () => ids.next(),
+  });
   return {
     signals,
     ownership,
@@ -258,6 +272,7 @@ export function buildDelivery(ground: Ground, { wakeStoredWork }: DeliveryHooks)
     recorder,
     memory,
     oneRequests,
+    quietChecks,
     bodies,
     openSecret,
     namesOf,

@@ -125,6 +125,18 @@ export class Breaker {
     return this.#phase !== before;
   }
 
+  /** It was seen to work while nothing waited for it: there is nothing to be let go bit by bit. */
+  close(): void {
+    this.#phase = "closed";
+    this.openCount = 0;
+    this.openUntilMs = 0;
+    this.#successCount = 0;
+    this.#unreachableInARow = 0;
+    this.#failuresInARow = 0;
+    this.#attempts.fill(0);
+    this.#failures.fill(0);
+  }
+
   #throttle(nowMs: number, patienceMs: number): void {
     const untilMs = nowMs + Math.min(patienceMs, this.#timings.longestOpenMs);
     if (this.#phase === "open") {

@@ -104,14 +104,24 @@ export class Endpoints {
 
   // --- told ----------------------------------------------------------------------------------------------------------
 
-  ended({ webhook, outcome, result, isOperational, endedAtMs }: EndpointResult): void {
-    const sign = signOf(outcome, result);
+  /**
+   * What came of a check while nothing was sent. Whoever refuses a test is there all the same; and where nothing waits,
+   * there is no flood to be ramped up: a success closes the breaker.
+   */
+  checked(result: EndpointResult): void {
+    this.ended(result, true);
+  }
+
+  ended({ webhook, outcome, result, isOperational, endedAtMs }: EndpointResult, isCheck = false): void {
+    const seen = signOf(outcome, result);
+    const sign = isCheck && seen === "answered" ? "success" : seen;
     if (sign === null) return;
     const endpoint = this.#of(webhook, endedAtMs);
     endpoint.webhook = webhook;
     const { breaker, health } = endpoint;
     const phaseBefore = breaker.phase;
     breaker.ended(sign, endedAtMs, webhook.maxInFlight, patienceMs(result, endedAtMs));
+    if (isCheck && sign === "success") breaker.close();
     this.#track(endpoint);
     const { phase, openReason } = breaker;
     const hasChanged = health.ended(

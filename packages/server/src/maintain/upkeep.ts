@@ -29,7 +29,8 @@ import { vacuumIfNeeded } from "./vacuum.ts";
  * signing secrets whose rotation is over. `keyUses`: when
  * API keys were last used, so once a minute for each at most. `alarms`: what an operator should hear of.
  * `troubled`: endpoints that fail for long, certificates that run out. `notices`: operational events are raised.
- * `digests`: people are told of them by mail and chat. `modules`: who sends events, and who fell silent.
+ * `digests`: people are told of them by mail and chat. `modules`: who sends events, and who fell silent. `checks`: endpoints
+ * that nothing was sent to for long are tried.
  */
 export type UpkeepKind =
   | "vacuum"
@@ -44,7 +45,8 @@ export type UpkeepKind =
   | "troubled"
   | "notices"
   | "digests"
-  | "modules";
+  | "modules"
+  | "checks";
 
 /** Partitions every minute: one catalogue read, and the rescue after a clock was put forward or a machine slept. */
 export const UPKEEP_INTERVALS_MS: Readonly<Record<UpkeepKind, number>> = {
@@ -61,6 +63,7 @@ export const UPKEEP_INTERVALS_MS: Readonly<Record<UpkeepKind, number>> = {
   notices: 1_000,
   digests: 3_000,
   modules: 15_000,
+  checks: 60_000,
 };
 const UPKEEP_KINDS = Object.keys(UPKEEP_INTERVALS_MS) as UpkeepKind[];
 /** What is not urgent leaves the first seconds to the start of the node. */
@@ -81,6 +84,8 @@ export interface UpkeepOptions {
   readonly lookForAlarms: () => Promise<void>;
   readonly publishOperational: PublishOperational;
   readonly hasListener: RaiseOptions["hasListener"];
+  /** Sends test requests to endpoints that nothing was sent to for long. */
+  readonly checkQuiet: () => Promise<void>;
   /** What was heard since the last look. */
   readonly hearing: Hearing;
   /** How people are reached. */
@@ -231,6 +236,7 @@ function createJobs(options: UpkeepOptions): Record<UpkeepKind, () => Promise<vo
     async modules() {
       await lookAtModules({ engine: pools.engine, clock, hearing: options.hearing });
     },
+    checks: options.checkQuiet,
     async digests() {
       await tellPeople({ engine: pools.engine, clock, log, ...telling });
     },

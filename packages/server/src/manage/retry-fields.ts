@@ -74,6 +74,9 @@ export const retryPolicyField = z.strictObject({
   calendar: calendar.optional(),
 });
 export const expireAfterField = seconds(1, LONGEST_POLICY_SECONDS);
+const LONGEST_CHECK_SECONDS = 30 * 86_400;
+const SHORTEST_CHECK_SECONDS = 900;
+export const checkAfterField = seconds(SHORTEST_CHECK_SECONDS, LONGEST_CHECK_SECONDS);
 export const expireWarningField = z.number().min(0.1).max(1);
 
 type GivenPolicy = z.output<typeof retryPolicyField>;

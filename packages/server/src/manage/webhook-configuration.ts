@@ -44,6 +44,8 @@ export interface StoredConfiguration {
   /** Seconds. */
   readonly expireAfter?: number;
   readonly expireWarning?: number;
+  /** Seconds. */
+  readonly checkAfter?: number;
   readonly maxInFlight?: number;
   readonly orderingKey?: string | true;
   readonly onPoison?: "park" | "skip";

@@ -20,6 +20,8 @@ export const WEBHOOK_FIELD_TEXTS: Readonly<Record<string, string>> = {
     "From then on, counted from a delivery's creation, it is not attempted any more: it becomes a dead letter.",
   expireWarning:
     "The share of `expireAfter` after which `delivery.expiring` is raised for what has not arrived: 0.8 unless given; 1: never.",
+  checkAfter:
+    "When nothing was sent for so long, a test request (type `webhook.test`, header `X-BigLedger-Test`) looks whether the receiver is there; 15 minutes to 30 days, null: never.",
   maxInFlight: "Requests under way at a time.",
   orderingKey:
     "Deliveries with the same key go one after the other: an expression over the event, or true for the key that the sender gave. Null: side by side.",

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { allowedIpsField, authField, RECEIVER_FIELD_HINTS, signatureField } from "./receiver-fields.ts";
 import { batchSettingsField, coalesceField, onImportField } from "./batch-fields.ts";
 import { onResponseField, successWhenField } from "./response-fields.ts";
-import { expireAfterField, expireWarningField, retryPolicyField } from "./retry-fields.ts";
+import { checkAfterField, expireAfterField, expireWarningField, retryPolicyField } from "./retry-fields.ts";
 import { transformField } from "./transform.ts";
 import { described } from "./webhook-field-texts.ts";
 
@@ -39,6 +39,7 @@ const optionalFields = {
   retryPolicy: retryPolicyField.nullable().optional(),
   expireAfter: expireAfterField.nullable().optional(),
   expireWarning: expireWarningField.nullable().optional(),
+  checkAfter: checkAfterField.nullable().optional(),
   maxInFlight: z.int().min(1).max(10_000).nullable().optional(),
   orderingKey: z
     .union([z.literal(true), z.string().min(1)])

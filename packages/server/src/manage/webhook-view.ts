@@ -34,6 +34,8 @@ export interface ConfigurationView {
   /** Seconds; null for never. */
   readonly expireAfter: number | null;
   readonly expireWarning: number;
+  /** Seconds; null for never. */
+  readonly checkAfter: number | null;
   readonly maxInFlight: number;
   /** Null: side by side. */
   readonly orderingKey: string | true | null;
@@ -171,6 +173,7 @@ function configurationView(stored: StoredConfiguration): ConfigurationView {
     retryPolicy: stored.retryPolicy ?? null,
     expireAfter: stored.expireAfter ?? null,
     expireWarning: stored.expireWarning ?? WEBHOOK_DEFAULTS.expireWarning,
+    checkAfter: stored.checkAfter ?? null,
     maxInFlight: stored.maxInFlight ?? WEBHOOK_DEFAULTS.maxInFlight,
     orderingKey: stored.orderingKey ?? null,
     onPoison: stored.onPoison ?? WEBHOOK_DEFAULTS.onPoison,

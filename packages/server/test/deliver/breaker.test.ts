@@ -153,6 +153,16 @@ const anyStep = fc.record({
   start: fc.nat(100),
 });
 
+test("one that was seen to work while nothing waited is closed at once, and begins to count anew", () => {
+  const breaker = new Breaker(ID);
+  for (let i = 0; i < 5; i += 1) breaker.ended("unreachable", 0, 64);
+  expect(breaker.phase).toBe("open");
+  breaker.close();
+  expect([breaker.phase, breaker.room(0, 60), breaker.openCount]).toEqual(["closed", Number.POSITIVE_INFINITY, 0]);
+  for (let i = 0; i < 4; i += 1) breaker.ended("unreachable", 0, 64);
+  expect(breaker.phase).toBe("closed");
+});
+
 test("whatever comes: never more than one under way while half open, never one while open, and it closes in the end", () => {
   fc.assert(
     fc.property(fc.array(anyStep, { maxLength: 200 }), fc.integer({ min: 1, max: 100 }), (steps, cap) => {

@@ -200,6 +200,53 @@ test("a module and a source that fall silent against their habit are told once, 
   expect((await modules()).map(({ name }) => name)).not.toContain("Posthorn");
 }, 150_000);
 
+test("a quiet endpoint is checked: its trouble and its recovery are told without a delivery, and nobody can take it for business", async () => {
+  let answer: Answer = 500;
+  const quiet = await receiverThat(() => answer);
+  const id = await subscribe(quiet, ["einvoice.created"], { name: "Quiet", checkAfter: "6h" });
+  const busy = await subscribe(quiet, ["einvoice.created"], { name: "Never checked" });
+  expect((await node.api("GET", `/v1/webhooks/${id}`)).body.data.checkAfter).toBe(21_600);
+  expect((await node.api("PATCH", `/v1/webhooks/${id}`, { checkAfter: "5m" })).status).toBe(422);
+  const uuid = uuidFromId("webhook", id as Id<"webhook">);
+  const ago = async (minutes: number) => {
+    await node.sql("update webhook set created_at = now() - interval '7 hours' where id = $1", [uuid]);
+    await node.sql(
+      `update webhook_health set checked_at = now() - $2 * interval '1 minute', last_success_at = null,
+         last_failure_at = now() - $2 * interval '1 minute' where webhook_id = $1`,
+      [uuid, minutes],
+    );
+  };
+  const look = () => node.node.runUpkeep("checks");
+  await look();
+  expect(quiet.requests).toHaveLength(0); // it was made a moment ago
+  await ago(361);
+  await look();
+  const [request] = await quiet.received(1);
+  expect(request?.headers["x-bigledger-test"]).toBe("true");
+  expect(JSON.parse(request?.body.toString() ?? "")).toMatchObject({ event: "webhook.test", data: { object: { id } } });
+  await look();
+  expect(quiet.requests).toHaveLength(1);
+  // One that failed is looked at again sooner; the third time it is trouble.
+  for (let turn = 2; turn <= 3; turn += 1) {
+    await ago(16);
+    await look();
+    expect(quiet.requests).toHaveLength(turn);
+  }
+  const [trouble] = await hears("webhook.health_changed", id);
+  expect(trouble.data.object).toMatchObject({ health: "failing", reason: "The receiver answered 500." });
+  // Whoever refuses the test is there.
+  answer = 422;
+  await ago(16);
+  await look();
+  const [, well] = await hears("webhook.health_changed", id, 2);
+  expect(well.data.object.health).toBe("healthy");
+  await ago(16);
+  await look();
+  expect(quiet.requests).toHaveLength(4);
+  expect((await node.api("GET", `/v1/deliveries?webhookId=${id}`)).body.data).toEqual([]);
+  for (const each of [id, busy]) await node.api("DELETE", `/v1/webhooks/${each}`);
+}, 60_000);
+
 test("what is about to expire is told once for each delivery, held or not, with the moment of its end", async () => {
   const late = await receiverThat(() => 500);
   const fields = { retryPolicy: { delays: [3_600] }, expireAfter: "72h", maxInFlight: 5 };

@@ -30,6 +30,7 @@ function byHand(pools: Pick<PooledDatabase["pools"], "owner" | "engine"> = datab
     lookForAlarms: async () => {},
     publishOperational: async () => "stored",
     hasListener: async () => true,
+    checkQuiet: async () => {},
     hearing: new Hearing(() => undefined),
     telling: {
       sendMail: undefined,

@@ -102,6 +102,7 @@ const configured = described({
   retryPolicy: retryPolicy.nullable(),
   expireAfter: z.number().nullable(),
   expireWarning: z.number(),
+  checkAfter: z.number().nullable(),
   maxInFlight: z.int(),
   orderingKey: z.union([z.literal(true), z.string()]).nullable(),
   onPoison: z.enum(["park", "skip"]),
