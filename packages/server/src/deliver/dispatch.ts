@@ -8,6 +8,7 @@ import type { Outcome } from "./decide.ts";
 import { Gates, type GatesOptions } from "./gates.ts";
 import type { Endpoints } from "./endpoints.ts";
 import type { Gathering } from "./gather/gathering.ts";
+import { judge, type Judgement } from "./judge.ts";
 import type { DeliveryMemory, Entry, WebhookQueue } from "./queue.ts";
 import type { DeliveryReport, RecordDelivery } from "./report.ts";
 import type { PreparedWebhook } from "./request.ts";
@@ -168,7 +169,6 @@ export class Dispatch {
     switch (end.kind) {
       case "sent":
         this.#conclude(unit, end);
-        this.#switchWebhook(unit, end);
         break;
       case "not_rendered":
         this.#logUnrendered(prepared.webhook, entries[0], end.failed);
@@ -195,11 +195,6 @@ export class Dispatch {
     this.#pumpWaiting();
   }
 
-  #switchWebhook(unit: Unit, sent: Sent): void {
-    const consequence = consequenceOf(unit, sent);
-    if (consequence !== null) this.#options.onSwitch(unit.prepared.webhook, consequence);
-  }
-
   /** Before the verdicts are recorded: what starts next has to know. */
   #tellEndpoint({ entries, prepared }: Unit, { result, endedAtMs }: Sent, outcome: Outcome): void {
     const { endpoints, isOperational } = this.#options;
@@ -213,17 +208,20 @@ export class Dispatch {
   }
 
   #conclude(unit: Unit, sent: Sent): void {
+    let judged: Judgement;
     let reports: DeliveryReport[];
     try {
-      reports = reportsOf(unit, sent);
+      judged = judge(unit.prepared.webhook, sent.result);
+      reports = reportsOf(unit, sent, judged);
     } catch (error) {
       this.#options.log.error({ err: error, webhook: unit.prepared.webhook.id }, "a result could not be judged");
       this.#putBack(unit.queue, unit.entries);
       return;
     }
-    const [first] = reports;
-    if (first?.attempt) this.#tellEndpoint(unit, sent, first.attempt.outcome);
+    this.#tellEndpoint(unit, sent, judged.outcome);
     this.#finish(unit.queue, reports);
+    const consequence = consequenceOf(judged);
+    if (consequence !== null) this.#options.onSwitch(unit.prepared.webhook, consequence);
   }
 
   /** The template cannot be rendered for this event, now or later: the delivery waits for a person. */

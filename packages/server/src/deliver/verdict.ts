@@ -2,24 +2,26 @@
 // Rules of a webhook about answers stand here; decide.ts knows statuses and policies only.
 import type { Webhook } from "../storage/configuration.ts";
 import { decide, type Verdict } from "./decide.ts";
-import { excerptOf, type Judgement, judge } from "./judge.ts";
+import { excerptOf, type Judgement } from "./judge.ts";
 import type { Entry } from "./queue.ts";
 import type { AttemptPlace } from "./retry-policy.ts";
 import type { DeliveryReport } from "./report.ts";
 import type { Sent, Unit } from "./unit.ts";
 
-/** What came of a request for each delivery in it, in their order. */
-export function reportsOf(unit: Unit, sent: Sent): DeliveryReport[] {
+/**
+ * What came of a request for each delivery in it, in their order.
+ * @param judged of the answer; one for all of them
+ */
+export function reportsOf(unit: Unit, sent: Sent, judged: Judgement): DeliveryReport[] {
   const place = placeOf(unit);
-  return unit.entries.map((entry) => reportOf(unit, entry, sent, place));
+  return unit.entries.map((entry) => reportOf(unit, entry, sent, judged, place));
 }
 
-function reportOf(unit: Unit, entry: Entry, sent: Sent, place: AttemptPlace): DeliveryReport {
+function reportOf(unit: Unit, entry: Entry, sent: Sent, judged: Judgement, place: AttemptPlace): DeliveryReport {
   const { webhook } = unit.prepared;
   const { batch } = unit;
   const { body, bodyHash, result, endedAtMs } = sent;
   const number = entry.attemptCount + 1;
-  const judged = judgementOf(unit, sent);
   return {
     entry,
     attempt: {
@@ -57,22 +59,9 @@ function poisonOrNot(webhook: Webhook, entry: Entry, judged: Judgement, verdict:
 /** What an answer means for the webhook as a whole. */
 export type Consequence = "endpoint_gone" | "pause" | "disable" | null;
 
-export function consequenceOf(unit: Unit, sent: Sent): Consequence {
-  const { outcome, action } = judgementOf(unit, sent);
+export function consequenceOf({ outcome, action }: Judgement): Consequence {
   if (action === "pause" || action === "disable") return action;
   return action === null && outcome === "gone" ? "endpoint_gone" : null;
-}
-
-const judgements = new WeakMap<Sent, Judgement>();
-
-/** One judgement for all deliveries of a unit. */
-function judgementOf(unit: Unit, sent: Sent): Judgement {
-  let judged = judgements.get(sent);
-  if (judged === undefined) {
-    judged = judge(unit.prepared.webhook, sent.result);
-    judgements.set(sent, judged);
-  }
-  return judged;
 }
 
 /** A batch is tried again as one, so its members have one time: that of the first. */
