@@ -236,6 +236,7 @@ export function buildDelivery(ground: Ground, { wakeStoredWork }: DeliveryHooks)
           verdict: verdict.kind,
           reason: "reason" in verdict ? verdict.reason : null,
           nextAttemptAtMs: verdict.kind === "retry" ? verdict.nextAttemptAtMs : null,
+          isAwaited: entry.orderingKey !== null,
           attempt,
         })),
       );

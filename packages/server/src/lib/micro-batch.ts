@@ -12,7 +12,15 @@ export interface MicroBatchOptions<Item> {
   /** How many batches may be under way at once. */
   readonly concurrency: number;
   /** While busy, batches leave at least so far apart; an idle one still leaves at once. */
-  readonly spacingMs?: number;
+  readonly spacing?: Spacing<Item>;
+}
+
+export interface Spacing<Item> {
+  /** For items that somebody waits for. */
+  readonly awaitedMs: number;
+  /** For all others; the longer of the two. */
+  readonly unhurriedMs: number;
+  readonly isAwaited: (item: Item) => boolean;
 }
 
 export class MicroBatch<Item> {
@@ -21,7 +29,10 @@ export class MicroBatch<Item> {
   #underWay = 0;
   #scheduled = false;
   #idle: (() => void)[] = [];
-  #spacing = false;
+  /** What a batch has to wait for: `all` right after one has left, later only what nobody waits for. */
+  #held: "all" | "unhurried" | "none" = "none";
+  #awaitedCount = 0;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: MicroBatchOptions<Item>) {
     this.#options = options;
@@ -34,6 +45,7 @@ export class MicroBatch<Item> {
 
   add(item: Item): void {
     this.#waiting.push(item);
+    if (this.#options.spacing?.isAwaited(item) === true) this.#awaitedCount += 1;
     this.#schedule();
   }
 
@@ -44,13 +56,17 @@ export class MicroBatch<Item> {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#spacing || this.#underWay >= this.#options.concurrency) return;
+    if (this.#scheduled || this.#underWay >= this.#options.concurrency || this.#isHeld()) return;
     this.#scheduled = true;
     // Everything that this turn of the event loop brings in travels together.
     setImmediate(() => {
       this.#scheduled = false;
       while (this.#waiting.length > 0 && this.#underWay < this.#options.concurrency) this.#flushOne();
     });
+  }
+
+  #isHeld(): boolean {
+    return this.#held === "all" || (this.#held === "unhurried" && this.#awaitedCount === 0);
   }
 
   #flushOne(): void {
@@ -66,13 +82,20 @@ export class MicroBatch<Item> {
   }
 
   #space(): void {
-    const { spacingMs } = this.#options;
-    if (spacingMs === undefined) return;
-    this.#spacing = true;
-    setTimeout(() => {
-      this.#spacing = false;
-      if (this.#waiting.length > 0) this.#schedule();
-    }, spacingMs);
+    const { spacing } = this.#options;
+    if (spacing === undefined) return;
+    this.#awaitedCount = this.#waiting.reduce((count, item) => count + (spacing.isAwaited(item) ? 1 : 0), 0);
+    clearTimeout(this.#timer);
+    this.#held = "all";
+    this.#timer = setTimeout(() => {
+      this.#hold("unhurried");
+      this.#timer = setTimeout(() => this.#hold("none"), spacing.unhurriedMs - spacing.awaitedMs);
+    }, spacing.awaitedMs);
+  }
+
+  #hold(held: "unhurried" | "none"): void {
+    this.#held = held;
+    if (this.#waiting.length > 0) this.#schedule();
   }
 
   #take(): Item[] {

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { MicroBatch } from "../../src/lib/micro-batch.ts";
 
 function gated() {
@@ -17,6 +17,7 @@ function gated() {
   });
   return { batch, batches, gates };
 }
+afterEach(() => void vi.useRealTimers());
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe("micro-batches", () => {
@@ -44,6 +45,38 @@ describe("micro-batches", () => {
       await turn();
     }
     expect(batches).toEqual([[1, 1, 1], [1], [500], [1]]);
+  });
+
+  // Seen red without the count of awaited items: the second batch then leaves after 15 ms only.
+  test("batches keep their distance, and less of it where somebody waits", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const batches: string[][] = [];
+    const batch = new MicroBatch<string>({
+      flush: async (items) => void batches.push(items),
+      maxItems: 100,
+      maxBytes: 100,
+      bytesOf: () => 1,
+      concurrency: 1,
+      spacing: { awaitedMs: 5, unhurriedMs: 15, isAwaited: (item) => item.endsWith("!") },
+    });
+    const after = async (ms: number): Promise<string[][]> => {
+      vi.advanceTimersByTime(ms);
+      await turn();
+      await turn();
+      return batches.splice(0);
+    };
+    batch.add("idle");
+    expect(await after(0)).toEqual([["idle"]]);
+    batch.add("a");
+    expect(await after(5)).toEqual([]);
+    batch.add("b!");
+    expect(await after(0)).toEqual([["a", "b!"]]);
+    batch.add("c!");
+    expect(await after(4)).toEqual([]);
+    expect(await after(1)).toEqual([["c!"]]);
+    batch.add("d");
+    expect(await after(14)).toEqual([]);
+    expect(await after(1)).toEqual([["d"]]);
   });
 
   test("nothing is lost, doubled or reordered, whatever fails", async () => {
