@@ -56,6 +56,7 @@ const FAULTS = [
     "F9",
     "a slow receiver with a backlog",
     [
+      [`${CRASH}/receivers.test.ts`, /slow receiver/],
       [`${GUARANTEES}/isolation-of-trouble.test.ts`, /dead endpoint/],
       [ZOO, /drip|slow/],
     ],
@@ -64,11 +65,19 @@ const FAULTS = [
     "F10",
     "many dead receivers",
     [
+      [`${CRASH}/receivers.test.ts`, /dead endpoints/],
       [`${DELIVER}/breaker.test.ts`, /thousand endpoints/],
       ["packages/server/test/security/outbound/guard.test.ts", /./],
     ],
   ],
-  ["F11", "receivers that come back together", [[`${DELIVER}/breaker.test.ts`, /ramp|restored|left open/]]],
+  [
+    "F11",
+    "receivers that come back together",
+    [
+      [`${CRASH}/receivers.test.ts`, /come back together/],
+      [`${DELIVER}/breaker.test.ts`, /ramp|restored|left open/],
+    ],
+  ],
   ["F12", "the same event published again, also at once", [[`${GUARANTEES}/idempotency.test.ts`, /./]]],
   ["F13", "200 after our timeout", [[`${GUARANTEES}/delivery.test.ts`, /after our time/]]],
   [
@@ -91,6 +100,7 @@ const FAULTS = [
   ["F16", "a transaction that stays open", [[`${CRASH}/faults.test.ts`, /stays open/]]],
   ["F17", "payloads and expressions that kill", [["packages/server/test/expressions/poison.test.ts", /./]]],
   ["F18", "no upkeep for five days", [["packages/server/test/maintain/partitions.test.ts", /five days|lost is made/]]],
+  ["F20", "everything at once, on two and on four nodes", [[`${CRASH}/chaos.test.ts`, /./]]],
 ];
 
 /** Runs the tests of all faults (or of those named), prints the table; resolves with how many are not proven. */

@@ -1,5 +1,6 @@
 // npm run chaos -- --minutes 5 [--seed n] [--nodes n] [--senders n] [--fail-rate 0.2]: the long form of the crash proof.
-// Kills nodes and PostgreSQL, pauses, cuts connections under load, and ends with a table. --faults [F1 F7] runs the named
+// Kills nodes and PostgreSQL, pauses, cuts connections under load, and ends with a table. --rolling only replaces nodes in
+// order, one after the other, where nothing may fail and nothing may be repeated. --faults [F1 F7] runs the named
 // tests of every fault instead, and ends with a table of them. --zoo makes 20,000 attempts at bad certificates; --zoo
 // --serve starts the receivers that misbehave, to be tried by hand. Exits with 1 when a promise was broken.
 import { dirname, join } from "node:path";
@@ -18,6 +19,7 @@ const { values, positionals } = parseArgs({
     nodes: { type: "string", default: "2" },
     senders: { type: "string", default: "8" },
     "fail-rate": { type: "string", default: "0" },
+    rolling: { type: "boolean", default: false },
     faults: { type: "boolean", default: false },
     zoo: { type: "boolean", default: false },
     serve: { type: "boolean", default: false },
@@ -69,9 +71,10 @@ if (values.zoo) {
   process.exit(isFlat && figures.otherwise + figures.requestBytes === 0 ? 0 : 1);
 }
 
-const module = await load("crash/chaos.ts");
-
 const minutes = Number(values.minutes);
+if (values.rolling) process.exit(await rollingRestart());
+
+const module = await load("crash/chaos.ts");
 const options = {
   seed: Number(values.seed),
   durationMs: minutes * 60_000,
@@ -90,7 +93,6 @@ const say = values.verbose ? (line) => console.log(`${stamp()}  ${line}`) : () =
 const { verdict, ledgerPath, settledMs, endedByItself } = await module.runChaos({ ...options, say });
 
 const { counts, faults, explained, violations } = verdict;
-const row = (name, value) => console.log(`${name.padEnd(44)}${String(value).padStart(10)}`);
 console.log();
 for (const [fault, count] of Object.entries(faults)) row(`fault: ${fault.replaceAll("_", " ")}`, count);
 row("operations", counts.invoked);
@@ -113,3 +115,30 @@ if (violations.length > 0) {
 }
 if (share < DELIVERED_SHARE) console.log(`\nLess than ${DELIVERED_SHARE * 100} % of what ended was delivered.`);
 process.exit(violations.length + endedByItself === 0 && share >= DELIVERED_SHARE ? 0 : 1);
+
+function row(name, value) {
+  console.log(`${name.padEnd(44)}${String(value).padStart(10)}`);
+}
+
+/** @returns the exit code */
+async function rollingRestart() {
+  const { rollForMinutes } = await load("crash/rolling.ts");
+  const [nodeCount, senderCount] = [Number(values.nodes), Number(values.senders)];
+  console.log(`Rolling restart for ${minutes} min, ${nodeCount} node(s), ${senderCount} senders with the SDK`);
+  const note = values.verbose ? (line) => console.log(line) : () => {};
+  const report = await rollForMinutes({ minutes, nodeCount, senderCount, say: note });
+  const { counts, violations } = report.verdict;
+  console.log();
+  row("nodes replaced", report.replacedCount);
+  row("longest from SIGTERM to the end, in ms", Math.round(report.longestStopMs));
+  row("exit codes other than 0", report.badExits.length);
+  row("published", counts.invoked);
+  row("failed publishes", report.failedPublishes.length);
+  row("requests received", counts.requests);
+  row("repeated requests", counts.duplicates);
+  row("violations", violations.length);
+  for (const { rule, detail } of violations.slice(0, 40)) console.log(`${rule}: ${detail}`);
+  for (const message of report.failedPublishes.slice(0, 10)) console.log(message);
+  const isKept = violations.length + report.failedPublishes.length + report.badExits.length === 0;
+  return isKept && report.longestStopMs <= 20_000 ? 0 : 1;
+}

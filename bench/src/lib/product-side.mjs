@@ -121,6 +121,7 @@ export async function subscribe(origin, apiKey, webhook) {
   const body = await response.body.text();
   if (response.statusCode !== 201)
     throw new Error(`webhook ${webhook.name} was refused: ${response.statusCode} ${body}`);
+  return JSON.parse(body).data;
 }
 
 /** @returns {Promise<number>} a port that was free a moment ago */

@@ -1,9 +1,10 @@
 // Nodes in processes of their own that share the lanes of one database, under load: one joins, one is stopped, one is
 // killed. The ledger judges: nothing lost, nothing twice but what the kill left open.
 // Broken on purpose: lanes given away without waiting for what runs of them make duplicates that no fault explains.
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { openScene, type Scene } from "../support/crash/scene.ts";
+import { runRolling } from "../support/crash/rolling.ts";
 import { QUICK_LEASE } from "../support/crash/stories.ts";
 import { until } from "../support/until.ts";
 
@@ -64,4 +65,41 @@ test("one is killed under load: the other takes its lanes after the silence", as
   await publishing();
   const { violations } = await scene.judge();
   expect(violations, lasting.log()).toEqual([]);
+});
+
+describe.runIf(process.env["POSTHORN_FAULT_REPORT"] !== undefined)("with time: npm run chaos -- --faults F15", () => {
+  test("replaced one by one behind a balancer, senders with the SDK: no publish fails, nothing is repeated", async () => {
+    const own = await createTestDatabase();
+    const rolling = await openScene(own.connection);
+    const options = { nodeCount: 2, senderCount: 3, durationMs: 20_000, pauseMs: 1_000 };
+    const { verdict, ...report } = await runRolling(rolling, options);
+    expect(verdict.violations).toEqual([]);
+    expect(verdict.counts.duplicates).toBe(0);
+    expect(report).toMatchObject({ badExits: [], failedPublishes: [] });
+    await rolling.close();
+    await own.drop();
+  }, 240_000);
+
+  // 14 s for what is under way; the process that stopped it would kill it after 30.
+  test("told to stop while a receiver never answers: it ends, and the delivery is due at once at the next", async () => {
+    const node = await scene.startNode({ soleNode: false });
+    const last = await scene.startNode({ soleNode: false });
+    await scene.publisher.publish({ url: node.url });
+    await scene.judge();
+    scene.hearers.onRequest(() => "hang");
+    const before = scene.ledger.entries.length;
+    await Promise.all(Array.from({ length: 6 }, () => scene.publisher.publish({ url: node.url })));
+    await until("requests under way", async () =>
+      scene.ledger.entries.slice(before).some(({ kind }) => kind === "received"),
+    );
+    scene.hearers.onRequest(() => 200);
+    const over = scene.ledger.beginFault("node_killed", "interrupted");
+    const startMs = performance.now();
+    expect(await Promise.all([node.stop(), last.stop()])).toEqual([0, 0]);
+    over();
+    console.info(`ended ${Math.round(performance.now() - startMs)} ms after SIGTERM`);
+    const next = await scene.startNode({ soleNode: false });
+    const { violations } = await scene.judge(40_000);
+    expect(violations, next.log()).toEqual([]);
+  }, 120_000);
 });

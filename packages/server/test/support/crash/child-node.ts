@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Failpoint } from "../../../src/compose/node-options.ts";
+import type { BreakerTimings } from "../../../src/deliver/breaker.ts";
 import type { LeaseTimings } from "../../../src/deliver/lease.ts";
 
 /** What `tsc -b` makes of packages/server/src; `npm test` and `npm run chaos` build it first. */
@@ -19,6 +20,7 @@ export interface ChildNodeOptions {
   readonly masterKey: string;
   readonly soleNode?: boolean;
   readonly lease?: LeaseTimings;
+  readonly breaker?: BreakerTimings;
 }
 
 export interface ChildNode {

@@ -1,7 +1,7 @@
 // A node in a process of its own, to be killed: prepares the database and starts what was built, as `serve` does.
 // It ends with its supervisor (its standard input closes), and must never outlive it.
 //
-// argv[2] is JSON: { dist, connection, apiKey, masterKey, soleNode, lease?, logLevel }. Prints { ready: { id, url } }
+// argv[2] is JSON: { dist, connection, apiKey, masterKey, soleNode, lease?, breaker?, logLevel }. Prints { ready: { id, url } }
 // among the lines of its log. A line on standard input, { "crashAt": name, "countdown": n }, arms a failpoint.
 import { createInterface } from "node:readline";
 import { join } from "node:path";
@@ -44,6 +44,7 @@ const node = await startNode({
   version: "crash",
   log: createLog(options.logLevel),
   ...(options.lease === undefined ? {} : { lease: options.lease }),
+  ...(options.breaker === undefined ? {} : { breaker: options.breaker }),
   failpoint(name) {
     if (armed?.crashAt !== name) return;
     armed.countdown -= 1;

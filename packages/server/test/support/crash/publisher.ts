@@ -25,6 +25,10 @@ export interface PublishOptions {
 export type PublishResult = "acknowledged" | "not_stored" | "unknown";
 
 export interface Publisher {
+  /** For senders of another kind: the next operation's number, and the total of its invoice. */
+  nextOperation(): { readonly operation: number; readonly total: number };
+  /** Names of the webhooks that must hear of an invoice of this total. */
+  readonly expected: (total: number) => readonly string[];
   publish(options?: PublishOptions): Promise<PublishResult>;
   /** Publishes in `lanes` lines side by side until told to stop; the returned function waits for the last answers. */
   keepPublishing(lanes: number, options?: PublishOptions): () => Promise<void>;
@@ -40,11 +44,14 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const { ledger } = options;
   let count = 0;
 
-  const publish = async ({ withKey = true, once = false, url }: PublishOptions = {}): Promise<PublishResult> => {
+  const nextOperation = () => {
     count += 1;
-    const operation = count;
-    const total = operation % 3 === 0 ? 250.5 : 50.5;
-    const { body, tailHash } = bytesOf(operation, total);
+    return { operation: count, total: count % 3 === 0 ? 250.5 : 50.5 };
+  };
+
+  const publish = async ({ withKey = true, once = false, url }: PublishOptions = {}): Promise<PublishResult> => {
+    const { operation, total } = nextOperation();
+    const { body, tailHash } = eventBytes(operation, total);
     const key = withKey ? `operation-${operation}` : null;
     ledger.append({ kind: "invoked", operation, key, tailHash, expected: options.expected(total) });
     for (;;) {
@@ -101,6 +108,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
   };
 
   return {
+    nextOperation,
+    expected: options.expected,
     publish,
     keepPublishing(lanes, publishOptions) {
       const ending = new AbortController();
@@ -116,7 +125,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
 }
 
 /** Everything that re-serialising would change: spaces, a long number, trailing zeros, order, escapes, a repeated key. */
-function bytesOf(operation: number, total: number): { body: string; tailHash: string } {
+export function eventBytes(operation: number, total: number): { body: string; tailHash: string } {
   const data =
     `{"object":{ "total":${total.toFixed(2)}, "z":1, "a":12345678901234567890, "operation":${operation},` +
     ` "note":"\\u0041\\/é", "twice":1, "twice":2.50e0}}`;

@@ -32,6 +32,8 @@ export interface Scene {
   readonly publisher: Publisher;
   /** Straight to the database, past every proxy. */
   readonly pool: pg.Pool;
+  /** Base64, as the nodes have it. */
+  readonly masterKey: string;
   /** Starts a node; the senders knock at the one started last. */
   startNode(options?: Partial<ChildNodeOptions>): Promise<ChildNode>;
   /** SIGKILL, as a fault in the ledger. */
@@ -108,6 +110,7 @@ export async function openScene(connection: SceneConnection): Promise<Scene> {
     hearers,
     publisher,
     pool,
+    masterKey,
     async startNode(options = {}) {
       const node = await startChildNode({ connection, apiKey: CRASH_API_KEY, masterKey, ...options });
       nodes.push(node);
