@@ -213,17 +213,21 @@ export interface NodeFigures {
   readonly inFlightCount: number;
 }
 
-/** Raises the beat. No row: this incarnation was declared dead. */
+/**
+ * Raises the beat. No row: this incarnation was declared dead.
+ * @returns with the sum of all lanes' epochs: the same as before means that no lane has changed hands
+ */
 export async function raiseBeat(
   db: Executor,
   node: NodeIdentity,
   figures: NodeFigures,
-): Promise<{ beat: number } | null> {
-  const result = await db.query<{ beat: number }>({
+): Promise<{ beat: number; epochs: number } | null> {
+  const result = await db.query<{ beat: number; epochs: number }>({
     name: "raise_beat",
     text: `update node set beat = beat + 1, beat_at = clock_timestamp(),
   memory_bytes = $3, backlog_count = $4, in_flight_count = $5
-where id = $1::uuid and incarnation = $2 and alive returning beat`,
+where id = $1::uuid and incarnation = $2 and alive
+returning beat, (select sum(epoch)::float8 from lane) as epochs`,
     values: [node.uuid, node.incarnation, figures.memoryBytes, figures.backlogCount, figures.inFlightCount],
   });
   return result.rows[0] ?? null;

@@ -3,19 +3,14 @@
 import { randomFillSync } from "node:crypto";
 import { hostname } from "node:os";
 import { formatId, IdGenerator, uuidFromBytes } from "@posthorn/contract";
-import type { Clock } from "../lib/clock.ts";
-import type { Log } from "../lib/log.ts";
 import type { NodeIdentity } from "../storage/fence.ts";
-import type { Executor } from "../storage/pools.ts";
 import { LANE_COUNT } from "../lib/lane.ts";
 import {
   type AcquiredLane,
   acquireLanes,
   declareDead,
   deleteCancelNotices,
-  type HandedOver,
   markLeaving,
-  type NodeFigures,
   type OtherNode,
   raiseBeat,
   releaseLanes,
@@ -26,43 +21,10 @@ import {
   upsertNode,
 } from "./deliver.sql.ts";
 import { LaneDrains, type LaneOwners, lanesToTake, missingOf, surplusOf } from "./lane-share.ts";
+import { SettledShare } from "./settled-share.ts";
 import { DEFAULT_LEASE, type LeaseTimings, SilenceWatch } from "./lease.ts";
+import type { OwnershipOptions } from "./ownership-options.ts";
 import type { Tenure } from "./rate.ts";
-
-export interface OwnershipOptions {
-  /** Beat and lanes: nothing may keep these waiting. */
-  readonly db: Executor;
-  /** Taking what was handed over, which may be much. */
-  readonly handoffDb: Executor;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly version: string;
-  /** True when nobody else can be alive on this database (the embedded one): every other node is dead at once. */
-  readonly soleNode: boolean;
-  readonly lease?: LeaseTimings;
-  /** Lanes were gained: everything in them must be read from the table. */
-  readonly onAcquired: (lanes: readonly number[]) => void;
-  /** A beat went through: time to look for what another node left in our lanes. */
-  readonly onBeat: () => void;
-  /** Another node left deliveries for these webhooks. */
-  readonly onHandoff: (rows: readonly HandedOver[]) => void;
-  /** Deliveries of our lanes were cancelled: they must not start any more. */
-  readonly onCancelled: (notices: readonly HandedOver[]) => void;
-  /** These lanes are about to be given away: nothing of them may start. */
-  readonly onDraining: (lanes: readonly number[]) => void;
-  /** Those of these draining lanes of which nothing is under way any more. */
-  readonly drainedOf: (lanes: readonly number[]) => readonly number[];
-  /** What the beat says about this node. */
-  readonly figures: () => NodeFigures;
-  /** How much of each lane is under way. */
-  readonly loads: () => ArrayLike<number>;
-  /** These lanes are free, or somebody else's, now. */
-  readonly onReleased: (lanes: readonly number[]) => void;
-  /** There are lanes to be taken or given: a node joined, leaves, or gave some back. The others should look. */
-  readonly onLanesToMove: () => void;
-  /** This incarnation was declared dead, or its lease ran out: forget everything that was owned, stop every request. */
-  readonly onLost: () => void;
-}
 
 /** While lanes move, the node looks this often: whether they are drained, whether there are some to take. */
 const MOVE_LOOK_MS = 50;
@@ -78,6 +40,7 @@ export class Ownership {
   readonly #watch: SilenceWatch;
   readonly #lanes = new Map<number, Tenure>();
   readonly #drains = new LaneDrains();
+  readonly #settled = new SettledShare();
   /** Lanes whose owner before did not give them back: until when a request of its may be under way (monotonic). */
   readonly #uncleanUntilMs = new Map<number, number>();
   #identity: NodeIdentity;
@@ -251,18 +214,26 @@ export class Ownership {
   async #beat(): Promise<void> {
     const { db, clock } = this.#options;
     const sentAtMs = clock.monotonicMs();
-    if (!this.#registered) await this.#register();
-    else if ((await raiseBeat(db, this.#identity, this.#options.figures())) === null) {
-      this.#options.log.warn({ node: this.#identity.id }, "this node was declared dead; it joins again");
-      this.#lose();
+    const raised = this.#registered ? await raiseBeat(db, this.#identity, this.#options.figures()) : null;
+    if (raised === null) {
+      if (this.#registered) {
+        this.#options.log.warn({ node: this.#identity.id }, "this node was declared dead; it joins again");
+        this.#lose();
+      }
       await this.#register();
     }
     this.#extendLease(sentAtMs);
-    await this.#look();
-    if (this.#lanes.size > 0) {
-      this.#options.onBeat();
-      this.handedOver();
-    }
+    await this.#takeOverSilentNodes();
+    await this.#shareUnlessSettled(raised?.epochs);
+    if (this.#lanes.size === 0) return;
+    this.#options.onBeat();
+    // With others there it is looked for more often than at beats.
+    if (this.#options.soleNode) this.handedOver();
+  }
+
+  async #shareUnlessSettled(epochs: number | undefined): Promise<void> {
+    if (!this.#registered || (epochs !== undefined && this.#settled.isSettled(epochs, this.#others))) return;
+    if ((await this.#share()) && epochs !== undefined) this.#settled.settle(epochs, this.#others);
   }
 
   async #look(): Promise<void> {
@@ -272,28 +243,33 @@ export class Ownership {
 
   // --- the share of the lanes --------------------------------------------------------------------------------------
 
-  async #share(): Promise<void> {
+  /** @returns true when there was nothing to take or to give, and nothing is waited for */
+  async #share(): Promise<boolean> {
     const { db, clock, soleNode } = this.#options;
+    this.#settled.unsettle();
     const me = this.#identity.uuid;
     let owners = await this.#readOwners();
-    if (owners === null) return;
+    if (owners === null) return false;
     const staying = this.#others.filter((node) => !node.leaving && !soleNode).map((node) => node.id);
     const nodes = this.#leaving ? staying : [...staying, me];
     // With nobody to give them to, a leaving node keeps its lanes to the end.
-    if (nodes.length === 0) return;
+    if (nodes.length === 0) return false;
     const wanted = lanesToTake(me, nodes, owners);
     if (wanted.length > 0) {
       const acquired = await acquireLanes(db, this.#identity, wanted);
-      if (!this.#registered) return;
+      if (!this.#registered) return false;
       this.#gain(acquired);
       const gained = new Set(acquired.map(({ id }) => id));
       owners = owners.map((owner, lane) => (gained.has(lane) ? me : owner));
     }
-    this.#drain(surplusOf(me, nodes, owners), clock.monotonicMs());
+    const surplus = surplusOf(me, nodes, owners);
+    this.#drain(surplus, clock.monotonicMs());
     await this.#releaseDrained();
     clearTimeout(this.#shareTimer);
     if (this.#drains.lanes.length > 0) this.#lookIn(MOVE_LOOK_MS, () => this.#moveOn());
     else if (missingOf(me, nodes, owners) > 0) this.#lookIn(MISSING_LOOK_MS, () => this.#look());
+    else return wanted.length + surplus === 0;
+    return false;
   }
 
   /** Also sets right what a lost answer left in doubt: the rows say who owns what. */
@@ -478,6 +454,7 @@ export class Ownership {
 
   #lose(): void {
     this.#registered = false;
+    this.#settled.unsettle();
     this.#forgetLanes();
     this.#options.onLost();
   }

@@ -60,7 +60,7 @@ export const UPKEEP_INTERVALS_MS: Readonly<Record<UpkeepKind, number>> = {
   keyUses: 60_000,
   alarms: 60_000,
   troubled: 60_000,
-  notices: 1_000,
+  notices: 2_000,
   digests: 3_000,
   modules: 15_000,
   checks: 60_000,

@@ -25,7 +25,9 @@ export class LaneDatabase {
         return this.#upsert(values[0] as string, values[1] as number);
       case "raise_beat": {
         const row = this.#alive(values[0] as string, values[1] as number);
-        return row === undefined ? [] : [{ beat: ++row.beat }];
+        return row === undefined
+          ? []
+          : [{ beat: ++row.beat, epochs: this.epochs.reduce((sum, epoch) => sum + epoch, 0) }];
       }
       case "select_other_nodes":
         return [...this.nodes.values()].filter((row) => row.alive && row.id !== values[0]).map((row) => ({ ...row }));
