@@ -13,6 +13,7 @@ export const NAVIGATION = [
       "guides/batches",
       "guides/recovery",
       "guides/ordering",
+      "guides/fairness",
       "guides/filters-and-templates",
       "guides/security",
       "guides/webhooks-as-files",

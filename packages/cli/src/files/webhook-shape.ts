@@ -19,6 +19,7 @@ const DEFAULTS: ShownWebhook = {
   maxInFlight: 64,
   onPoison: "park",
   expireWarning: 0.8,
+  priority: "normal",
   auth: { type: "none" },
   onImport: "each",
   signature: { profiles: ["bigledger", "standard"] },

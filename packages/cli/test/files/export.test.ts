@@ -110,6 +110,7 @@ const whole = fc.record({
   headers: fc.dictionary(fc.constantFrom("X-A", "X-Secret", "X.Dot"), fc.oneof(text, fc.constant(MASK))),
   signature: fc.constantFrom({ profiles: ["bigledger", "standard"] }, { profiles: ["github"] }),
   maxInFlight: fc.integer({ min: 1, max: 10_000 }),
+  priority: fc.constantFrom("high", "normal", "low"),
   metadata: fc.dictionary(key, text, { maxKeys: 4 }),
 });
 
@@ -141,6 +142,7 @@ describe("forms and their YAML", () => {
           method: "POST",
           timeout: 15,
           maxInFlight: 64,
+          priority: "normal",
           headers: {},
           filters: [],
           metadata: {},

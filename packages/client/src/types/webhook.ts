@@ -111,6 +111,7 @@ export interface Coalesce {
   readonly maxWait?: number;
 }
 
+export type WebhookPriority = "high" | "normal" | "low";
 export type ImportMode = "each" | "batch" | "digest";
 
 /** The optional fields; `null` restores the default. */
@@ -135,6 +136,8 @@ interface OptionalFields {
   readonly orderingKey?: string | true | null;
   /** An ordered delivery that used up its attempts: hold its key for a person, or make it a dead letter and go on. */
   readonly onPoison?: "park" | "skip" | null;
+  /** Its weight beside the tenant's other webhooks when slots are scarce: 16, 4, 1. */
+  readonly priority?: WebhookPriority | null;
   /** Seconds. */
   readonly timeout?: number | null;
   readonly retryPolicy?: RetryPolicy | null;
@@ -208,6 +211,7 @@ export interface WebhookConfiguration {
   /** Null: side by side. */
   readonly orderingKey: string | true | null;
   readonly onPoison: "park" | "skip";
+  readonly priority: WebhookPriority;
   readonly rateLimit: RateLimit | null;
   readonly metadata: Readonly<Record<string, string>>;
   /** Null: bodies are the published envelope. */

@@ -216,6 +216,7 @@ export function buildDelivery(ground: Ground, { wakeStoredWork }: DeliveryHooks)
       if (tenure === undefined || !tenure.isUnclean) return 0;
       return Math.max(0, tenure.monotonicMs + webhook.timeoutMs - clock.monotonicMs());
     },
+    ...(options.maxInFlight === undefined ? {} : { maxInFlight: options.maxInFlight }),
     mayStart: () => ownership.maySend() && configuration.isFresh(),
     record: (reports) => {
       for (const report of logsAttempts ? reports : []) {

@@ -51,6 +51,8 @@ export interface NodeOptions {
   readonly log: Log;
   readonly lease?: LeaseTimings;
   readonly memory?: MemoryLimits;
+  /** Requests under way at once; 10,000 when absent. */
+  readonly maxInFlight?: number;
   readonly breaker?: BreakerTimings;
   readonly resolve?: ResolveName;
   readonly furtherCas?: readonly string[];

@@ -57,6 +57,7 @@ export class Breaker {
   readonly #failures = new Array<number>(BUCKET_COUNT).fill(0);
   #bucket = 0;
   #unreachableInARow = 0;
+  #hasAnswered = false;
   #failuresInARow = 0;
   #successCount = 0;
   #phase: BreakerPhase = "closed";
@@ -94,6 +95,11 @@ export class Breaker {
   /** True while it is not known to work: it shares a small part of the node's slots with all others like it. */
   get isUnhealthy(): boolean {
     return this.#phase === "open" || this.#phase === "half_open" || this.#unreachableInARow >= 2;
+  }
+
+  /** True while it answers: the last request came back, with whatever. */
+  get isProven(): boolean {
+    return this.#hasAnswered && this.#unreachableInARow === 0;
   }
 
   /** How many requests may start beside those that are under way. */
@@ -152,6 +158,7 @@ export class Breaker {
   #weigh(sign: Sign, nowMs: number, cap: number): void {
     const isFailure = sign === "failure" || sign === "unreachable";
     this.#unreachableInARow = sign === "unreachable" ? this.#unreachableInARow + 1 : 0;
+    this.#hasAnswered ||= sign !== "unreachable";
     this.#failuresInARow = isFailure ? this.#failuresInARow + 1 : 0;
     switch (this.#phase) {
       case "closed":

@@ -73,6 +73,7 @@ export class Deliveries {
       onArrived: (queue, entry) => this.#gathering.arrive(queue, entry),
       onResting: (queue) => this.#refill.rest(queue),
       onSpilled: (queue, orderingKey) => this.#refill.spill(queue, orderingKey),
+      onMeanwhile: (idBytes) => this.#refill.arrivedMeanwhile(uuidFromBytes(idBytes)),
       onDoubt: (queue) => this.#refill.doubt(queue),
       onOrphaned: (webhook) => this.#wakeAsItIsNow(webhook),
     });

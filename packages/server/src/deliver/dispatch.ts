@@ -7,6 +7,7 @@ import type { Webhook } from "../storage/configuration.ts";
 import type { Outcome } from "./decide.ts";
 import { Gates, type GatesOptions } from "./gates.ts";
 import type { Endpoints } from "./endpoints.ts";
+import type { Kind } from "./fair-turns.ts";
 import type { Gathering } from "./gather/gathering.ts";
 import { judge, type Judgement } from "./judge.ts";
 import type { DeliveryMemory, Entry, WebhookQueue } from "./queue.ts";
@@ -26,7 +27,7 @@ export interface DispatchOptions
   /** What stands before a start: coalescing and batches. */
   readonly gathering: Gathering;
   readonly record: RecordDelivery;
-  readonly endpoints: Pick<Endpoints, "room" | "restUntilMs" | "ended">;
+  readonly endpoints: Pick<Endpoints, "room" | "restUntilMs" | "standing" | "ended">;
   /** Of an event that Posthorn raised itself. */
   readonly isOperational: (eventType: string) => boolean;
   /** Lease held and configuration confirmed: asked just before each send. */
@@ -42,8 +43,10 @@ export interface DispatchOptions
 const MAX_IN_FLIGHT = 10_000;
 /** When a delivery is looked at again after a fault inside the node. */
 const FAULT_RETRY_MS = 5_000;
-/** How often waiting queues are tried again while nothing may start. */
+/** How often queues are tried again while nothing may start. */
 const BLOCKED_RETRY_MS = 50;
+/** How much the latest request counts in what the next one is expected to take. */
+const LATEST_SHARE = 1 / 8;
 
 export class Dispatch {
   readonly #options: DispatchOptions;
@@ -55,7 +58,11 @@ export class Dispatch {
   /** The queue whose entries are being started: what ends within does not start the next one itself. */
   #pumping: WebhookQueue | undefined;
   #openCount = 0;
+  /** Queues that found nothing of the node allowed to start. */
+  readonly #blocked = new Set<WebhookQueue>();
   #blockedTimer: NodeJS.Timeout | undefined;
+  /** Free slots are being given to those that wait. */
+  #isGranting = false;
   #idle: (() => void)[] = [];
   #stopped = false;
 
@@ -83,7 +90,7 @@ export class Dispatch {
         this.#leaveInTable(queue);
         return;
       case "blocked":
-        this.#slots.wait(queue);
+        this.#blocked.add(queue);
         this.#retryBlocked();
         return;
       case "waiting":
@@ -105,30 +112,91 @@ export class Dispatch {
   }
 
   #startUnits(queue: WebhookQueue, prepared: PreparedWebhook): void {
-    const { gathering, clock } = this.#options;
-    gathering.collect(queue);
-    while (gathering.hasNext(queue) && queue.inFlightCount < prepared.webhook.maxInFlight) {
-      if (this.#slots.isFull) {
-        this.#slots.wait(queue);
+    this.#options.gathering.collect(queue);
+    this.#slots.judge(queue, this.#options.endpoints.standing(queue.webhook));
+    while (this.#hasNext(queue)) {
+      if (!this.#slots.mayTake(queue)) {
+        this.#wait(queue);
+        this.#grant();
         return;
       }
-      // A breaker on its way to being closed; what is under way asks again when it ends.
-      if (this.#options.endpoints.room(queue.webhook, queue.inFlightCount) <= 0) return;
-      // The gate counts, so it comes last.
-      if (!this.#gates.pass(queue)) return;
-      const startable = gathering.next(queue);
-      if (startable === undefined) return;
-      const nowMs = clock.nowMs();
-      const [first] = startable.entries;
-      // Whoever retries by hand gets one attempt, however late. A batch is as old as its oldest.
-      if (first.trigger !== "manual" && isExpired(prepared.webhook, first.idBytes, nowMs)) {
-        this.#endAll(queue, startable.entries, { kind: "dead_letter", reason: "expired" });
-        continue;
-      }
-      this.#slots.take(queue);
-      this.#openCount += 1;
-      this.#sender.start(unitOf(startable, prepared, nowMs));
+      if (!this.#startNext(queue, prepared)) return;
     }
+  }
+
+  #hasNext(queue: WebhookQueue): boolean {
+    return queue.inFlightCount < queue.webhook.maxInFlight && this.#options.gathering.hasNext(queue);
+  }
+
+  /** @returns false when none of this queue may start now */
+  #startNext(queue: WebhookQueue, prepared: PreparedWebhook, kind?: Kind): boolean {
+    const { gathering, clock, endpoints } = this.#options;
+    // A breaker on its way to being closed; what is under way asks again when it ends.
+    if (endpoints.room(queue.webhook, queue.inFlightCount) <= 0) return false;
+    // The gate counts, so it comes last.
+    if (!this.#gates.pass(queue)) return false;
+    const startable = gathering.next(queue, kind);
+    if (startable === undefined) return false;
+    const nowMs = clock.nowMs();
+    const [first] = startable.entries;
+    // Whoever retries by hand gets one attempt, however late. A batch is as old as its oldest.
+    if (first.trigger !== "manual" && isExpired(prepared.webhook, first.idBytes, nowMs)) {
+      this.#endAll(queue, startable.entries, { kind: "dead_letter", reason: "expired" });
+      return true;
+    }
+    this.#slots.take(queue);
+    this.#openCount += 1;
+    this.#sender.start(unitOf(startable, prepared, nowMs));
+    return true;
+  }
+
+  /** It waits for its turn with what it has, or for none. */
+  #wait(queue: WebhookQueue): void {
+    const { gathering } = this.#options;
+    if (!this.#hasNext(queue)) this.#slots.leave(queue);
+    else {
+      this.#slots.wait(queue, {
+        fresh: gathering.hasNextOf(queue, "fresh"),
+        again: gathering.hasNextOf(queue, "again"),
+      });
+    }
+  }
+
+  /** Gives what is free to those who wait, in turn. One that may not start now (its rate, a pause) leaves its turn. */
+  #grant(): void {
+    if (this.#isGranting || this.#stopped) return;
+    this.#isGranting = true;
+    try {
+      for (let turn = this.#slots.next(); turn !== null; turn = this.#slots.next())
+        this.#grantOne(turn.queue, turn.kind);
+    } finally {
+      this.#isGranting = false;
+    }
+  }
+
+  #grantOne(queue: WebhookQueue, kind: Kind): void {
+    const { gathering, endpoints } = this.#options;
+    const gate = gathering.waitingCount(queue) === 0 ? null : this.#gates.of(queue);
+    if (gate?.kind !== "open") {
+      this.#slots.leave(queue);
+      this.pump(queue);
+      return;
+    }
+    gathering.collect(queue);
+    this.#slots.judge(queue, endpoints.standing(queue.webhook));
+    const outer = this.#pumping;
+    this.#pumping = queue;
+    try {
+      const isOfKind = this.#hasNext(queue) && gathering.hasNextOf(queue, kind);
+      if (isOfKind && !this.#startNext(queue, gate.prepared, kind)) {
+        this.#slots.leave(queue);
+        return;
+      }
+    } finally {
+      this.#pumping = outer;
+    }
+    this.#slots.pay(queue, kind);
+    this.#wait(queue);
   }
 
   /** No new attempt starts from now on. */
@@ -166,6 +234,8 @@ export class Dispatch {
   #ended(unit: Unit, end: UnitEnd): void {
     const { queue, entries, prepared } = unit;
     this.#slots.release(queue);
+    const wasWaited = end.kind === "sent" ? Math.max(0, end.endedAtMs - unit.startedAtMs) : queue.expectedMs;
+    queue.expectedMs += (wasWaited - queue.expectedMs) * LATEST_SHARE;
     switch (end.kind) {
       case "sent":
         this.#conclude(unit, end);
@@ -191,8 +261,10 @@ export class Dispatch {
       default:
         unknownEnd(end);
     }
+    // Also what of it is under way and nobody asks for any more.
+    this.#slots.judge(queue, this.#options.endpoints.standing(queue.webhook));
     this.pump(queue);
-    this.#pumpWaiting();
+    this.#grant();
   }
 
   /** Before the verdicts are recorded: what starts next has to know. */
@@ -318,18 +390,13 @@ export class Dispatch {
     for (const entry of this.#options.gathering.takeAll(queue)) this.end(queue, entry, verdict);
   }
 
-  /** Each queue once at most: one that may not start now (its rate, a pause) leaves its turn to the next. */
-  #pumpWaiting(): void {
-    for (let turns = this.#slots.waitingCount; turns > 0 && !this.#slots.isFull; turns -= 1) {
-      this.pump(this.#slots.next() as WebhookQueue);
-    }
-  }
-
   #retryBlocked(): void {
     if (this.#blockedTimer !== undefined || this.#stopped) return;
     this.#blockedTimer = setTimeout(() => {
       this.#blockedTimer = undefined;
-      for (let turns = this.#slots.waitingCount; turns > 0; turns -= 1) this.pump(this.#slots.next() as WebhookQueue);
+      const blocked = [...this.#blocked];
+      this.#blocked.clear();
+      for (const queue of blocked) this.pump(queue);
     }, BLOCKED_RETRY_MS);
     this.#blockedTimer.unref();
   }

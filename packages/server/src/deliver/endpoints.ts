@@ -11,6 +11,7 @@ import { reasonOf } from "./diagnose-words.ts";
 import { type HealthRow, type StoredHealthRow } from "./endpoints.sql.ts";
 import { Health } from "./health.ts";
 import { parseRetryAfter } from "./retry-policy.ts";
+import type { Standing } from "./slots.ts";
 
 /** One finished request of a webhook. */
 export interface EndpointResult {
@@ -97,9 +98,12 @@ export class Endpoints {
     return breaker === undefined ? Number.POSITIVE_INFINITY : Math.max(MIN_ROWS, breaker.limit * 2);
   }
 
-  /** True for one that is not known to work: all of them together get a small part of the node's slots. */
-  isUnhealthy(webhook: Webhook): boolean {
-    return this.#endpoints.get(webhook.id)?.breaker.isUnhealthy ?? false;
+  /** What it is known for: endpoints that are not known to work together get a small part of the node's slots. */
+  standing(webhook: Webhook): Standing {
+    const breaker = this.#endpoints.get(webhook.id)?.breaker;
+    if (breaker === undefined) return "unproven";
+    if (breaker.isUnhealthy) return "unhealthy";
+    return breaker.isProven ? "proven" : "unproven";
   }
 
   // --- told ----------------------------------------------------------------------------------------------------------

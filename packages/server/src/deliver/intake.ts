@@ -1,5 +1,5 @@
 // Fresh deliveries from capture: a place is reserved before their commit, and they may start after it. Must never add
-// to memory what a table read could bring a second time: nothing is added past a read under way.
+// to memory what a table read could bring a second time: what is added past a read under way, the read is told of.
 import type { Webhook } from "../storage/configuration.ts";
 import type { Endpoints } from "./endpoints.ts";
 import type { LaneHolds } from "./lane-holds.ts";
@@ -30,6 +30,8 @@ export interface IntakeOptions {
   readonly onResting: (queue: WebhookQueue) => void;
   /** The table holds something of this queue; the key, if it is ordered. */
   readonly onSpilled: (queue: WebhookQueue, orderingKey: string | null) => void;
+  /** While the table is read for its queue, this delivery is put into memory from here: the read leaves it out. */
+  readonly onMeanwhile: (idBytes: Uint8Array) => void;
   /** The table may hold something of this queue, now or in a moment. */
   readonly onDoubt: (queue: WebhookQueue) => void;
   /** The table holds something of a webhook that has no queue any more, and may have changed. */
@@ -52,9 +54,11 @@ export class Intake {
     const waits = queue.webhook.status === "paused" || this.#options.endpoints.holdsBack(queue.webhook);
     // Ordered deliveries start only from a read of the table that began after their commit.
     const isOrdered = queue.ordered !== null || orderingKey !== null;
-    if (isOrdered || waits || queue.spilled || queue.refilling || this.#options.memory.roomFor(queue) === 0) {
+    const isBehind = (queue.spilled || queue.refilling) && !this.#mayPass(queue);
+    if (isOrdered || waits || isBehind || this.#options.memory.roomFor(queue) === 0) {
       return { place: "table", webhook, orderingKey };
     }
+    if (queue.refilling) this.#options.onMeanwhile(idBytes);
     const entry = this.#options.memory.add(queue, {
       idBytes,
       event,
@@ -65,6 +69,15 @@ export class Intake {
       orderingKey,
     });
     return { place: "memory", entry };
+  }
+
+  /**
+   * Behind a backlog of retries or replays a fresh delivery would wait for their turn as well as for its own. Of states
+   * that supersede each other, and of what travels together, none passes another.
+   */
+  #mayPass({ isBacklogRepeated, ready, webhook }: WebhookQueue): boolean {
+    if (!isBacklogRepeated && !ready.isMostlyRepeated) return false;
+    return webhook.coalesce === null && webhook.batchSettings === null && webhook.onImport === "each";
   }
 
   /** The delivery is committed: it may start. */

@@ -1,8 +1,9 @@
 // Order by key, for one webhook (guarantee G6): of each key one delivery is on its way, and the next one starts only when
 // that one has ended and this is committed. Pure: what is known of each key, and which keys the table has to be asked
 // for, comes from its calls alone. Must never take a delivery that was not read from the table by `add`.
+import type { Kind } from "./fair-turns.ts";
 import type { Entry } from "./queue.ts";
-import { ReadyEntries, type Ready } from "./ready.ts";
+import { kindOf, ReadyEntries, type Ready } from "./ready.ts";
 
 /** What of one key is in memory: a run of deliveries as the table has them, without a gap. */
 interface Line {
@@ -44,6 +45,9 @@ export class OrderedEntries implements Ready {
     return this.#free.size + this.#unordered.count;
   }
 
+  /** Nothing passes anything here. */
+  readonly isMostlyRepeated = false;
+
   /** One without a key. Those with one come by `add`. */
   push(entry: Entry): void {
     this.#unordered.push(entry);
@@ -60,7 +64,13 @@ export class OrderedEntries implements Ready {
     this.#offer(line);
   }
 
-  take(): Entry | undefined {
+  has(kind: Kind): boolean {
+    for (const { waiting } of this.#free) if (waiting[0] !== undefined) return kindOf(waiting[0]) === kind;
+    return this.#unordered.has(kind);
+  }
+
+  /** Keys go in the order in which they became free, whatever the kind of their first ones. */
+  take(kind?: Kind): Entry | undefined {
     for (const line of this.#free) {
       this.#free.delete(line);
       const entry = line.waiting.shift();
@@ -68,7 +78,7 @@ export class OrderedEntries implements Ready {
       line.busyCount += 1;
       return entry;
     }
-    return this.#unordered.take();
+    return this.#unordered.take(kind);
   }
 
   withdraw(entry: Entry): boolean {

@@ -3,8 +3,10 @@
 // hold the same delivery twice, and never forget that the table holds more (`spilled`, `nextDueAtMs`).
 import type { Webhook } from "../storage/configuration.ts";
 import type { GatheredQueue } from "./gather/gathered-queue.ts";
+import type { Kind, Turn } from "./fair-turns.ts";
 import { OrderedEntries } from "./order.ts";
 import { type Ready, ReadyEntries } from "./ready.ts";
+import type { Standing } from "./slots.ts";
 
 /** An event as deliveries need it; shared by all deliveries of the event. */
 export interface DeliverableEvent {
@@ -92,8 +94,18 @@ export class WebhookQueue {
   nextDueAtMs = Number.POSITIVE_INFINITY;
   /** Until then rows may appear that nobody announces: committed by a statement whose answer was lost. */
   doubtUntilMs = 0;
-  /** Waits for one of the node's slots. */
-  waitingForSlot = false;
+  /** What its requests under way count for among the node's slots. */
+  standing: Standing = "unproven";
+  /** Its places among those that wait for a slot; undefined where it never had to. */
+  turns: Readonly<Record<Kind, Turn<WebhookQueue>>> | undefined;
+  /** How long its requests take, lately. */
+  expectedMs = 0;
+  /** What its tenant holds in memory; undefined until somebody asked. */
+  holding: TenantHolding | undefined;
+  /** Most of what was read of it from the table lately are repetitions: fresh deliveries do not queue up behind them. */
+  isBacklogRepeated = false;
+  /** When the table is read for it beside others (read-turns.ts). */
+  readTurn = 0;
   /** Waits until a gate lets the next one go (gates.ts): when, by the monotonic clock. */
   gateTimer: NodeJS.Timeout | undefined;
   gateTimerDueMs = Number.POSITIVE_INFINITY;
@@ -146,9 +158,23 @@ function isOrdered({ orderingKey, status }: Webhook): boolean {
   return orderingKey !== null && (status === "enabled" || status === "paused");
 }
 
+interface TenantHolding {
+  entryCount: number;
+  byteLength: number;
+}
+
+/** A tenant holds at most so many times what is free: one alone three quarters, and whoever comes next finds room. */
+const TENANT_TIMES_FREE = 3;
+/** A webhook may have so many entries in memory however much its tenant holds, as long as there is room at all. */
+export const FEW_ENTRIES = 16;
+
+/** So much of a webhook's share is filled from the table. */
+const SHARE_TO_READ = 0.75;
+
 /** Counts what all queues hold together. */
 export class DeliveryMemory {
   readonly limits: MemoryLimits;
+  readonly #holdings = new Map<string, TenantHolding>();
   entryCount = 0;
   byteLength = 0;
 
@@ -158,11 +184,36 @@ export class DeliveryMemory {
 
   /** How many more entries of this queue may come into memory. */
   roomFor(queue: WebhookQueue): number {
-    if (queue.byteLength >= this.limits.maxBytesPerWebhook || this.byteLength >= this.limits.maxBytes) return 0;
-    return Math.max(
-      0,
-      Math.min(this.limits.maxEntriesPerWebhook - queue.entries.size, this.limits.maxEntries - this.entryCount),
-    );
+    return this.#room(queue, 1);
+  }
+
+  /** How many may be read from the table: some of its share is left for what capture brings. */
+  roomToRead(queue: WebhookQueue): number {
+    return this.#room(queue, SHARE_TO_READ);
+  }
+
+  #room(queue: WebhookQueue, share: number): number {
+    const { maxEntries, maxBytes, maxEntriesPerWebhook, maxBytesPerWebhook } = this.limits;
+    if (queue.byteLength >= maxBytesPerWebhook * share || this.byteLength >= maxBytes) return 0;
+    const freeCount = maxEntries - this.entryCount;
+    const ofWebhook = Math.ceil(maxEntriesPerWebhook * share) - queue.entries.size;
+    return Math.max(0, Math.min(ofWebhook, freeCount, this.#roomOfTenant(queue, freeCount)));
+  }
+
+  #roomOfTenant(queue: WebhookQueue, freeCount: number): number {
+    const holding = this.#holdingOf(queue);
+    const freeBytes = this.limits.maxBytes - this.byteLength;
+    const isOverBytes = holding.byteLength >= freeBytes * TENANT_TIMES_FREE;
+    const ofTenant = isOverBytes ? 0 : freeCount * TENANT_TIMES_FREE - holding.entryCount;
+    return Math.max(ofTenant, FEW_ENTRIES - queue.entries.size);
+  }
+
+  #holdingOf(queue: WebhookQueue): TenantHolding {
+    if (queue.holding !== undefined) return queue.holding;
+    const { tenantUuid } = queue.webhook;
+    queue.holding = this.#holdings.get(tenantUuid) ?? { entryCount: 0, byteLength: 0 };
+    this.#holdings.set(tenantUuid, queue.holding);
+    return queue.holding;
   }
 
   /** Puts a delivery into memory; the caller has asked `roomFor`. */
@@ -187,6 +238,9 @@ export class DeliveryMemory {
     };
     queue.entries.add(added);
     queue.byteLength += byteLength;
+    const holding = this.#holdingOf(queue);
+    holding.entryCount += 1;
+    holding.byteLength += byteLength;
     this.entryCount += 1;
     this.byteLength += byteLength;
     return added;
@@ -195,6 +249,9 @@ export class DeliveryMemory {
   remove(entry: Entry): void {
     if (!entry.queue.entries.delete(entry)) return;
     entry.queue.byteLength -= entry.byteLength;
+    const holding = entry.queue.holding as TenantHolding;
+    holding.entryCount -= 1;
+    holding.byteLength -= entry.byteLength;
     this.entryCount -= 1;
     this.byteLength -= entry.byteLength;
     entry.queue.gathered?.left(entry);

@@ -19,6 +19,7 @@ import type { BatchIdentity } from "./gather/batch-body.ts";
 import { selectBatchMembers } from "./gather/gather.sql.ts";
 import { type BatchKey, batchesOf, NO_BATCHES, storedBatches, type StoredBatches } from "./gather/stored-batches.ts";
 import type { Queues } from "./queues.ts";
+import { ReadTurns } from "./read-turns.ts";
 import { OrderedRefill } from "./refill-ordered.ts";
 
 export interface RefillOptions {
@@ -45,9 +46,10 @@ export interface RefillOptions {
   readonly onEventGone: (queue: WebhookQueue, entry: Entry) => void;
 }
 
-/** Queues read in one statement, and rows asked for each. */
+/** Queues read in one statement, and rows asked for each; fewer where all together would ask for too many. */
 const QUEUES_PER_READ = 64;
 const ROWS_PER_QUEUE = 1_000;
+const ROWS_PER_READ = 8_000;
 /** Everything owned is looked for again this often, whatever was forgotten or lost. */
 const FULL_READ_INTERVAL_MS = 60_000;
 /** More keys are not remembered one by one: then all are looked through. */
@@ -70,10 +72,14 @@ export class Refill {
   #lastFullReadMs = Number.NEGATIVE_INFINITY;
   readonly #lanesToRead = new Set<number>();
   #stopped = false;
-  /** Cancelled while the table was being read: the read may have seen them before. By delivery, as PostgreSQL writes it. */
-  readonly #cancelledMeanwhile = new Set<string>();
+  /**
+   * While the table was being read, cancelled, or put into memory by capture: the read may have seen them. By delivery, as
+   * PostgreSQL writes it.
+   */
+  readonly #leftOut = new Set<string>();
   /** Raised when the lanes are lost: what was read under an older generation is not added. */
   #generation = 0;
+  readonly #turns = new ReadTurns();
 
   constructor(options: RefillOptions) {
     this.#options = options;
@@ -143,7 +149,12 @@ export class Refill {
 
   /** A delivery of this queue was cancelled: a read under way leaves it out. */
   cancelled(queue: WebhookQueue, deliveryUuid: string): void {
-    if (queue.refilling) this.#cancelledMeanwhile.add(deliveryUuid);
+    if (queue.refilling) this.#leftOut.add(deliveryUuid);
+  }
+
+  /** A delivery that was not there when the read under way began comes to memory from capture: the read leaves it out. */
+  arrivedMeanwhile(deliveryUuid: string): void {
+    this.#leftOut.add(deliveryUuid);
   }
 
   /** Makes sure that a read happens at that time (milliseconds since 1970; 0 is at once). */
@@ -199,19 +210,15 @@ export class Refill {
     if (queue.entries.size > 0 && queue.entries.size * 2 > this.#options.endpoints.wantedRows(queue.webhook))
       return false;
     // Read in gulps: not for every single place that becomes free while thousands wait.
-    const room = this.#options.memory.roomFor(queue);
+    const room = this.#options.memory.roomToRead(queue);
     return room >= ROWS_PER_QUEUE || room > queue.entries.size;
   }
 
   #queuesToRead(): WebhookQueue[] {
     const nowMs = this.#options.clock.nowMs();
-    const chosen: WebhookQueue[] = [];
-    for (const queue of this.#options.queues.all()) {
-      if (!this.#needsRead(queue, nowMs)) continue;
-      chosen.push(queue);
-      if (chosen.length === QUEUES_PER_READ) break;
-    }
-    return chosen;
+    const waiting: WebhookQueue[] = [];
+    for (const queue of this.#options.queues.all()) if (this.#needsRead(queue, nowMs)) waiting.push(queue);
+    return this.#turns.choose(waiting, QUEUES_PER_READ);
   }
 
   #nextReadMs(): number {
@@ -251,6 +258,7 @@ export class Refill {
     const generation = this.#generation;
     const nowMs = clock.nowMs();
     const inMemory: Uint8Array[] = [];
+    const rowsForEach = Math.min(ROWS_PER_QUEUE, Math.ceil(ROWS_PER_READ / queues.length));
     const requests = queues.map((queue): RefillRequest => {
       for (const entry of queue.entries) inMemory.push(entry.idBytes);
       queue.spilled = false;
@@ -259,7 +267,7 @@ export class Refill {
         lane: queue.webhook.lane,
         webhookBytes: queue.webhook.bytes,
         dueBeforeMs: isOff ? Number.POSITIVE_INFINITY : nowMs,
-        limit: Math.min(ROWS_PER_QUEUE, memory.roomFor(queue), endpoints.wantedRows(queue.webhook)),
+        limit: Math.min(rowsForEach, memory.roomToRead(queue), endpoints.wantedRows(queue.webhook)),
       };
     });
     try {
@@ -305,7 +313,7 @@ export class Refill {
 
   #readDone(queues: readonly WebhookQueue[]): void {
     for (const queue of queues) queue.refilling = false;
-    this.#cancelledMeanwhile.clear();
+    this.#leftOut.clear();
   }
 
   #offer(queues: readonly WebhookQueue[]): void {
@@ -323,9 +331,13 @@ export class Refill {
   ): void {
     const byUuid = new Map(queues.map((queue) => [queue.webhook.uuid, queue]));
     const counts = new Map<string, number>();
+    const repeatedCounts = new Map<string, number>();
     const events = new Map<string, DeliverableEvent>();
     for (const row of rows) {
       counts.set(row.webhook_id, (counts.get(row.webhook_id) ?? 0) + 1);
+      if (row.next_trigger !== "initial") {
+        repeatedCounts.set(row.webhook_id, (repeatedCounts.get(row.webhook_id) ?? 0) + 1);
+      }
       const queue = byUuid.get(row.webhook_id);
       // A member of a batch comes with the others.
       if (queue === undefined || row.batch_id !== null) continue;
@@ -335,8 +347,11 @@ export class Refill {
       if (entry !== null) this.#options.onArrived(queue, entry);
     }
     queues.forEach((queue, index) => {
+      const count = counts.get(queue.webhook.uuid) ?? 0;
       // The limit was reached: the table holds more of it.
-      if ((counts.get(queue.webhook.uuid) ?? 0) >= (requests[index] as RefillRequest).limit) queue.spilled = true;
+      const isMore = count >= (requests[index] as RefillRequest).limit;
+      if (isMore) queue.spilled = true;
+      queue.isBacklogRepeated = isMore && (repeatedCounts.get(queue.webhook.uuid) ?? 0) * 2 >= count;
     });
   }
 
@@ -346,7 +361,7 @@ export class Refill {
    */
   #entryOf(queue: WebhookQueue, row: DueRow, events: Map<string, DeliverableEvent>): Entry | null {
     // Cancelled, or about to be given away, since the read began.
-    if (this.#cancelledMeanwhile.has(row.id) || !this.#options.ownsLane(queue.webhook.lane)) return null;
+    if (this.#leftOut.has(row.id) || !this.#options.ownsLane(queue.webhook.lane)) return null;
     const entry = this.#add(queue, row, events);
     if (row.type !== null) return entry;
     // Only a hand in the database can take an event away from under its delivery: end it where it is seen.
@@ -393,7 +408,7 @@ export class Refill {
       if (queue === undefined || !this.#options.ownsLane(queue.webhook.lane)) continue;
       // Read beside the rows, so it may be more than there is room for; but one that nothing else is there for comes.
       const isTooMuch = this.#options.memory.roomFor(queue) < rows.length && queue.entries.size > 0;
-      if (isTooMuch || rows.some((row) => this.#cancelledMeanwhile.has(row.id))) {
+      if (isTooMuch || rows.some((row) => this.#leftOut.has(row.id))) {
         queue.spilled = true;
         continue;
       }

@@ -13,6 +13,7 @@ import type {
   RateLimitSetting,
   TransformSetting,
 } from "../storage/configuration.ts";
+import type { Priority } from "../storage/priority.ts";
 import type { ResponseRuleSetting } from "../storage/response-rules.ts";
 import type { RetryPolicySetting } from "../storage/retry-setting.ts";
 import { checkAllowedIps, checkAuth, checkSignature, checkTogether, unknownAuthMask } from "./receiver-fields.ts";
@@ -49,6 +50,7 @@ export interface StoredConfiguration {
   readonly maxInFlight?: number;
   readonly orderingKey?: string | true;
   readonly onPoison?: "park" | "skip";
+  readonly priority?: Priority;
   readonly rateLimit?: RateLimitSetting;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly filters?: readonly string[];

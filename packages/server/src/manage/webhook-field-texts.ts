@@ -27,6 +27,8 @@ export const WEBHOOK_FIELD_TEXTS: Readonly<Record<string, string>> = {
     "Deliveries with the same key go one after the other: an expression over the event, or true for the key that the sender gave. Null: side by side.",
   onPoison:
     "What becomes of an ordered delivery that used up its attempts: `park` holds its key until somebody decides, `skip` makes it a dead letter and goes on.",
+  priority:
+    "Its weight beside the other webhooks of its tenant where there are fewer slots than requests: high 16, normal 4, low 1.",
   rateLimit: "No window of length `per` sees more than `limit` + `burst` requests.",
   metadata: "Up to 50 texts of your own; kept and shown, used for nothing.",
   filters: "Expressions over the event; it passes when all of them are true.",

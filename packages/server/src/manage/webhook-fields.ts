@@ -2,6 +2,7 @@
 // Defaults are not filled in here: an absent field means the default of the program that reads it.
 import { z } from "zod";
 import { allowedIpsField, authField, RECEIVER_FIELD_HINTS, signatureField } from "./receiver-fields.ts";
+import { PRIORITIES } from "../storage/priority.ts";
 import { batchSettingsField, coalesceField, onImportField } from "./batch-fields.ts";
 import { onResponseField, successWhenField } from "./response-fields.ts";
 import { checkAfterField, expireAfterField, expireWarningField, retryPolicyField } from "./retry-fields.ts";
@@ -46,6 +47,7 @@ const optionalFields = {
     .nullable()
     .optional(),
   onPoison: z.enum(["park", "skip"]).nullable().optional(),
+  priority: z.enum(PRIORITIES).nullable().optional(),
   rateLimit: rateLimit.nullable().optional(),
   metadata: metadata.nullable().optional(),
   filters: z.array(z.string().min(1)).max(MAX_FILTERS).nullable().optional(),
@@ -96,7 +98,7 @@ const setByPosthorn = "It is set by Posthorn. Leave it out.";
 /** For the validation of bodies: fields that the contract knows and that cannot be written (yet). */
 export const WEBHOOK_FIELD_HINTS = {
   notYet: [
-    ..."conditions conditionLogic scope format priority tls pinVersion privacy".split(" "),
+    ..."conditions conditionLogic scope format tls pinVersion privacy".split(" "),
     ...RECEIVER_FIELD_HINTS.notYet,
   ],
   notYetValues: RECEIVER_FIELD_HINTS.notYetValues,

@@ -10,6 +10,7 @@ import {
   type TransformSetting,
   WEBHOOK_DEFAULTS,
 } from "../storage/configuration.ts";
+import type { Priority } from "../storage/priority.ts";
 import type { ResponseRuleSetting } from "../storage/response-rules.ts";
 import type { RetryPolicySetting } from "../storage/retry-setting.ts";
 import type { ConfigurationWarning } from "./transform.ts";
@@ -40,6 +41,7 @@ export interface ConfigurationView {
   /** Null: side by side. */
   readonly orderingKey: string | true | null;
   readonly onPoison: "park" | "skip";
+  readonly priority: Priority;
   /** Null: as fast as it takes them. */
   readonly rateLimit: RateLimitSetting | null;
   readonly metadata: Readonly<Record<string, string>>;
@@ -177,6 +179,7 @@ function configurationView(stored: StoredConfiguration): ConfigurationView {
     maxInFlight: stored.maxInFlight ?? WEBHOOK_DEFAULTS.maxInFlight,
     orderingKey: stored.orderingKey ?? null,
     onPoison: stored.onPoison ?? WEBHOOK_DEFAULTS.onPoison,
+    priority: stored.priority ?? WEBHOOK_DEFAULTS.priority,
     rateLimit: stored.rateLimit ?? null,
     metadata: stored.metadata ?? {},
     successWhen: stored.successWhen ?? null,

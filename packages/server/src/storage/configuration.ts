@@ -15,6 +15,7 @@ import {
   type WebhookRow,
 } from "./configuration.sql.ts";
 import type { Executor } from "./pools.ts";
+import type { Priority } from "./priority.ts";
 import type { ResponseRuleSetting } from "./response-rules.ts";
 import type { RetryPolicySetting } from "./retry-setting.ts";
 
@@ -112,6 +113,7 @@ export interface Webhook {
   readonly orderingKey: string | true | null;
   /** What becomes of an ordered delivery that nobody will take, and of those behind it. */
   readonly onPoison: "park" | "skip";
+  readonly priority: Priority;
   readonly rateLimit: RateLimitSetting | null;
   readonly retryPolicy: RetryPolicySetting | null;
   /** Milliseconds from a delivery's creation after which it is not attempted any more; null for never. */
@@ -341,6 +343,7 @@ interface StoredConfiguration {
   readonly maxInFlight?: number;
   readonly orderingKey?: string | true;
   readonly onPoison?: "park" | "skip";
+  readonly priority?: Priority;
   readonly rateLimit?: RateLimitSetting;
   readonly retryPolicy?: RetryPolicySetting | null;
   /** Seconds. */
@@ -364,6 +367,7 @@ export const WEBHOOK_DEFAULTS = {
   onImport: "each",
   onPoison: "park",
   expireWarning: 0.8,
+  priority: "normal",
 } as const;
 
 /** A snapshot from its row; `configuration` holds the fields as the administrator gave them. */
@@ -394,6 +398,7 @@ export function webhookOfRow(row: WebhookRow): Webhook {
     maxInFlight: stored.maxInFlight ?? WEBHOOK_DEFAULTS.maxInFlight,
     orderingKey: stored.orderingKey ?? null,
     onPoison: stored.onPoison ?? WEBHOOK_DEFAULTS.onPoison,
+    priority: stored.priority ?? WEBHOOK_DEFAULTS.priority,
     rateLimit: stored.rateLimit ?? null,
     retryPolicy: stored.retryPolicy ?? null,
     expireAfterMs: stored.expireAfter === undefined ? null : stored.expireAfter * 1_000,

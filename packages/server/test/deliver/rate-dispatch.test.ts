@@ -64,7 +64,7 @@ function simulate(
       for (const report of recorded) onReport(report);
       return true;
     },
-    endpoints: { room: () => Number.POSITIVE_INFINITY, restUntilMs: () => 0, ended: () => {} },
+    endpoints: { room: () => Number.POSITIVE_INFINITY, restUntilMs: () => 0, standing: () => "proven", ended: () => {} },
     isOperational: () => false,
     mayStart: () => true,
     onSwitch: () => {},

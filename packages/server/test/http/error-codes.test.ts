@@ -79,7 +79,7 @@ const PROVOKED: Partial<Record<ErrorCode, (world: ErrorWorld) => Provocation | P
   HEADERS_TOO_LARGE: () => ({ method: "GET", path: "/events", headers: { "x-large": "a".repeat(20_000) } }),
   VALIDATION_ERROR: () => ({ method: "GET", path: "/events?limit=0" }),
   UNKNOWN_FIELD: () => ({ path: "/events", body: { ...EVENT, dta: 1 } }),
-  FIELD_NOT_AVAILABLE_YET: (world) => ({ path: `/webhooks`, body: webhookAt(world, { priority: "high" }) }),
+  FIELD_NOT_AVAILABLE_YET: (world) => ({ path: `/webhooks`, body: webhookAt(world, { pinVersion: 1 }) }),
   READ_ONLY_FIELD: (world) => ({ path: `/webhooks`, body: webhookAt(world, { version: 3 }) }),
   MISSING_MEMBER: () => ({ path: "/webhooks", body: {} }),
   WRONG_TYPE: (world) => ({ path: "/webhooks", body: webhookAt(world, { active: "yes" }) }),

@@ -124,6 +124,7 @@ describe("applying webhooks", () => {
       method: "POST",
       timeout: 15,
       maxInFlight: 64,
+      priority: "normal",
       headers: {},
       filters: [],
       auth: { type: "none" },

@@ -41,6 +41,7 @@ describe("creating a webhook", () => {
       timeout: 15,
       retryPolicy: null,
       maxInFlight: 64,
+      priority: "normal",
       livemode: true,
       version: 1,
       statistics: { totalDelivered: 0, totalFailed: 0, lastDelivery: null },
@@ -92,6 +93,7 @@ describe("creating a webhook", () => {
       timeout: 30,
       retryPolicy: { maxRetries: 3 },
       maxInFlight: 10_000,
+      priority: "low",
       filters: ["invoice.total > 100"],
     };
     const { body } = await create(fields);
@@ -161,6 +163,7 @@ describe("what is refused, and how", () => {
     ["timeout 31", { timeout: 31 }, "VALIDATION_ERROR", "timeout"],
     ["a broken timeout", { timeout: 1.5 }, "WRONG_TYPE", "timeout"],
     ["timeout as text", { timeout: "15" }, "WRONG_TYPE", "timeout"],
+    ["priority urgent", { priority: "urgent" }, "VALIDATION_ERROR", "priority"],
     ["maxInFlight 10,001", { maxInFlight: 10_001 }, "VALIDATION_ERROR", "maxInFlight"],
     ["a negative retry delay", { retryPolicy: { retryDelay: -1 } }, "VALIDATION_ERROR", "retryPolicy.retryDelay"],
     ["a policy that goes on for years", { retryPolicy: { maxRetries: 60 } }, "VALIDATION_ERROR", "retryPolicy"],

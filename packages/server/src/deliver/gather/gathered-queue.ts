@@ -2,7 +2,9 @@
 // the entries of its queue. Must hold each entry once, and must never start or store anything: gathering.ts does.
 import { millisecondsOfId } from "../../lib/id-bounds.ts";
 import type { Webhook } from "../../storage/configuration.ts";
+import type { Kind } from "../fair-turns.ts";
 import type { Entry } from "../queue.ts";
+import { kindOf } from "../ready.ts";
 import { envelopeLength } from "./batch-body.ts";
 import { Coalescing, type Passing } from "./coalescing.ts";
 import { type ClosedBatch, OpenBatches } from "./open-batches.ts";
@@ -35,8 +37,10 @@ export class GatheredQueue {
     return this.#coalescing.count + this.#open.count + startable;
   }
 
-  get hasStartable(): boolean {
-    return this.#startable.length > 0;
+  /** Of what kind the next one is that may go; undefined when none may. */
+  get startableKind(): Kind | undefined {
+    const next = this.#startable[0];
+    return next === undefined ? undefined : kindOf(next.entries[0]);
   }
 
   takeStartable(): Startable | undefined {

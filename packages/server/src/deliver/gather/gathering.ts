@@ -6,6 +6,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { MicroBatch } from "../../lib/micro-batch.ts";
 import type { Webhook } from "../../storage/configuration.ts";
+import type { Kind } from "../fair-turns.ts";
 import type { DeliveryMemory, Entry, WebhookQueue } from "../queue.ts";
 import { type BatchIdentity, newBatch } from "./batch-body.ts";
 import type { Passing } from "./coalescing.ts";
@@ -118,15 +119,23 @@ export class Gathering {
   /** Whether something may start. */
   hasNext(queue: WebhookQueue): boolean {
     const { gathered } = queue;
-    if (gathered?.hasStartable === true) return true;
+    if (gathered?.startableKind !== undefined) return true;
     return (gathered === undefined || gathered.plan === null) && queue.ready.count > 0;
   }
 
-  /** Takes what starts next; undefined when nothing may. */
-  next(queue: WebhookQueue): Startable | undefined {
+  /** Whether something of this kind may start. */
+  hasNextOf(queue: WebhookQueue, kind: Kind): boolean {
+    const { gathered } = queue;
+    const startableKind = gathered?.startableKind;
+    if (startableKind !== undefined) return startableKind === kind;
+    return (gathered === undefined || gathered.plan === null) && queue.ready.has(kind);
+  }
+
+  /** Takes what starts next, of this kind if it is given and there is a choice; undefined when nothing may. */
+  next(queue: WebhookQueue, kind?: Kind): Startable | undefined {
     const startable = queue.gathered?.takeStartable();
     if (startable !== undefined) return startable;
-    const entry = queue.ready.take();
+    const entry = queue.ready.take(kind);
     return entry === undefined ? undefined : { entries: [entry], batch: null };
   }
 

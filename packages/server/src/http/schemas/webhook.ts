@@ -6,6 +6,7 @@ import { RESPONSE_ACTIONS } from "../../storage/response-rules.ts";
 import { WEEKDAYS } from "../../lib/calendar.ts";
 import { described } from "../../manage/webhook-field-texts.ts";
 import { IMPORT_MODES } from "../../storage/configuration.ts";
+import { PRIORITIES } from "../../storage/priority.ts";
 import { eventTypeName, headerMap, idSchema, time } from "./common.ts";
 import { warnings } from "./warning.ts";
 
@@ -106,6 +107,7 @@ const configured = described({
   maxInFlight: z.int(),
   orderingKey: z.union([z.literal(true), z.string()]).nullable(),
   onPoison: z.enum(["park", "skip"]),
+  priority: z.enum(PRIORITIES),
   rateLimit: rateLimit.nullable(),
   metadata: z.record(z.string(), z.string()),
   successWhen: z.string().nullable(),

@@ -88,6 +88,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       timeout: 5,
       retryPolicy: { maxRetries: 2 },
       maxInFlight: 8,
+      priority: "high",
     },
   }),
   "POST /webhooks/subscribe": () => ({
