@@ -64,7 +64,12 @@ function simulate(
       for (const report of recorded) onReport(report);
       return true;
     },
-    endpoints: { room: () => Number.POSITIVE_INFINITY, restUntilMs: () => 0, standing: () => "proven", ended: () => {} },
+    endpoints: {
+      room: () => Number.POSITIVE_INFINITY,
+      restUntilMs: () => 0,
+      standing: () => "proven",
+      ended: () => {},
+    },
     isOperational: () => false,
     mayStart: () => true,
     onSwitch: () => {},
