@@ -364,6 +364,7 @@ create table event (
   data bytea not null,
   context bytea,
   trace_context text,
+  snapshot_id uuid,
   constraint event_pkey PRIMARY KEY (tenant_id, retention_class, id)
 ) partition by LIST (retention_class);
 CREATE INDEX event_reference ON event USING btree (tenant_id, reference, id) WHERE (reference IS NOT NULL);
@@ -816,6 +817,57 @@ create policy tenant on secret as permissive for all to posthorn_api
   using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
   with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
+create table snapshot (
+  tenant_id uuid not null,
+  id uuid not null,
+  webhook_id uuid not null,
+  created_at timestamp with time zone not null,
+  moved_at timestamp with time zone not null,
+  finished_at timestamp with time zone,
+  received_count bigint not null default 0,
+  made_count bigint not null default 0,
+  records_per_second integer not null,
+  lane smallint not null,
+  retention_class smallint not null,
+  livemode boolean not null,
+  is_complete boolean not null default false,
+  state text not null,
+  event_type text not null,
+  token text not null,
+  created_by text not null,
+  problem text,
+  constraint snapshot_pkey PRIMARY KEY (tenant_id, id),
+  constraint snapshot_records_per_second_check CHECK ((records_per_second > 0)),
+  constraint snapshot_state_check CHECK ((state = ANY (ARRAY['running'::text, 'done'::text, 'cancelled'::text, 'failed'::text])))
+) with (fillfactor=70);
+CREATE INDEX snapshot_running ON snapshot USING btree (lane) WHERE (state = 'running'::text);
+CREATE UNIQUE INDEX snapshot_token ON snapshot USING btree (tenant_id, webhook_id, token);
+alter table snapshot enable row level security;
+alter table snapshot force row level security;
+create policy engine on snapshot as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on snapshot as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table snapshot_record (
+  tenant_id uuid not null,
+  snapshot_id uuid not null,
+  event_id uuid not null,
+  line bigint not null,
+  retention_class smallint not null,
+  constraint snapshot_record_pkey PRIMARY KEY (tenant_id, snapshot_id, line)
+);
+alter table snapshot_record enable row level security;
+alter table snapshot_record force row level security;
+create policy engine on snapshot_record as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on snapshot_record as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
 create table tenant (
   id uuid not null,
   created_at timestamp with time zone not null,
@@ -1012,6 +1064,10 @@ grant select on rollup_total to posthorn_api;
 grant delete, insert, select, update on rollup_total to posthorn_engine;
 grant delete, insert, select, update on secret to posthorn_api;
 grant delete, insert, select, update on secret to posthorn_engine;
+grant delete, insert, select, update on snapshot to posthorn_api;
+grant delete, insert, select, update on snapshot to posthorn_engine;
+grant delete, insert, select, update on snapshot_record to posthorn_api;
+grant delete, insert, select, update on snapshot_record to posthorn_engine;
 grant select on tenant to posthorn_api;
 grant delete, insert, select, update on tenant to posthorn_engine;
 grant delete, insert, select, update on tenant_key to posthorn_api;

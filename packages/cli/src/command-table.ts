@@ -109,6 +109,16 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
         load: async () => (await import("./commands/replays.ts")).registerReplays,
       },
       {
+        name: "snapshot",
+        summary: "Load a new system for the first time: records of a file to one webhook, behind live events.",
+        load: async () => (await import("./commands/snapshot.ts")).registerSnapshot,
+      },
+      {
+        name: "snapshots",
+        summary: "List first loads, show how far one has come, or cancel one.",
+        load: async () => (await import("./commands/snapshot.ts")).registerSnapshots,
+      },
+      {
         name: "cancel",
         summary: "Cancel deliveries that are pending or held: by id, of an event, or of a webhook.",
         load: async () => (await import("./commands/cancel.ts")).registerCancel,

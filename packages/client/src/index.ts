@@ -55,6 +55,7 @@ export type * from "./types/module.ts";
 export type * from "./types/node.ts";
 export type * from "./types/preview.ts";
 export type * from "./types/replay.ts";
+export type * from "./types/snapshot.ts";
 export type * from "./types/webhook.ts";
 export { VERSION } from "./version.ts";
 export type { ErrorCode, ErrorDetail, SignatureProfile } from "@posthorn/contract";

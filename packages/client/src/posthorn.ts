@@ -11,6 +11,7 @@ import { preview, type PreviewInput } from "./resources/preview.ts";
 import { Modules } from "./resources/modules.ts";
 import { Nodes } from "./resources/nodes.ts";
 import { Replays } from "./resources/replays.ts";
+import { Snapshots } from "./resources/snapshots.ts";
 import { Webhooks } from "./resources/webhooks.ts";
 import type { Preview } from "./types/preview.ts";
 import type { TenantStatistics } from "./types/webhook.ts";
@@ -31,6 +32,8 @@ export class Posthorn {
   readonly webhooks: Webhooks;
   /** Bulk replays. */
   readonly replays: Replays;
+  /** First loads of new systems. */
+  readonly snapshots: Snapshots;
   readonly readKeys: ReadKeys;
   readonly eventTypes: EventTypes;
   readonly tenants: Tenants;
@@ -60,6 +63,7 @@ export class Posthorn {
     this.parkedKeys = new ParkedKeys(transport);
     this.webhooks = new Webhooks(transport);
     this.replays = new Replays(transport);
+    this.snapshots = new Snapshots(transport);
     this.readKeys = new ReadKeys(transport);
     this.eventTypes = new EventTypes(transport);
     this.tenants = new Tenants(transport);

@@ -13,6 +13,7 @@ export const ID_PREFIXES = {
   batch: "batch",
   replay: "replay",
   correction: "correction",
+  snapshot: "snapshot",
   secret: "sec",
   audit: "aud",
   node: "node",

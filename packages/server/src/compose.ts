@@ -55,12 +55,13 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     wakeStoredWork: () => {
       capturing.fanOuts.wake();
       capturing.replayRunner.wake();
+      capturing.snapshotRunner.wake();
     },
   });
   const capturing: CapturingParts = buildCapturing(ground, delivery);
   const { log, clock, ids, pools, offload, outbound, configuration, logFailure } = ground;
   const { signals, ownership, deliveries, gathering, dispatch, endpoints, recorder, oneRequests } = delivery;
-  const { capture, fanOuts, replayRunner } = capturing;
+  const { capture, fanOuts, replayRunner, snapshotRunner } = capturing;
 
   let stage: "starting" | "open" | "stopping" = "starting";
   const documentationUrl = (code: ErrorCode): string => `/docs/errors#${code}`;
@@ -126,6 +127,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await endpoints.stop();
     await fanOuts.stop();
     await replayRunner.stop();
+    await snapshotRunner.stop();
     await ownership.stop();
     await signals.stop();
     configuration.stop();

@@ -155,6 +155,55 @@ describe("retry and replay", () => {
   });
 });
 
+describe("parked keys and snapshots", () => {
+  test("a parked key is listed, corrected, and nothing of it is left", async () => {
+    await client.webhooks.create({
+      name: "ledger",
+      url: `${receiver.origin}/bad`,
+      events: ["bill.paid"],
+      orderingKey: true,
+      retryPolicy: { maxRetries: 0 },
+    });
+    await client.events.publish({ event: "bill.paid", orderingKey: "cust-7", data: { n: 1 } });
+    const [key] = await until("a parked key", async () => {
+      const keys = await client.parkedKeys.list().take(5);
+      return keys.length === 1 ? keys : null;
+    });
+    expect((await run("parked-keys")).out).toMatch(/KEY[\s\S]*cust-7 +0 +rejected 500/);
+    const dryRun = await run("parked-keys", "skip", "--webhook", "ledger", "--dry-run");
+    expect(dryRun.out).toBe("What holds 1 key would be skipped.\n");
+    const id = key?.deliveryId as string;
+    const corrected = await run("parked-keys", "correct", id, "--data", '{"n":2}', "--note", "a test");
+    expect([corrected.code, corrected.out]).toEqual([0, expect.stringContaining(`${id} goes on with correction_`)]);
+    await until("parked again", async () => (await client.parkedKeys.list().take(1))[0]?.attemptCount === 2);
+    expect((await run("parked-keys", "skip", id)).out).toBe(`${id} is given up; its key goes on.\n`);
+    expect((await run("parked-keys", "list", "--json")).json()).toEqual([]);
+    expect((await run("parked-keys", "retry")).code).toBe(2);
+  }, 120_000);
+
+  test("a file is loaded, and the same command again does nothing more", async () => {
+    const file = join(folder, "customers.ndjson");
+    writeFileSync(file, '{"n":1}\n\n{"n":2}\n{"n":3}\n');
+    const command = ["snapshot", "good", file, "--event", "customer.created", "--rate", "1000"];
+    const loaded = await run(...command);
+    expect([loaded.code, loaded.out]).toEqual([0, "3 records are on the way or delivered.\n"]);
+    expect((await run(...command)).out).toBe("3 records are on the way or delivered.\n");
+    const [snapshot] = (await run("snapshots", "--webhook", "good", "--json")).json() as { received: number }[];
+    expect(snapshot).toMatchObject({ received: 3, state: "done" });
+    writeFileSync(file, '{"n":1}\n[2]\n');
+    expect(await run(...command)).toMatchObject({ code: 2, err: expect.stringContaining("line 2") });
+  }, 120_000);
+
+  test("one that is enabled again says what it missed, and what brings exactly that", async () => {
+    await client.webhooks.create({ name: "gap", url: `${receiver.origin}/gap`, events: ["user.created"] });
+    expect((await run("webhooks", "disable", "gap")).out).toBe("gap is disabled.\n");
+    await client.events.publish({ event: "user.created", data: { n: 1 } });
+    const enabled = await run("webhooks", "enable", "gap");
+    expect(enabled.out).toMatch(/^gap is enabled\.\nIt missed 1 event since /);
+    expect(enabled.err).toContain('posthorn replay --webhook "gap" --from ');
+  }, 120_000);
+});
+
 describe("webhooks", () => {
   test("are listed, shown by name, paused, resumed, tested and deleted", async () => {
     expect((await run("webhooks")).out).toMatch(/NAME +STATUS[\s\S]*good +enabled/);

@@ -33,6 +33,8 @@ export const TABLES: Readonly<Record<string, Treatment>> = {
   fan_out: copied,
   replay_job: copied,
   correction: copied,
+  snapshot: copied,
+  snapshot_record: copied,
   attempt: history,
   dead_letter: history,
   cancelled_delivery: history,

@@ -7,6 +7,7 @@ import type { Clock } from "../lib/clock.ts";
 import { Hearing } from "../maintain/modules/hearing.ts";
 import type { Tracing } from "../observe/tracing.ts";
 import { ReplayRunner } from "../replay/job-runner.ts";
+import { SnapshotRunner } from "../replay/snapshot-runner.ts";
 import type { OrderingKeyOf } from "../replay/ordering.ts";
 import { FanOuts } from "../route/fan-out.ts";
 import { Matcher } from "../route/match.ts";
@@ -21,6 +22,7 @@ export interface CapturingParts {
   readonly fanOuts: FanOuts;
   readonly matcher: Matcher;
   readonly replayRunner: ReplayRunner;
+  readonly snapshotRunner: SnapshotRunner;
   /** By what replayed deliveries are ordered. */
   readonly orderingKeyOf: OrderingKeyOf;
   /** Who sends events. */
@@ -110,7 +112,21 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
     onWritten: (webhooks, inDoubt) => deliveries.wakeByIds(webhooks, inDoubt),
     ...(failpoint === undefined ? {} : { failpoint }),
   });
-  return { capture, fanOuts, matcher, replayRunner, orderingKeyOf, hearing };
+  const snapshotRunner = new SnapshotRunner({
+    db: pools.engine,
+    clock,
+    log,
+    ids,
+    identity,
+    ownsLane: (lane) => ownership.owns(lane),
+    lanes: () => ownership.lanes,
+    holdLanes: (lanes) => deliveries.holdLanes(lanes),
+    findWebhook: (tenantUuid, webhookUuid) =>
+      configuration.webhook(idFromUuid("tenant", tenantUuid), idFromUuid("webhook", webhookUuid)),
+    orderingKeyOf,
+    onWritten: (webhooks, inDoubt) => deliveries.wakeByIds(webhooks, inDoubt),
+  });
+  return { capture, fanOuts, matcher, replayRunner, snapshotRunner, orderingKeyOf, hearing };
 }
 
 /** Routing, with a span for each event that is known afterwards. */

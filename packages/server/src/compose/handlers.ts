@@ -11,6 +11,7 @@ import { Diagnoses } from "../deliver/diagnose.ts";
 import { retryTimes } from "../deliver/retry-policy.ts";
 import { DeliveryLogs } from "../http/read/delivery-logs.ts";
 import { ParkedKeyList } from "../http/read/parked-keys.ts";
+import { readPathText } from "../lib/json/read-path.ts";
 import { Records } from "../http/read/records.ts";
 import type { RouteHandlers } from "../http/routes.ts";
 import { publishHandlers } from "../http/routes/publish.ts";
@@ -37,6 +38,7 @@ import { ReplayJobs } from "../replay/jobs.ts";
 import { ParkedKeys } from "../replay/parked.ts";
 import { WebhookReplays } from "../replay/replay-webhook.ts";
 import { Replays } from "../replay/replay.ts";
+import { Snapshots } from "../replay/snapshots.ts";
 import { BulkRetries } from "../replay/retry-many.ts";
 import { Retries } from "../replay/retry.ts";
 import { SecretError } from "../security/ciphertext.ts";
@@ -63,7 +65,7 @@ export interface OauthParts {
 export function buildHandlers(
   ground: Ground,
   delivery: DeliveryParts,
-  { capture, matcher, replayRunner, orderingKeyOf }: CapturingParts,
+  { capture, matcher, replayRunner, snapshotRunner, orderingKeyOf }: CapturingParts,
   { isOpen, documentationUrl, telling }: HandlerHooks,
 ): RouteHandlers & OauthParts {
   const { options, clock, random, ids, pools, catalogue, vault, offload, outbound, configuration } = ground;
@@ -211,6 +213,24 @@ export function buildHandlers(
     }),
     webhookStatuses: new WebhookStatuses(changes),
     webhooks,
+    snapshots: {
+      api: pools.api,
+      catalogue,
+      snapshots: new Snapshots({
+        api: pools.api,
+        clock,
+        newId,
+        referenceOf: (eventType, data) => {
+          const path = catalogue.get(eventType)?.referencePath ?? null;
+          const text = path === null ? null : readPathText(data, 0, data.length, path);
+          return text === null || text === "" || text.length > 200 || text.includes("\u0000") ? null : text;
+        },
+        wake: () => {
+          snapshotRunner.wake();
+          signals.handedOffSomewhere();
+        },
+      }),
+    },
     gaps: {
       countMissed: async (tenantId, webhookUuid, fromMs, toMs) => {
         const webhook = await configuration.webhook(tenantId, idFromUuid("webhook", webhookUuid));

@@ -11,6 +11,7 @@ export type CursorKind =
   | "dead_letter"
   | "replay"
   | "parked_key"
+  | "snapshot"
   | "type"
   | "api_key"
   | "company"

@@ -20,6 +20,7 @@ import { type PreviewFace, previewRoutes } from "./routes/preview.ts";
 import { secretRotationRoutes, type SecretRotationsFace } from "./routes/secret-rotation.ts";
 import { readKeyRoutes } from "./routes/read-keys.ts";
 import { type RegisteredTypesFace, registeredTypeRoutes } from "./routes/registered-types.ts";
+import { snapshotRoutes, type SnapshotsFace } from "./routes/snapshots.ts";
 import { type StatisticsFace, statisticsRoutes } from "./routes/statistics.ts";
 import { tenantRoutes, type TenantsFace } from "./routes/tenants.ts";
 import { webhookActionRoutes, type WebhookStatusesFace, type WebhookTestsFace } from "./routes/webhook-actions.ts";
@@ -47,6 +48,7 @@ export interface RouteHandlers {
   readonly bulkCancellations: BulkCancellationsFace;
   readonly replayJobs: ReplayJobsFace;
   readonly parkedKeys: ParkedKeysFace;
+  readonly snapshots: SnapshotsFace;
   /** Requests made one by one, to be sent or shown. */
   readonly oneRequests: WebhookTestsFace & RequestViewFace;
   readonly diagnoses: DiagnosesFace;
@@ -111,6 +113,7 @@ export function routeTable(handlers: RouteHandlers): readonly Route[] {
     ...statisticsRoutes(handlers.deliveryLogs),
     ...cancelManyRoutes(handlers.bulkCancellations),
     ...replayJobRoutes(handlers.replayJobs),
+    ...snapshotRoutes(handlers.snapshots),
     ...webhookReplayRoutes(handlers.webhookReplays),
     ...webhookActionRoutes(handlers.webhookStatuses, handlers.oneRequests),
     ...diagnoseRoutes(handlers.diagnoses, handlers.oneRequests),

@@ -21,7 +21,7 @@ const COLUMNS =
   "e.id, e.retention_class, e.livemode, e.has_long_number, e.erased_at, e.type, e.sender_id, e.sent_timestamp, e.ordering_key, e.data, e.context";
 const RETENTION_CLASSES = [7, 30, 90, 400, 3650];
 
-/** All events of a span, oldest first, by primary key: a branch for each retention class. */
+/** All events of a span but those of snapshots, which are for one webhook only; oldest first, by primary key: a branch for each retention class. */
 export async function selectEventsInSpan(
   db: Executor,
   tenantUuid: string,
@@ -30,7 +30,7 @@ export async function selectEventsInSpan(
 ): Promise<StoredEventRow[]> {
   const branches = RETENTION_CLASSES.map(
     (days) => `(select ${COLUMNS} from event e
-      where e.tenant_id = $1 and e.retention_class = ${days} and e.id >= $2 and e.id < $3
+      where e.tenant_id = $1 and e.retention_class = ${days} and e.id >= $2 and e.id < $3 and e.snapshot_id is null
       order by e.id limit $4)`,
   );
   const { rows } = await db.query<StoredEventRow>({

@@ -293,6 +293,12 @@ export async function fillLaterTables(admin: pg.Client): Promise<void> {
         request_id, note, changed, data)
       select tenant_id, gen_random_uuid(), gen_random_uuid(), id, id, now(), 90, 'key_1', 'req_1', 'a "note"',
         array['/data/n'], '\\x7b7d' from webhook;
+    insert into snapshot (tenant_id, id, webhook_id, created_at, moved_at, records_per_second, lane, retention_class, livemode,
+        state, event_type, token, created_by)
+      select tenant_id, id, id, now(), now(), 50, lane, 90, livemode, 'running', 'customer.created', 'a "token"', 'key_1'
+      from webhook;
+    insert into snapshot_record (tenant_id, snapshot_id, event_id, line, retention_class)
+      select tenant_id, id, gen_random_uuid(), 1, 90 from webhook;
     insert into oauth_client (tenant_id, id, created_at, config_version, name, redirect_uris, scopes)
       select id, id, now(), 1, 'BI "x"', array['https://bi.example.com/cb'], array['read:events'] from tenant;
     insert into oauth_grant (tenant_id, id, client_id, granted_by, created_at, code_expires_at, scopes, code_hash,

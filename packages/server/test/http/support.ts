@@ -18,6 +18,7 @@ import { BulkCancellations } from "../../src/replay/cancel-many.ts";
 import { Corrections } from "../../src/replay/correct.ts";
 import { ReplayJobs } from "../../src/replay/jobs.ts";
 import { ParkedKeys } from "../../src/replay/parked.ts";
+import { Snapshots } from "../../src/replay/snapshots.ts";
 import { Cancellations } from "../../src/replay/cancel.ts";
 import { WebhookReplays } from "../../src/replay/replay-webhook.ts";
 import { BulkRetries } from "../../src/replay/retry-many.ts";
@@ -173,6 +174,11 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
   const app = createHttpServer({
     routes: routeTable({
       webhooks,
+      snapshots: {
+        api: pools.api,
+        catalogue: makeCatalogue([]),
+        snapshots: new Snapshots({ api: pools.api, clock, newId, referenceOf: () => null, wake: () => {} }),
+      },
       gaps: { countMissed: async () => ({ count: 0, isMore: false }) },
       applies: new Applies({ api: pools.api, clock, webhooks, warningsOf: () => [] }),
       secretRotations: new SecretRotations({ webhooks }),

@@ -139,6 +139,21 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     });
     return { path: `/replays/${id}/cancel` };
   },
+  "POST /webhooks/{id}/snapshots": (world) => ({
+    path: `/webhooks/${world.webhookId}/snapshots`,
+    body: { token: "first", event: "customer.created" },
+  }),
+  "GET /snapshots": async (world) => {
+    await world.newSnapshot();
+    return { path: "/snapshots" };
+  },
+  "GET /snapshots/{id}": async (world) => ({ path: `/snapshots/${await world.newSnapshot()}` }),
+  "POST /snapshots/{id}/records": async (world) => ({
+    path: `/snapshots/${await world.newSnapshot()}/records`,
+    body: { offset: 0, records: [{ id: "cust_1" }, { id: "cust_2" }] },
+  }),
+  "POST /snapshots/{id}/complete": async (world) => ({ path: `/snapshots/${await world.newSnapshot()}/complete` }),
+  "POST /snapshots/{id}/cancel": async (world) => ({ path: `/snapshots/${await world.newSnapshot()}/cancel` }),
   "POST /preview": (world) => [
     { path: "/preview", body: { webhook: world.webhookId, event: { id: world.eventId } } },
     {

@@ -32,6 +32,8 @@ export interface World {
   readonly heldDelivery: () => Promise<string>;
   /** A delivery that used up its attempts and holds its key. */
   readonly parkedDelivery: () => Promise<string>;
+  /** The id of a snapshot that was begun. */
+  readonly newSnapshot: () => Promise<string>;
   /** The name of a registered event type. */
   readonly newEventType: () => Promise<string>;
   /** The id of a new key. */
@@ -122,6 +124,12 @@ export async function openWorld(): Promise<World> {
     await data("POST", "/events", { event: "requisition.created", data: { object: { id: "req_1" } } });
     return until("a parked key", async () => (await data("GET", `/parked-keys?webhookId=${webhookId}`))[0]?.deliveryId);
   };
+  let snapshotCount = 0;
+  const newSnapshot: World["newSnapshot"] = async () => {
+    snapshotCount += 1;
+    const begun = { token: `token-${snapshotCount}`, event: "customer.created" };
+    return (await data("POST", `/webhooks/${webhookId}/snapshots`, begun)).id;
+  };
   let typeCount = 0;
   const newEventType: World["newEventType"] = async () => {
     typeCount += 1;
@@ -155,6 +163,7 @@ export async function openWorld(): Promise<World> {
     newWebhook,
     heldDelivery,
     parkedDelivery,
+    newSnapshot,
     newEventType,
     newApiKey: async () => (await data("POST", "/api-keys", { name: "test", scopes: ["read:events"] })).id,
     newReadKey: async () => (await data("POST", `/webhooks/${webhookId}/read-keys`)).id,
