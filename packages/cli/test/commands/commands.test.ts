@@ -164,7 +164,7 @@ describe("parked keys and snapshots", () => {
       orderingKey: true,
       retryPolicy: { maxRetries: 0 },
     });
-    await client.events.publish({ event: "bill.paid", orderingKey: "cust-7", data: { n: 1 } });
+    await client.events.publish({ event: "bill.paid", orderingKey: "cust-7", data: { object: { id: "x_1" } } });
     const [key] = await until("a parked key", async () => {
       const keys = await client.parkedKeys.list().take(5);
       return keys.length === 1 ? keys : null;
@@ -197,7 +197,7 @@ describe("parked keys and snapshots", () => {
   test("one that is enabled again says what it missed, and what brings exactly that", async () => {
     await client.webhooks.create({ name: "gap", url: `${receiver.origin}/gap`, events: ["user.created"] });
     expect((await run("webhooks", "disable", "gap")).out).toBe("gap is disabled.\n");
-    await client.events.publish({ event: "user.created", data: { n: 1 } });
+    await client.events.publish({ event: "user.created", data: { object: { id: "x_1" } } });
     const enabled = await run("webhooks", "enable", "gap");
     expect(enabled.out).toMatch(/^gap is enabled\.\nIt missed 1 event since /);
     expect(enabled.err).toContain('posthorn replay --webhook "gap" --from ');
