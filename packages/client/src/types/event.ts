@@ -31,6 +31,8 @@ export interface NewEvent<Type extends string = string, Data = unknown> {
   /** When it happened, ISO 8601 with an offset; now when left out. */
   readonly timestamp?: string | Date;
   readonly context?: EventContext;
+  /** By what webhooks with `orderingKey: true` order it: 1 to 200 characters. */
+  readonly orderingKey?: string;
 }
 
 /** An event that is stored, together with its deliveries. */
