@@ -13,7 +13,7 @@ code { font: 0.9em ui-monospace, monospace; }
 li { margin: 0.3rem 0; }
 label { display: block; font-weight: 600; margin: 1.2rem 0 0.3rem; }
 input { width: 100%; box-sizing: border-box; font: inherit; padding: 0.5rem; border: 1px solid GrayText; border-radius: 4px; }
-.hint { color: GrayText; margin: 0.3rem 0 0; font-size: 0.9rem; }
+.hint { color: color-mix(in srgb, CanvasText 70%, Canvas); margin: 0.3rem 0 0; font-size: 0.9rem; }
 [role=alert] { border-left: 4px solid #c5221f; padding: 0.4rem 0.8rem; margin: 1rem 0 0; }
 .buttons { display: flex; gap: 0.75rem; margin-top: 1.5rem; }
 button { font: inherit; padding: 0.55rem 1.2rem; border-radius: 4px; border: 1px solid GrayText; cursor: pointer; background: ButtonFace; color: ButtonText; }
