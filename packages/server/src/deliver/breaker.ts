@@ -102,11 +102,21 @@ export class Breaker {
     return this.#hasAnswered && this.#unreachableInARow === 0;
   }
 
+  /**
+   * Until then nothing may start; 0 when something may. Where the clock was set back, that is no later than any breaker
+   * stays open.
+   */
+  restUntilMs(nowMs: number): number {
+    if (this.#phase !== "open") return 0;
+    this.openUntilMs = Math.min(this.openUntilMs, nowMs + Math.round(this.#timings.longestOpenMs * (1 + OPEN_SPREAD)));
+    return this.openUntilMs > nowMs ? this.openUntilMs : 0;
+  }
+
   /** How many requests may start beside those that are under way. */
   room(nowMs: number, inFlightCount: number): number {
     if (this.#phase === "closed") return Number.POSITIVE_INFINITY;
     if (this.#phase === "open") {
-      if (nowMs < this.openUntilMs) return 0;
+      if (this.restUntilMs(nowMs) > 0) return 0;
       this.#phase = "half_open";
       this.#successCount = 0;
     }

@@ -84,7 +84,7 @@ export class Endpoints {
   /** Until then (estimated database time) nothing may start; 0 when something may. */
   restUntilMs(webhook: Webhook): number {
     const breaker = this.#shut.get(webhook.id)?.breaker;
-    return breaker?.phase === "open" && breaker.openUntilMs > this.#options.clock.nowMs() ? breaker.openUntilMs : 0;
+    return breaker === undefined ? 0 : breaker.restUntilMs(this.#options.clock.nowMs());
   }
 
   /** True while its deliveries wait in the table rather than in memory. */

@@ -190,3 +190,13 @@ test("whatever comes: never more than one under way while half open, never one w
     }),
   );
 });
+
+test("a clock that is set back by a day keeps it open no longer than any breaker stays open", () => {
+  const breaker = new Breaker(ID);
+  const nowMs = 86_400_000_000;
+  fail(breaker, UNREACHABLE_IN_A_ROW, nowMs);
+  const backMs = nowMs - 86_400_000;
+  const untilMs = breaker.restUntilMs(backMs);
+  expect(untilMs - backMs).toBeLessThanOrEqual(LONGEST_OPEN_MS * (1 + OPEN_SPREAD));
+  expect([breaker.room(untilMs - 1, 0), breaker.room(untilMs, 0)]).toEqual([0, 1]);
+});

@@ -1,8 +1,10 @@
 // Seeded schedules of freezes, kills, cuts, lost answers, late commits and clocks that jump, for the code that decides who
-// may send (guarantees G5 and G6). `npm run simulate` runs a hundred times as many, and repeats a seed that is printed here.
+// may send (guarantees G5 and G6), and of receivers that fail for the code that decides whose turn it is (G11).
+// `npm run simulate` runs a hundred times as many, and repeats a seed that is printed here.
 import { describe, expect, test, vi } from "vitest";
 import { type LaneRule, type Mutation, simulateLanes } from "../support/simulation/lanes.ts";
 import { simulate } from "../support/simulation/simulate.ts";
+import { simulateTurns, type TurnMutation, type TurnRule } from "../support/simulation/turns.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -14,7 +16,7 @@ const SCHEDULES = 300;
  */
 const FOUND_SEEDS = [444, 586, 818, 953, 4002];
 
-test(`in ${SCHEDULES} schedules no lane has two senders, no lost owner writes, and every lane is served in the end`, async () => {
+test(`in ${SCHEDULES} schedules no lane has two senders, no lost owner writes, slots are shared as said, and everything is served in the end`, async () => {
   for (const { name, figures, violations } of await simulate(FIRST_SEED, SCHEDULES)) {
     expect(violations, `npm run simulate -- --schedules 1 --seed <the seed below> repeats it (${name})`).toEqual([]);
     expect(Math.min(...Object.values(figures)), JSON.stringify(figures)).toBeGreaterThan(0);
@@ -25,7 +27,22 @@ test.each(FOUND_SEEDS)("the schedule of seed %i, which once broke a promise, bre
   expect((await simulateLanes(seed)).violations).toEqual([]);
 });
 
+test("the schedule of seed 130, in which a clock that was set back kept a breaker open for as long, serves everything", async () => {
+  expect((await simulateTurns(130)).violations).toEqual([]);
+});
+
 describe("a rule that is broken on purpose is found out", () => {
+  test.each<[TurnRule, string, TurnMutation]>([
+    ["starved", "a queue keeps the slots that it had", { keepsSlots: true }],
+    ["unhealthy_share", "endpoints that fail count as well", { trustsAll: true }],
+  ])("%s: %s", async (rule, _what, mutation) => {
+    const found = new Set<TurnRule>();
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SCHEDULES && !found.has(rule); seed += 1) {
+      for (const violation of (await simulateTurns(seed, mutation)).violations) found.add(violation.rule);
+    }
+    expect(found).toContain(rule);
+  });
+
   test.each<[LaneRule, string, Mutation]>([
     ["two_senders", "a lease by the wall clock", { isLeaseByWallClock: true }],
     ["two_senders", "a lease that outlasts the silence", { lease: { leaseMs: 14_000 } }],

@@ -1,5 +1,6 @@
 // All simulations, over so many seeds from one on. What breaks is named with its seed, so that it can be repeated.
 import { simulateLanes } from "./lanes.ts";
+import { simulateTurns } from "./turns.ts";
 
 export interface Simulated {
   readonly name: string;
@@ -14,6 +15,7 @@ interface Outcome {
 
 const SIMULATIONS: readonly { readonly name: string; readonly run: (seed: number) => Outcome | Promise<Outcome> }[] = [
   { name: "lanes", run: (seed) => simulateLanes(seed) },
+  { name: "turns", run: (seed) => simulateTurns(seed) },
 ];
 
 /** Runs every simulation with each of these seeds. */
