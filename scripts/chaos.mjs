@@ -127,18 +127,18 @@ async function rollingRestart() {
   console.log(`Rolling restart for ${minutes} min, ${nodeCount} node(s), ${senderCount} senders with the SDK`);
   const note = values.verbose ? (line) => console.log(line) : () => {};
   const report = await rollForMinutes({ minutes, nodeCount, senderCount, say: note });
-  const { counts, violations } = report.verdict;
+  const { counts: sums, violations: found } = report.verdict;
   console.log();
   row("nodes replaced", report.replacedCount);
   row("longest from SIGTERM to the end, in ms", Math.round(report.longestStopMs));
   row("exit codes other than 0", report.badExits.length);
-  row("published", counts.invoked);
+  row("published", sums.invoked);
   row("failed publishes", report.failedPublishes.length);
-  row("requests received", counts.requests);
-  row("repeated requests", counts.duplicates);
-  row("violations", violations.length);
-  for (const { rule, detail } of violations.slice(0, 40)) console.log(`${rule}: ${detail}`);
+  row("requests received", sums.requests);
+  row("repeated requests", sums.duplicates);
+  row("violations", found.length);
+  for (const { rule, detail } of found.slice(0, 40)) console.log(`${rule}: ${detail}`);
   for (const message of report.failedPublishes.slice(0, 10)) console.log(message);
-  const isKept = violations.length + report.failedPublishes.length + report.badExits.length === 0;
+  const isKept = found.length + report.failedPublishes.length + report.badExits.length === 0;
   return isKept && report.longestStopMs <= 20_000 ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 // `npm run bench:conditions -- NAME`: what the same work costs in other circumstances, measured in turn with the usual ones:
 // one, two and four processes; a million deliveries that wait; a transaction that stays open; ten thousand requests under
 // way to receivers that take a second; nothing to do at all. Must print no figure of a round that lost or repeated anything.
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
@@ -263,7 +263,7 @@ async function load(world, count, each) {
   const before = cpu(world);
   const startedAtMs = performance.now();
   let next = 0;
-  const line = async () => {
+  const sendOn = async () => {
     while (next < count) {
       const from = next;
       next += PER_REQUEST;
@@ -276,7 +276,7 @@ async function load(world, count, each) {
         throw new Error("not all were accepted");
     }
   };
-  await Promise.all(Array.from({ length: SENDERS }, line));
+  await Promise.all(Array.from({ length: SENDERS }, sendOn));
   for (;;) {
     // Not asked before everything has come: over a million rows it is work of its own.
     const { rows } =
@@ -308,11 +308,14 @@ function cpu({ posthorn, postgres }) {
 
 /** @param {World} world @param {string} path @param {object} body @param {number} status */
 async function call({ origin, apiKey }, path, body, status) {
-  const response = await request(`${origin}${path}`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
+  const headers = {
+    authorization: `Bearer ${apiKey}`,
+    "content-type": "application/json",
+    "idempotency-key": randomUUID(),
+  };
+  const send = () => request(`${origin}${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+  // A connection that the server closed at this moment, because nothing had come for some seconds.
+  const response = await send().catch(send);
   const text = await response.body.text();
   if (response.statusCode !== status) throw new Error(`${path}: ${response.statusCode} ${text.slice(0, 500)}`);
   return JSON.parse(text).data;

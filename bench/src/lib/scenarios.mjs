@@ -59,6 +59,16 @@ export const SCENARIOS = [
     byDefault: true,
   },
   {
+    name: "light",
+    title: "end to end at 50/s",
+    deliveries: true,
+    batchSize: 1,
+    connections: 16,
+    ratePerSecond: 50,
+    largeRatePerSecond: 0,
+    byDefault: false,
+  },
+  {
     name: "large",
     title: "64 KiB beside 5,000/s",
     deliveries: true,

@@ -23,7 +23,7 @@ const ENDPOINTS = 1_000;
 const QUEUED_EACH = 20;
 /** Production waits 30 s at first and a quarter of an hour at last; the proportions of what follows are the same. */
 const BREAKER = { firstOpenMs: 10_000, longestOpenMs: 10_000 };
-const OF_BREAKER = { opensAfter: 10, maxInFlight: 10 };
+const OF_BREAKER = { maxInFlight: 10 };
 
 let database: TestDatabase;
 let scene: Scene;
@@ -63,7 +63,8 @@ describe.runIf(process.env["POSTHORN_FAULT_REPORT"] !== undefined)("receivers in
   test(`${ENDPOINTS} dead endpoints, half of them silent: left alone after some requests, probed at different times`, async () => {
     receiver.isDown = true;
     const model = await makeWebhook("/dead", "report.generated", {
-      ...{ maxInFlight: OF_BREAKER.maxInFlight, timeout: 1 },
+      maxInFlight: OF_BREAKER.maxInFlight,
+      timeout: 1,
       retryPolicy: { maxRetries: 100, retryDelay: 5, backoffMultiplier: 1 },
     });
     const urls = Array.from({ length: ENDPOINTS - 1 }, (_, n) => ({
@@ -228,7 +229,7 @@ async function startEndpoints(): Promise<Endpoints> {
     deadTimesMs,
     of,
     beginRecovery: () => {
-      for (const path of [...seen.keys()]) if (path.startsWith("/dead")) seen.delete(path);
+      for (const path of seen.keys()) if (path.startsWith("/dead")) seen.delete(path);
     },
     recovered: () => [...seen].flatMap(([path, each]) => (path.startsWith("/dead") ? [each] : [])),
     close: () =>

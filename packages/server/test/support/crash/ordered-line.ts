@@ -55,16 +55,16 @@ export async function openOrderedLine(url: string): Promise<OrderedLine> {
       for (let turn = 0; turn < howMany; turn += 1) await publishOne(urls[turn % urls.length] as string);
     },
     keepPublishing(urls) {
-      let isOver = false;
+      const ending = new AbortController();
       const line = (async () => {
-        for (let turn = 0; !isOver; turn += 1) {
+        for (let turn = 0; !ending.signal.aborted; turn += 1) {
           await publishOne(urls[turn % urls.length] as string);
           // A person at a till, not a flood: order is what is looked at.
           await delay(5);
         }
       })();
       return () => {
-        isOver = true;
+        ending.abort();
         return line;
       };
     },

@@ -89,11 +89,11 @@ export async function rollForMinutes(
 
 /** The returned function stops them and says what failed. */
 function keepSending({ ledger, publisher }: Scene, url: string, senderCount: number): () => Promise<string[]> {
-  let isOver = false;
+  const ending = new AbortController();
   const failed: string[] = [];
   const lines = Array.from({ length: senderCount }, async () => {
     const posthorn = new Posthorn({ url, apiKey: CRASH_API_KEY });
-    while (!isOver) {
+    while (!ending.signal.aborted) {
       const { operation, total } = publisher.nextOperation();
       const { body, tailHash } = eventBytes(operation, total);
       ledger.append({ kind: "invoked", operation, key: "by the SDK", tailHash, expected: publisher.expected(total) });
@@ -107,7 +107,7 @@ function keepSending({ ledger, publisher }: Scene, url: string, senderCount: num
     }
   });
   return async () => {
-    isOver = true;
+    ending.abort();
     await Promise.all(lines);
     return failed;
   };
