@@ -6,11 +6,10 @@ import { createTestCertificate } from "../../server/test/support/receivers/certi
 import { createMailer } from "../../server/src/security/outbound/mailer.ts";
 import { type DigestMail, tellPeople } from "../../server/src/maintain/digest/digests.ts";
 import { claimDueChannels } from "../../server/src/maintain/digest/digests.sql.ts";
-import type { Executor } from "../../server/src/storage/pools.ts";
+import { type Executor, openPools } from "../../server/src/storage/pools.ts";
 import { startTestNode, type TestNode } from "../../server/test/support/node.ts";
 import { type Receiver, startReceiver } from "../../server/test/support/receivers/receiver.ts";
 import { until } from "../../server/test/support/until.ts";
-import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startMailServer, type TestMailServer } from "./mail-server.ts";
 
@@ -158,9 +157,9 @@ test("of eight nodes at once one tells; one that died before it wrote that down 
   const sent: DigestMail[] = [];
   const ahead = 120_000;
   // The narrow moment by hand: both saw that it is due, and the second waits for the row that the first has claimed.
-  const first = new pg.Client(node.database.connection);
-  const second = new pg.Client(node.database.connection);
-  await Promise.all([first.connect(), second.connect()]);
+  const { connection, withRoles } = node.options;
+  const pools = openPools({ connection, withRoles, onIdleError: () => {} });
+  const [first, second] = await Promise.all([pools.engine.connect(), pools.engine.connect()]);
   const times = { nowMs: Date.now() + ahead, settledMs: Date.now() + ahead, intervalMs: 1_000, claimMs: 1_000 };
   await first.query("begin");
   expect(await claimDueChannels(first, times, 20)).toHaveLength(1);
@@ -174,7 +173,8 @@ test("of eight nodes at once one tells; one that died before it wrote that down 
   await first.query("commit");
   expect(await late).toEqual([]);
   await node.sql("update digest_channel set next_attempt_at = null");
-  await Promise.all([first.end(), second.end()]);
+  for (const client of [first, second]) client.release();
+  await pools.end();
 
   await Promise.all(Array.from({ length: 8 }, () => tellPeople(telling(sent, null, ahead))));
   expect(sent).toHaveLength(1);

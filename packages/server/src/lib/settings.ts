@@ -36,7 +36,7 @@ export interface Settings {
   readonly otlpHeaders: readonly string[] | undefined;
   /** Undefined: nobody is told by e-mail. Holds a password. */
   readonly smtpUrl: MailUrl | undefined;
-  readonly mailFrom: MailAddress | undefined;
+  readonly mailFrom: (MailAddress & { readonly text: string }) | undefined;
   /** Of the first tenant. */
   readonly administratorEmail: string | undefined;
 }
@@ -295,12 +295,9 @@ export function readSettings(
     else errors.push({ setting: shownName, code: "INVALID_SETTING", message: `${shownName} ${parsed.message}` });
   }
   if (values["smtpUrl"] !== undefined && values["mailFrom"] === undefined && errors.length === 0) {
-    const { env } = SETTINGS.mailFrom;
-    errors.push({
-      setting: env,
-      code: "INVALID_SETTING",
-      message: `${env} must be given with ${SETTINGS.smtpUrl.env}.`,
-    });
+    const setting = SETTINGS.mailFrom.env;
+    const message = `${setting} must be given with ${SETTINGS.smtpUrl.env}.`;
+    errors.push({ setting, code: "INVALID_SETTING", message });
   }
   if (errors.length > 0) return { ok: false, errors };
   // Every name of the table was parsed, or is one whose type allows it to be absent.
@@ -341,7 +338,8 @@ export function printableSettings(
 function shownValue(setting: Setting, value: Settings[keyof Settings]): string {
   if (value === undefined) return "";
   if (setting.secret) return MASK;
-  return typeof value === "object" && "text" in value ? value.text : String(value);
+  if (typeof value === "object") return "text" in value ? value.text : "";
+  return String(value);
 }
 
 /** The same order as in `readSettings`. */

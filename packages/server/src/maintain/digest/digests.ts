@@ -9,7 +9,6 @@ import type { Executor } from "../../storage/pools.ts";
 import {
   type ClaimedChannel,
   claimDueChannels,
-  type DigestChannel,
   dropOldEntries,
   type EntryRow,
   failChannel,
@@ -195,5 +194,3 @@ export function testDigest(
   };
   return { summary, frame, mail: mailWords(summary, frame) };
 }
-
-export type { DigestChannel };

@@ -67,7 +67,7 @@ function storiesOf(entries: readonly DigestEntry[]): Story[] {
   for (const entry of entries) {
     const { object, type, webhookId } = entry;
     // What is about no webhook is about what its object names.
-    const key = webhookId ?? `${type.split(".")[0]} ${String(object["id"] ?? object["name"] ?? "")}`;
+    const key = webhookId ?? `${type.split(".")[0]} ${rawText(object["id"]) ?? rawText(object["name"]) ?? ""}`;
     let story = stories.get(key);
     if (story === undefined) {
       story = { id: webhookId, label: "", host: null, latest: new Map(), badSinceMs: null, ...noTallies() };
@@ -104,6 +104,10 @@ function tallyOf(story: Story, type: string): Tally | null {
 function labelOf({ object, type, webhookId }: DigestEntry): string | null {
   const name = type.startsWith("delivery.") ? object["webhookName"] : (object["name"] ?? object["webhookName"]);
   return textOf(name) ?? textOf(object["host"]) ?? webhookId;
+}
+
+function rawText(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
 }
 
 function textOf(value: unknown): string | null {
@@ -234,7 +238,7 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set([
 ]);
 
 function keysOf({ count, deliveries }: Tally): string {
-  const keys = [...new Set(deliveries.map((each) => cleaned(String(each["orderingKey"] ?? ""))))];
+  const keys = [...new Set(deliveries.map((each) => textOf(each["orderingKey"]) ?? ""))];
   const shown = keys.filter((key) => key !== "").slice(0, NAMED_KEYS);
   const more = count - shown.length;
   return `${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;

@@ -140,7 +140,9 @@ function deliveriesObject(bundle: BundleRow): Record<string, unknown> {
     webhookId: bundle.webhook_id === null ? null : idFromUuid("webhook", bundle.webhook_id),
     webhookName: nameOf(bundle),
     count,
-    ...(expireMs === null ? {} : { firstExpiresAt: named.map((each) => each.expiresAt).sort()[0] ?? null }),
+    ...(expireMs === null
+      ? {}
+      : { firstExpiresAt: named.map((each) => each.expiresAt ?? "").sort((a, b) => (a < b ? -1 : 1))[0] ?? null }),
     deliveries: named,
     ...(NEXT_STEPS[type] === undefined ? {} : { nextStep: NEXT_STEPS[type] }),
   };
