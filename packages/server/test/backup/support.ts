@@ -285,6 +285,16 @@ export async function fillLaterTables(admin: pg.Client): Promise<void> {
       select tenant_id, id, now(), lane, 40, 'failing', 'open', 'The receiver answered 500.' from webhook;
     insert into operational_notice (tenant_id, id, at, webhook_id, livemode, type, detail)
       select tenant_id, gen_random_uuid(), now(), id, livemode, 'webhook.disabled', '{"disabledReason": "owner"}' from webhook;
+    insert into digest_channel (tenant_id, channel, updated_at, emails)
+      select id, 'email', now(), '{it@example.com}' from tenant;
+    insert into digest_entry (tenant_id, id, at, noted_at, email_due, chat_due, type, object)
+      select id, gen_random_uuid(), now(), now(), true, false, 'module.silent', '{"name": "a"}' from tenant;
+    insert into module (tenant_id, first_event_at, last_event_at, livemode, kind, name)
+      select id, now(), now(), true, 'module', 'a' from tenant;
+    insert into module_hour (tenant_id, hour, count, livemode, kind, name)
+      select id, now(), 1, true, 'module', 'a' from tenant;
+    insert into expiry_watch (tenant_id, webhook_id, told_before_id)
+      select tenant_id, id, id from webhook;
     insert into replay_job (tenant_id, id, webhook_id, from_id, before_id, created_at, updated_at, lane, livemode, dry_run,
         state, which, created_by, request_id, types)
       select tenant_id, gen_random_uuid(), id, id, id, now(), now(), lane, livemode, false, 'running', 'missed', 'key_1',

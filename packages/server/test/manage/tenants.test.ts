@@ -36,6 +36,8 @@ describe("an operator", () => {
       captureLimitPerSecond: 50,
       retentionDays: 400,
       unknownEventTypes: "refused",
+      administratorEmail: null,
+      timeZone: "UTC",
       createdAt: new Date(face.clock.nowMs()).toISOString(),
     });
     expect(made.headers["location"]).toBe(`/v1/tenants/${tenant.id}`);
