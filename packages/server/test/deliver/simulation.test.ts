@@ -33,7 +33,7 @@ test("the schedule of seed 130, in which a clock that was set back kept a breake
 
 describe("a rule that is broken on purpose is found out", () => {
   test.each<[TurnRule, string, TurnMutation]>([
-    ["starved", "a queue keeps the slots that it had", { keepsSlots: true }],
+    ["unhealthy_share", "a queue takes its next slot itself, whoever may have it", { keepsSlots: true }],
     ["unhealthy_share", "endpoints that fail count as well", { trustsAll: true }],
   ])("%s: %s", async (rule, _what, mutation) => {
     const found = new Set<TurnRule>();
