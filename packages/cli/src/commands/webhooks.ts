@@ -1,5 +1,5 @@
 // posthorn webhooks: who gets what and how it goes, and pausing, resuming, testing and deleting one.
-import type { LogQuery, MissedEvents, Posthorn, Webhook, WebhookLog, WebhookStatus } from "@posthorn/client";
+import type { Condition, LogQuery, MissedEvents, Posthorn, Webhook, WebhookLog, WebhookStatus } from "@posthorn/client";
 import { type Command, Option } from "commander";
 import { clientOf, type ServerOptions, withServer } from "../client-of.ts";
 import type { Colour, Io } from "../lib/io.ts";
@@ -169,7 +169,8 @@ async function showWebhook(io: Io, options: ServerOptions, given: string): Promi
     ["Description", webhook.description],
     ["URL", `${webhook.method} ${webhook.url}`],
     ["Events", webhook.events.join(" ")],
-    ["Filters", webhook.filters.length === 0 ? null : webhook.filters.join("\n")],
+    ["Filters", filtersText(webhook.filters)],
+    ["Conditions", conditionsText(webhook)],
     ["Template", transform === null ? null : JSON.stringify(transform?.template)],
     ["Auth", auth?.type === "none" ? null : auth?.type],
     ["Signature", profiles?.join(", ")],
@@ -190,6 +191,30 @@ async function showWebhook(io: Io, options: ServerOptions, given: string): Promi
     ["Last", shownTime(webhook.statistics?.lastDelivery) || null],
   ]);
   await showLatest(io, posthorn, webhook.id);
+}
+
+function filtersText(filters: Webhook["filters"]): string | null {
+  const lines = isList(filters)
+    ? filters
+    : Object.entries(filters).map(([path, accepted]) => `${path}: ${JSON.stringify(accepted)}`);
+  return lines.length === 0 ? null : lines.join("\n");
+}
+
+function isList(filters: Webhook["filters"]): filters is readonly string[] {
+  return Array.isArray(filters);
+}
+
+/** One a line, in its own words; groups in brackets. */
+function conditionsText({ conditions, conditionLogic }: Pick<Webhook, "conditions" | "conditionLogic">): string | null {
+  const text = (condition: Condition): string =>
+    "conditions" in condition
+      ? `(${condition.conditions.map(text).join(` ${condition.conditionLogic ?? "AND"} `)})`
+      : [
+          condition.field,
+          condition.operator,
+          ...(condition.value === undefined ? [] : [JSON.stringify(condition.value)]),
+        ].join(" ");
+  return conditions.length === 0 ? null : conditions.map(text).join(` ${conditionLogic}\n`);
 }
 
 /** In a word, with what is wrong and when it goes on. */

@@ -14,6 +14,7 @@ export const FILE_FIELDS = (
 /** What a webhook has that says nothing about the field; a test holds this against a real server. */
 const DEFAULTS: ShownWebhook = {
   active: true,
+  conditionLogic: "AND",
   method: "POST",
   timeout: 15,
   maxInFlight: 64,

@@ -5,6 +5,9 @@ import type { Warning } from "./webhook.ts";
 export type PreviewedResult = boolean | null;
 
 export interface PreviewedFilter {
+  /** Where it stands: `filters[0]`, `conditions[1]`. */
+  readonly field: string;
+  /** The expression that was asked; a map and conditions are translated. */
   readonly source: string;
   readonly result: PreviewedResult;
   /** The parts between `&&`, with what each found. */

@@ -112,6 +112,50 @@ export interface Coalesce {
 }
 
 export type WebhookPriority = "high" | "normal" | "low";
+
+type PlainValue = string | number | boolean | null;
+
+/** Paths, each with the value or values that it may have, or a range. */
+export type FilterMap = Readonly<
+  Record<
+    string,
+    PlainValue | readonly PlainValue[] | { readonly min?: number | string; readonly max?: number | string }
+  >
+>;
+
+export type ConditionLogic = "AND" | "OR";
+
+export interface Comparison {
+  /** A path: `invoice.items.sku`. */
+  readonly field: string;
+  readonly operator:
+    | "eq"
+    | "neq"
+    | "gt"
+    | "gte"
+    | "lt"
+    | "lte"
+    | "in"
+    | "nin"
+    | "contains"
+    | "notContains"
+    | "startsWith"
+    | "endsWith"
+    | "exists"
+    | "changed"
+    | "changedTo"
+    | "changedFrom";
+  readonly value?: PlainValue | readonly PlainValue[];
+}
+
+export interface ConditionGroup {
+  readonly conditions: readonly Condition[];
+  /** "AND" unless given. */
+  readonly conditionLogic?: ConditionLogic;
+}
+
+export type Condition = Comparison | ConditionGroup;
+
 export type ImportMode = "each" | "batch" | "digest";
 
 /** The optional fields; `null` restores the default. */
@@ -124,8 +168,12 @@ interface OptionalFields {
   readonly secret?: string | null;
   readonly signature?: { readonly profiles: readonly SignatureProfile[] } | null;
   readonly auth?: WebhookAuth | null;
-  /** Expressions that must all be true. */
-  readonly filters?: readonly string[] | null;
+  /** Expressions that must all be true, or a map of paths to the values that they may have. */
+  readonly filters?: readonly string[] | FilterMap | null;
+  /** Beside `filters`: both must let an event pass. */
+  readonly conditions?: readonly Condition[] | null;
+  /** "AND" unless given. */
+  readonly conditionLogic?: ConditionLogic | null;
   readonly transform?: Transform | null;
   /** When an answer is a success, as an expression over `response`; any 2xx unless given. */
   readonly successWhen?: string | null;
@@ -198,7 +246,10 @@ export interface WebhookConfiguration {
   readonly events: readonly string[];
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly filters: readonly string[];
+  /** As they were written. */
+  readonly filters: readonly string[] | FilterMap;
+  readonly conditions: readonly Condition[];
+  readonly conditionLogic: ConditionLogic;
   readonly timeout: number;
   /** Null is the default schedule. */
   readonly retryPolicy: RetryPolicy | null;

@@ -9,15 +9,17 @@ import { elementsOf, type Evaluate, type Macro, MACROS } from "./macros.ts";
 import { nearestNames } from "@posthorn/contract";
 import { matchesComputed } from "./patterns.ts";
 import { ABSENT } from "./values.ts";
+import { compileWalk, isGathering, isWalk, WALKS } from "./walk.ts";
 
 type CompileNode = (node: Node, context: CompileContext) => Evaluate;
 
 const HAS_EXAMPLE = "has(order.note)";
-const NAMES: readonly string[] = ["has", "matches", ...MACROS.keys(), ...FUNCTIONS.keys()];
+const NAMES: readonly string[] = ["has", "matches", ...WALKS, ...MACROS.keys(), ...FUNCTIONS.keys()];
 
 /** The closure for a call. Throws ExpressionProblem. */
 export function compileCall(node: CallNode, context: CompileContext, compile: CompileNode): Evaluate {
   if (node.name === "has") return compileHas(node, context, compile);
+  if (isWalk(node)) return compileWalk(node, context, compile);
   const macro = MACROS.get(node.name);
   if (macro !== undefined) return compileMacro(node, macro, context, compile);
   if (node.name === "matches") return compileMatches(node, context, compile);
@@ -72,7 +74,7 @@ function compileHas(node: CallNode, context: CompileContext, compile: CompileNod
   if (node.receiver !== undefined || path === undefined || node.args.length !== 1) {
     throw wrongCall(node, `“has” is called like this: ${HAS_EXAMPLE}.`);
   }
-  if (path.kind !== "member" && path.kind !== "index" && path.kind !== "name") {
+  if (path.kind !== "member" && path.kind !== "index" && path.kind !== "name" && !isGathering(path)) {
     throw new ExpressionProblem("WRONG_CALL", `“has” needs the path of a member: ${HAS_EXAMPLE}.`, path.start);
   }
   const value = compile(path, context);

@@ -3,10 +3,12 @@
 import { compileExpression } from "./compile.ts";
 import { ExpressionFault, ExpressionProblem } from "./errors.ts";
 import { JsonText } from "./json-text.ts";
+import { Evaluation } from "./limits.ts";
 import { type ReadPath, readsOf } from "./reads.ts";
 import { memberName, readMember, type Scope } from "./scope.ts";
 import { tokenize } from "./tokens.ts";
-import { ABSENT, type Value } from "./values.ts";
+import { ABSENT, isList, type Value } from "./values.ts";
+import { walk } from "./walk.ts";
 
 /** True or false; null when there is no answer, because something that it needs is missing or of another type. */
 export type FilterResult = boolean | null;
@@ -43,7 +45,11 @@ export function explainFilter(source: string, scope: Scope): ExplainedFilter {
 }
 
 function explainClause(source: string, scope: Scope): ExplainedClause {
-  const reads = (readsOf(source)?.paths ?? []).map((path) => ({ path: path.join("."), json: shown(at(path, scope)) }));
+  const read = readsOf(source);
+  const reads = (read?.paths ?? []).map((path) => {
+    const value = read?.walked.has(path) === true ? along(path, scope) : at(path, scope);
+    return { path: path.join("."), json: shown(value) };
+  });
   return { source, result: resultOf(valueOf(source, scope)), reads };
 }
 
@@ -81,6 +87,17 @@ function at([root, ...members]: ReadPath, scope: Scope): Value {
     (value, member) => readMember(value, memberName(member), scope.fieldAliases),
     scope.lookup(root),
   );
+}
+
+/** What a path through lists leads to: the one value, or all of them. */
+function along([root, ...members]: ReadPath, scope: Scope): Value {
+  try {
+    const values = walk(scope.lookup(root), members.map(memberName), false, new Evaluation(scope));
+    return isList(values) && values.length === 1 && values[0] !== undefined ? values[0] : values;
+  } catch (error) {
+    if (!(error instanceof ExpressionFault)) throw error;
+    return ABSENT;
+  }
 }
 
 function shown(value: Value): string | null {

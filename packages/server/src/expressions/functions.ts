@@ -2,7 +2,7 @@
 // Macros (has, all, exists, …) are not here: they take expressions, not values.
 import type { Evaluation } from "./limits.ts";
 import { type ExactNumber, numberFromText, toDouble } from "./numbers.ts";
-import { isNumber, keysOf } from "./operators.ts";
+import { isNumber, keysOf, OPERATIONS } from "./operators.ts";
 import { containsText, countCodePoints, lowerAscii, upperAscii } from "./texts.ts";
 import { ABSENT, isList, isObject, type Value } from "./values.ts";
 
@@ -31,7 +31,7 @@ export const MATCHES = { forms: ANY_FORM, arity: 2, example: 'text.matches(r"^IN
 
 export const FUNCTIONS: ReadonlyMap<string, ExpressionFunction> = new Map([
   ["size", { forms: ANY_FORM, arity: 1, example: "size(order.items)", apply: size }],
-  ["contains", { forms: METHOD, arity: 2, example: 'text.contains("part")', apply: onTexts(containsText) }],
+  ["contains", { forms: METHOD, arity: 2, example: 'text.contains("part")', apply: contains }],
   ["startsWith", { forms: METHOD, arity: 2, example: 'text.startsWith("INV-")', apply: onTexts(startsWith) }],
   ["endsWith", { forms: METHOD, arity: 2, example: 'text.endsWith(".my")', apply: onTexts(endsWith) }],
   ["lowerAscii", { forms: METHOD, arity: 1, example: "text.lowerAscii()", apply: onText(lowerAscii) }],
@@ -49,6 +49,13 @@ function onText(apply: (text: string, run: Evaluation) => Value) {
 function onTexts(apply: (text: string, part: string, run: Evaluation) => Value) {
   return (text: Value, part: Value, run: Evaluation): Value =>
     typeof text === "string" && typeof part === "string" ? apply(text, part, run) : ABSENT;
+}
+
+const containsPart = onTexts(containsText);
+
+/** A part of a text, or an element of a list. */
+function contains(container: Value, part: Value, run: Evaluation): Value {
+  return isList(container) ? OPERATIONS.in(part, container, run) : containsPart(container, part, run);
 }
 
 /** Code points of a text, elements of a list, members of an object. */

@@ -3,6 +3,7 @@
 import { childrenOf, type Node } from "./ast.ts";
 import { ExpressionProblem } from "./errors.ts";
 import { parse } from "./parse.ts";
+import { isGathering, isWalk } from "./walk.ts";
 
 /** The names of one way to a value, the root first: `order.items[0].sku` reads `order`, `items`. */
 export type ReadPath = readonly [root: string, ...members: string[]];
@@ -13,19 +14,23 @@ export class ExpressionReads {
   readonly paths: readonly ReadPath[];
   /** The same with the whole of what `has(…)` looks at: all that has to be there for the expression to be decided. */
   readonly touched: readonly ReadPath[];
+  /** Those of `paths` that go through lists (`each(order.items.sku)`). */
+  readonly walked: ReadonlySet<ReadPath>;
   readonly #tree: Node;
 
   constructor(tree: Node) {
     this.#tree = tree;
-    this.paths = pathsOf(tree, false);
-    this.touched = pathsOf(tree, true);
+    const walked = new Set<ReadPath>();
+    this.paths = pathsOf(tree, false, walked);
+    this.touched = pathsOf(tree, true, walked);
+    this.walked = walked;
   }
 
   /**
    * Whether the value can be `true` for some event in which these paths are absent and all others may hold anything.
-   * @param isAbsent asked for paths of this expression only
+   * @param isAbsent asked for paths of this expression only, and whether they go through lists
    */
-  canHold(isAbsent: (path: ReadPath) => boolean): boolean {
+  canHold(isAbsent: (path: ReadPath, isWalked: boolean) => boolean): boolean {
     return (possible(this.#tree, { isAbsent, variables: NO_VARIABLES }) & TRUE) !== 0;
   }
 }
@@ -70,29 +75,63 @@ function isHas(node: Node): boolean {
   return node.kind === "call" && node.name === "has" && node.receiver === undefined;
 }
 
-function pathsOf(tree: Node, isTestRead: boolean): ReadPath[] {
+function pathsOf(tree: Node, isTestRead: boolean, walked: Set<ReadPath>): ReadPath[] {
   const found = new Map<string, ReadPath>();
-  collect(tree, NO_VARIABLES, found, isTestRead);
+  collect(tree, NO_VARIABLES, { found, isTestRead, walked });
   return [...found.values()];
 }
 
-/** @param isTestRead whether `has(a.b)` counts as reading `a.b`, or `a` alone */
-function collect(node: Node, variables: ReadonlySet<string>, found: Map<string, ReadPath>, isTestRead: boolean): void {
+interface Collection {
+  readonly found: Map<string, ReadPath>;
+  /** Whether `has(a.b)` counts as reading `a.b`, or `a` alone. */
+  readonly isTestRead: boolean;
+  readonly walked: Set<ReadPath>;
+}
+
+const PREVIOUS: ReadPath = ["previous"];
+
+/** What `has(…)` looks at, whichever way it is written. */
+function testedIn(node: Node): Node | undefined {
   const tested = isHas(node) && node.kind === "call" ? node.args[0] : undefined;
+  return tested !== undefined && isGathering(tested) && tested.kind === "call" ? tested.args[0] : tested;
+}
+
+/** `each(a.b)`: a path of its own kind. Of what is compared with its former value that one is read as well. */
+function collectWalk(
+  node: Extract<Node, { kind: "call" }>,
+  variables: ReadonlySet<string>,
+  collection: Collection,
+): void {
+  const [pathNode, ...values] = node.args;
+  const path = pathNode === undefined ? null : pathOf(pathNode, variables);
+  if (path !== null) {
+    collection.found.set(`each ${JSON.stringify(path)}`, path);
+    collection.walked.add(path);
+  }
+  if (!isGathering(node)) collection.found.set(JSON.stringify(PREVIOUS), PREVIOUS);
+  // Of a macro's variable there is only what it goes through.
+  if (path === null && pathNode !== undefined) collect(pathNode, variables, collection);
+  for (const value of values) collect(value, variables, collection);
+}
+
+function collect(node: Node, variables: ReadonlySet<string>, collection: Collection): void {
+  const { found, isTestRead } = collection;
+  const tested = testedIn(node);
   const whole = pathOf(tested ?? node, variables);
   const path: ReadPath | null = tested === undefined || whole === null || isTestRead ? whole : [whole[0]];
   if (path !== null) {
     found.set(JSON.stringify(path), path);
     return;
   }
+  if (isWalk(node)) return collectWalk(node, variables, collection);
   const macro = macroOf(node);
   if (macro === null) {
-    for (const child of childrenOf(node)) collect(child, variables, found, isTestRead);
+    for (const child of childrenOf(node)) collect(child, variables, collection);
     return;
   }
-  collect(macro.receiver, variables, found, isTestRead);
+  collect(macro.receiver, variables, collection);
   const inner = new Set(variables).add(macro.variable);
-  for (const body of macro.bodies) collect(body, inner, found, isTestRead);
+  for (const body of macro.bodies) collect(body, inner, collection);
 }
 
 // What a node's value may be: a set of these.
@@ -104,14 +143,14 @@ const ANYTHING = TRUE | FALSE | OTHER | ABSENT;
 type Possible = number;
 
 interface Known {
-  readonly isAbsent: (path: ReadPath) => boolean;
+  readonly isAbsent: (path: ReadPath, isWalked: boolean) => boolean;
   readonly variables: ReadonlySet<string>;
 }
 
 /** Rules of compile-node.ts and operators.ts on sets of values: what needs an absent operand is absent. */
 function possible(node: Node, known: Known): Possible {
   const path = pathOf(node, known.variables);
-  if (path !== null) return known.isAbsent(path) ? ABSENT : ANYTHING;
+  if (path !== null) return known.isAbsent(path, false) ? ABSENT : ANYTHING;
   switch (node.kind) {
     case "literal":
       if (typeof node.value === "boolean") return node.value ? TRUE : FALSE;
@@ -169,12 +208,22 @@ function choice(condition: Node, yes: Node, no: Node, known: Known): Possible {
   return chosen | (value & (OTHER | ABSENT) ? ABSENT : 0);
 }
 
+/** `each` of nothing has no value; what is never there, or never was another, is not changed. */
+function walked(node: Extract<Node, { kind: "call" }>, known: Known): Possible {
+  const path = node.args[0] === undefined ? null : pathOf(node.args[0], known.variables);
+  const isAbsent = path !== null && known.isAbsent(path, true);
+  if (isGathering(node)) return isAbsent ? ABSENT : OTHER | ABSENT;
+  return isAbsent || known.isAbsent(PREVIOUS, false) ? FALSE : TRUE | FALSE | ABSENT;
+}
+
 function call(node: Extract<Node, { kind: "call" }>, known: Known): Possible {
   if (isHas(node)) {
-    const path = node.args[0] === undefined ? null : pathOf(node.args[0], known.variables);
+    const tested = testedIn(node);
+    const path = tested === undefined ? null : pathOf(tested, known.variables);
     // A member may be there sometimes; a whole root that is never there decides.
-    return path !== null && known.isAbsent([path[0]]) ? FALSE : TRUE | FALSE;
+    return path !== null && known.isAbsent([path[0]], false) ? FALSE : TRUE | FALSE;
   }
+  if (isWalk(node)) return walked(node, known);
   const macro = macroOf(node);
   if (macro === null) {
     return computed(node.receiver === undefined ? node.args : [node.receiver, ...node.args], ANYTHING, known);

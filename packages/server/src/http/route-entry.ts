@@ -84,8 +84,6 @@ export interface FieldHints {
   readonly notYet?: readonly string[];
   /** The same for some values of a field: `{ "auth.type": ["jwt"] }`. */
   readonly notYetValues?: Readonly<Record<string, readonly string[]>>;
-  /** The same for fields that work in another form, when an object is given. */
-  readonly notYetAsObject?: readonly string[];
   /** Shown in answers, set by us; the text says how to change it: 422 READ_ONLY_FIELD. */
   readonly readOnly?: Readonly<Record<string, string>>;
 }

@@ -39,14 +39,6 @@ function detailsOf(issue: z.core.$ZodIssue, schema: z.ZodType, input: unknown, h
     const type = issue.expected === "nonoptional" ? "" : ` (${issue.expected})`;
     return [{ ...named, message: `This is required${type}.`, code: "MISSING_MEMBER" }];
   }
-  if (
-    issue.code === "invalid_type" &&
-    hints.notYetAsObject?.includes(hintName(field, hints)) &&
-    isObject(valueAt(input, issue.path))
-  ) {
-    const message = `The map form is not built yet. Expected ${issue.expected}.`;
-    return [{ field, message, code: "FIELD_NOT_AVAILABLE_YET" }];
-  }
   if (issue.code === "invalid_type") {
     if (field === "") return [{ message: `Expected ${issue.expected}.`, code: "WRONG_TYPE" }];
     return [{ ...named, message: `Expected ${issue.expected}.`, code: "WRONG_TYPE", expected: issue.expected }];
@@ -105,10 +97,6 @@ function valueAt(input: unknown, path: Path): unknown {
     value = (value as Record<PropertyKey, unknown>)[step];
   }
   return value;
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Names of the members that the schema knows at a path; none where it is not an object. */

@@ -5,7 +5,7 @@ import type { EventTypeDefinition } from "../catalogue/catalogue.ts";
 import { eventScope } from "../expressions/event-scope.ts";
 import type { ReadPath } from "../expressions/reads.ts";
 import { memberName, readMember, type Scope } from "../expressions/scope.ts";
-import { ABSENT, isObject, type Value } from "../expressions/values.ts";
+import { ABSENT, isList, isObject, type Value } from "../expressions/values.ts";
 
 /** A path that leads to nothing: at its root (no event of the type has it) or at a member that the example lacks. */
 export interface Absence {
@@ -44,8 +44,11 @@ export class ExampleEvent {
     });
   }
 
-  /** Where a path leads to nothing, or null when it leads to a value or nobody can tell. */
-  absence(path: ReadPath): Absence | null {
+  /**
+   * Where a path leads to nothing, or null when it leads to a value or nobody can tell.
+   * @param isWalked whether the path goes through lists
+   */
+  absence(path: ReadPath, isWalked = false): Absence | null {
     const [root, ...members] = path;
     let value = this.scope.lookup(root);
     if (value === ABSENT) return { kind: "root", path: root, nearest: nearestIn(root, this.#roots()) };
@@ -53,12 +56,22 @@ export class ExampleEvent {
     for (const [index, member] of members.entries()) {
       // Null in one event is an object in the next.
       if (value === null || OPEN_OBJECTS.has(before)) return null;
-      const next = readMember(value, memberName(member), this.scope.fieldAliases);
+      if (isWalked && isList(value)) {
+        const holders = value.filter(isObject);
+        // An empty list in one event has elements in the next.
+        if (holders.length === 0) return null;
+        value = holders.find((each) => this.#member(each, member) !== ABSENT) ?? (holders[0] as Value);
+      }
+      const next = this.#member(value, member);
       if (next === ABSENT) return this.#missingMember(value, path.slice(0, index + 1), member);
       value = next;
       before = member;
     }
     return null;
+  }
+
+  #member(holder: Value, member: string): Value {
+    return readMember(holder, memberName(member), this.scope.fieldAliases);
   }
 
   #missingMember(holder: Value, holders: readonly string[], member: string): Absence {

@@ -1,9 +1,10 @@
 // What in a webhook probably is not meant: filters that can never pass for a type it subscribes to, template parts that
 // will be null. Held against the catalogue's examples; types without one are passed over in silence.
 import type { Catalogue, EventTypeDefinition } from "../catalogue/catalogue.ts";
+import { type FilterSettings, type FilterSource, filterSourcesOf } from "../expressions/dialects.ts";
 import type { Program } from "../expressions/compile.ts";
 import { Evaluation, MAX_WORK } from "../expressions/limits.ts";
-import { type ExpressionReads, type ReadPath, readsOf } from "../expressions/reads.ts";
+import { type ExpressionReads, readsOf } from "../expressions/reads.ts";
 import { compileTemplate } from "../expressions/template.ts";
 import { ABSENT } from "../expressions/values.ts";
 import { type Absence, ExampleEvent } from "./example-event.ts";
@@ -11,7 +12,8 @@ import { type ConfigurationWarning, templateFieldName } from "./transform.ts";
 import type { StoredConfiguration } from "./webhook-configuration.ts";
 
 /** What of a webhook is looked at. */
-export type WarnableConfiguration = Pick<StoredConfiguration, "events" | "filters" | "transform" | "batchSettings">;
+export type WarnableConfiguration = FilterSettings &
+  Pick<StoredConfiguration, "events" | "transform" | "batchSettings">;
 
 /** Work that may still be done, in the units of expressions/limits.ts; whoever judges takes from it. */
 export interface WarningBudget {
@@ -68,7 +70,7 @@ export function createWarnings(catalogue: Catalogue): WarningsOf {
     return example;
   };
   return (configuration, budget = { unitsLeft: UNITS_PER_CONFIGURATION }) => {
-    const conditions = (configuration.filters ?? []).flatMap(conditionOf);
+    const conditions = filterSourcesOf(configuration).flatMap(conditionOf);
     // Filled for a whole batch it reads other names, and what a batch holds no example shows.
     const isForBatch = configuration.batchSettings?.per === "batch";
     const parts = isForBatch ? [] : templatePartsOf(configuration.transform?.template);
@@ -89,9 +91,9 @@ function subscribedTypes(catalogue: Catalogue, patterns: readonly string[]): Ite
   return new Set(patterns.flatMap((pattern) => catalogue.expand(pattern)));
 }
 
-function conditionOf(source: string, index: number): Condition[] {
+function conditionOf({ field, source }: FilterSource): Condition[] {
   const reads = readsOf(source);
-  return reads === null ? [] : [{ field: `filters[${index}]`, reads }];
+  return reads === null ? [] : [{ field, reads }];
 }
 
 function templatePartsOf(template: unknown): TemplatePart[] {
@@ -114,9 +116,9 @@ function judgeConditions(
   let canPass = true;
   for (const { field, reads } of conditions) {
     if (!work.spendJudgement(reads)) return false;
-    if (reads.canHold((path) => example.absence(path) !== null)) continue;
+    if (reads.canHold((path, isWalked) => example.absence(path, isWalked) !== null)) continue;
     canPass = false;
-    const absence = firstAbsence(reads.paths, example);
+    const absence = firstAbsence(reads, example);
     // Without one it can never pass for reasons of its own (`false`), which nobody writes by accident.
     if (absence === null) continue;
     findings.add("NEVER_MATCHES_TYPE", field, absence, NEVER_PASSES, example.type.name);
@@ -127,7 +129,7 @@ function judgeConditions(
 function judgeTemplate(parts: readonly TemplatePart[], example: ExampleEvent, findings: Findings, work: Work): void {
   for (const { field, reads, program, inText } of parts) {
     if (!work.spendJudgement(reads)) return;
-    const absence = firstAbsence(reads.paths, example);
+    const absence = firstAbsence(reads, example);
     if (absence === null || work.evaluate(program, example) !== ABSENT) continue;
     findings.add("MISSING_IN_TEMPLATE", field, absence, inText ? WILL_BE_EMPTY : WILL_BE_NULL, example.type.name);
   }
@@ -173,8 +175,8 @@ class Work {
 }
 
 /** What is missing for certain (a whole object) says more than a member that an example happens not to have. */
-function firstAbsence(paths: readonly ReadPath[], example: ExampleEvent): Absence | null {
-  const absences = paths.map((path) => example.absence(path)).filter((absence) => absence !== null);
+function firstAbsence({ paths, walked }: ExpressionReads, example: ExampleEvent): Absence | null {
+  const absences = paths.map((path) => example.absence(path, walked.has(path))).filter((absence) => absence !== null);
   return absences.find(({ kind }) => kind === "root") ?? absences[0] ?? null;
 }
 

@@ -3,6 +3,7 @@
 import type { ErrorDetail, SignatureProfile } from "@posthorn/contract";
 import { checkPattern } from "../catalogue/pattern.ts";
 import { compileExpression } from "../expressions/compile.ts";
+import type { Condition, ConditionLogic, FilterMap } from "../expressions/dialects.ts";
 import { isSecretHeader, MASK } from "../lib/masking.ts";
 import { checkCustomHeaders } from "../security/outbound/headers.ts";
 import { type AuthSetting, maskAuth } from "../security/receiver-auth.ts";
@@ -25,6 +26,7 @@ import {
   withCoalesceDefaults,
 } from "./batch-fields.ts";
 import { checkResponseRule, checkSuccessWhen, responseRulesOf } from "./response-fields.ts";
+import { checkFilters } from "./filter-fields.ts";
 import { checkRetryPolicy, retryPolicyOf } from "./retry-fields.ts";
 import { checkTransform } from "./transform.ts";
 import type { WarningsOf } from "./warnings.ts";
@@ -53,7 +55,10 @@ export interface StoredConfiguration {
   readonly priority?: Priority;
   readonly rateLimit?: RateLimitSetting;
   readonly metadata?: Readonly<Record<string, string>>;
-  readonly filters?: readonly string[];
+  /** As they were written; expressions/dialects.ts says what they mean. */
+  readonly filters?: readonly string[] | FilterMap;
+  readonly conditions?: readonly Condition[];
+  readonly conditionLogic?: ConditionLogic;
   readonly transform?: TransformSetting;
   /** Its secret member is the mask; the text is in table `secret`. */
   readonly auth?: AuthSetting;
@@ -94,7 +99,7 @@ export function checkFields(fields: WebhookChange, rules: ConfigurationRules, te
     ...(fields.headers ? checkHeadersField(fields.headers) : []),
     ...(typeof fields.secret === "string" ? checkSecret(fields.secret) : []),
     ...(fields.retryPolicy ? checkRetryPolicy(fields.retryPolicy) : []),
-    ...(fields.filters ?? []).flatMap((source, index) => checkExpression(source, `filters[${index}]`)),
+    ...checkFilters(fields),
     ...(typeof fields.orderingKey === "string" ? checkExpression(fields.orderingKey, "orderingKey") : []),
     ...(fields.successWhen ? checkSuccessWhen(fields.successWhen) : []),
     ...(fields.onResponse ?? []).flatMap(checkResponseRule),

@@ -31,7 +31,10 @@ export const WEBHOOK_FIELD_TEXTS: Readonly<Record<string, string>> = {
     "Its weight beside the other webhooks of its tenant where there are fewer slots than requests: high 16, normal 4, low 1.",
   rateLimit: "No window of length `per` sees more than `limit` + `burst` requests.",
   metadata: "Up to 50 texts of your own; kept and shown, used for nothing.",
-  filters: "Expressions over the event; it passes when all of them are true.",
+  filters:
+    "Expressions over the event, or a map of paths to the values that they may have; it passes when all of them are true.",
+  conditions: "Comparisons of fields of the event, and groups of them; beside `filters` both must be true.",
+  conditionLogic: "Whether all conditions must be true (AND) or one of them (OR).",
   successWhen:
     "When an answer is a success: an expression over `response.status`, `.headers` and `.body`; any 2xx unless given.",
   onResponse: "What follows an answer: rules that are asked in their order before `successWhen`.",

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { allowedIpsField, authField, RECEIVER_FIELD_HINTS, signatureField } from "./receiver-fields.ts";
 import { PRIORITIES } from "../storage/priority.ts";
 import { batchSettingsField, coalesceField, onImportField } from "./batch-fields.ts";
+import { conditionLogicField, conditionsField, filtersField } from "./filter-fields.ts";
 import { onResponseField, successWhenField } from "./response-fields.ts";
 import { checkAfterField, expireAfterField, expireWarningField, retryPolicyField } from "./retry-fields.ts";
 import { transformField } from "./transform.ts";
@@ -15,7 +16,6 @@ const ONE_LINE = /^[^\p{Cc}\p{Cs}]*$/u;
 const TEXT = /^(?:[\t\n\r]|[^\p{Cc}\p{Cs}])*$/u;
 
 export const MAX_EVENTS = 100;
-export const MAX_FILTERS = 50;
 export const MAX_METADATA = 50;
 
 const rateLimit = z.strictObject({
@@ -50,7 +50,9 @@ const optionalFields = {
   priority: z.enum(PRIORITIES).nullable().optional(),
   rateLimit: rateLimit.nullable().optional(),
   metadata: metadata.nullable().optional(),
-  filters: z.array(z.string().min(1)).max(MAX_FILTERS).nullable().optional(),
+  filters: filtersField.nullable().optional(),
+  conditions: conditionsField.nullable().optional(),
+  conditionLogic: conditionLogicField.nullable().optional(),
   transform: transformField.nullable().optional(),
   successWhen: successWhenField.nullable().optional(),
   onResponse: onResponseField.nullable().optional(),
@@ -97,13 +99,8 @@ const setByPosthorn = "It is set by Posthorn. Leave it out.";
 
 /** For the validation of bodies: fields that the contract knows and that cannot be written (yet). */
 export const WEBHOOK_FIELD_HINTS = {
-  notYet: [
-    ..."conditions conditionLogic scope format tls pinVersion privacy".split(" "),
-    ...RECEIVER_FIELD_HINTS.notYet,
-  ],
+  notYet: [..."scope format tls pinVersion privacy".split(" "), ...RECEIVER_FIELD_HINTS.notYet],
   notYetValues: RECEIVER_FIELD_HINTS.notYetValues,
-  /** A list of expressions works; the map form is still to come. */
-  notYetAsObject: ["filters"],
   readOnly: {
     id: setByPosthorn,
     status: "Set `active` to true or false instead.",

@@ -1,5 +1,6 @@
 // A webhook as everybody sees it: the fields by their published names, defaults filled in, secret values masked.
 import { DEFAULT_SIGNATURE_PROFILES, type Id, idFromUuid, type SignatureProfile } from "@posthorn/contract";
+import type { Condition, ConditionLogic, FilterMap } from "../expressions/dialects.ts";
 import { maskHeaders } from "../lib/masking.ts";
 import { type AuthSetting, NO_AUTH } from "../security/receiver-auth.ts";
 import {
@@ -27,7 +28,9 @@ export interface ConfigurationView {
   readonly events: readonly string[];
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly filters: readonly string[];
+  readonly filters: readonly string[] | FilterMap;
+  readonly conditions: readonly Condition[];
+  readonly conditionLogic: ConditionLogic;
   /** Null: bodies are the published envelope. */
   readonly transform: Required<TransformSetting> | null;
   readonly timeout: number;
@@ -169,6 +172,8 @@ function configurationView(stored: StoredConfiguration): ConfigurationView {
     method: stored.method ?? WEBHOOK_DEFAULTS.method,
     headers: maskHeaders(stored.headers ?? {}),
     filters: stored.filters ?? [],
+    conditions: stored.conditions ?? [],
+    conditionLogic: stored.conditionLogic ?? WEBHOOK_DEFAULTS.conditionLogic,
     transform:
       stored.transform === undefined ? null : { contentType: WEBHOOK_DEFAULTS.contentType, ...stored.transform },
     timeout: stored.timeout ?? WEBHOOK_DEFAULTS.timeout,

@@ -1,5 +1,6 @@
 // The configuration that the stages work by: webhooks as immutable snapshots, loaded per tenant on first use and kept
 // fresh by polling one version number. Must never answer from a state it could not confirm (guarantee G15).
+import { type FilterSettings, filterSourcesOf } from "../expressions/dialects.ts";
 import { type Id, idFromUuid, parseId, type SignatureProfile, uuidFromId } from "@posthorn/contract";
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../lib/clock.ts";
@@ -103,6 +104,7 @@ export interface Webhook {
   readonly url: string;
   readonly method: string;
   readonly events: readonly string[];
+  /** Expressions that must all be true, whichever way they were written (expressions/dialects.ts). */
   readonly filters: readonly string[];
   readonly headers: Readonly<Record<string, string>>;
   /** Null: bodies are the published envelope. */
@@ -332,11 +334,10 @@ function typesOfRows(
   return new Map(rows.map((row) => [row.name, row.reference_path]));
 }
 
-interface StoredConfiguration {
+interface StoredConfiguration extends FilterSettings {
   readonly url: string;
   readonly events: readonly string[];
   readonly method?: string;
-  readonly filters?: readonly string[];
   readonly headers?: Readonly<Record<string, string>>;
   readonly transform?: TransformSetting;
   readonly timeout?: number;
@@ -365,6 +366,7 @@ export const WEBHOOK_DEFAULTS = {
   timeout: 15,
   maxInFlight: 64,
   onImport: "each",
+  conditionLogic: "AND",
   onPoison: "park",
   expireWarning: 0.8,
   priority: "normal",
@@ -391,7 +393,7 @@ export function webhookOfRow(row: WebhookRow): Webhook {
     url: stored.url,
     method: stored.method ?? WEBHOOK_DEFAULTS.method,
     events: stored.events,
-    filters: stored.filters ?? [],
+    filters: filterSourcesOf(stored).map(({ source }) => source),
     headers: stored.headers ?? {},
     transform: stored.transform ?? null,
     timeoutMs: (stored.timeout ?? WEBHOOK_DEFAULTS.timeout) * 1000,

@@ -17,7 +17,7 @@ describe("functions", () => {
     ['t.contains("")', "true"],
     ['t.contains("v")', "false"],
     ["t.contains(1)", "absent"],
-    ["l.contains(1)", "absent"],
+    ["l.contains(1)", "true"],
     ['t.startsWith("INV")', "true"],
     ['t.startsWith("")', "true"],
     ['t.startsWith("NV")', "false"],

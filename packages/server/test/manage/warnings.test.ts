@@ -24,6 +24,32 @@ const messages = (configuration: WarnableConfiguration): string[] =>
 const filter = (events: string[], ...filters: string[]): string[] => messages({ events, filters });
 const template = (events: string[], source: unknown): string[] => messages({ events, transform: { template: source } });
 
+describe("filters", () => {
+  test("are judged in every dialect, also where a path goes through a list", () => {
+    const events = ["sales_order.created"];
+    const fits = messages({
+      events,
+      filters: { "order.items.itemCode": ["A"], "order.total": { min: 1 } },
+      conditions: [{ field: "order.items.quantity", operator: "gt", value: 1 }],
+    });
+    expect(fits).toEqual([]);
+    expect(
+      messages({
+        events,
+        filters: { "order.items.itemCde": ["A"] },
+        conditions: [
+          { field: "order.totl", operator: "gt", value: 1 },
+          { field: "order.status", operator: "changed" },
+        ],
+      }),
+    ).toEqual([
+      "NEVER_MATCHES_TYPE filters.order.items.itemCde: sales_order.created has no `order.items.itemCde` in its example: without it this filter never passes for it. Did you mean `order.items.itemCode`?",
+      "NEVER_MATCHES_TYPE conditions[0]: sales_order.created has no `order.totl` in its example: without it this filter never passes for it. Did you mean `order.total`?",
+      "NEVER_MATCHES_TYPE conditions[1]: sales_order.created carries no `previous`: this filter never passes for it.",
+    ]);
+  });
+});
+
 describe("the printed webhooks", () => {
   test("have nothing to be warned of: payment.received carries the order that their filters ask for", () => {
     expect(warningsOf(ORDER_WEBHOOK)).toEqual([]);

@@ -7,6 +7,7 @@ import { gatherPlanOf } from "../../deliver/gather/plan.ts";
 import { batchNames } from "../../deliver/request.ts";
 import type { Body, Bodies } from "../../deliver/render.ts";
 import type { DeliverableEvent } from "../../deliver/queue.ts";
+import { filterSourcesOf } from "../../expressions/dialects.ts";
 import { explainFilter } from "../../expressions/explain.ts";
 import { parsePayload } from "../../expressions/payload.ts";
 import { type ResourceNames, scopeOfEvent } from "../../expressions/scope-of-event.ts";
@@ -59,7 +60,6 @@ const within = (name: string): string => `webhook.${name}`;
 /** What is said of the fields of a webhook, said of the webhook inside the body. */
 const PREVIEW_HINTS = {
   notYet: WEBHOOK_FIELD_HINTS.notYet.map(within),
-  notYetAsObject: WEBHOOK_FIELD_HINTS.notYetAsObject.map(within),
 };
 
 /** A webhook as far as a preview needs one: what it says, and whether it exists. */
@@ -83,7 +83,10 @@ async function show(face: PreviewFace, call: Call<undefined, PreviewBody>): Prom
 
   const exact = { exactNumbers: true };
   const scope = scopeOfEvent(event, face.namesOf(event.type), (bytes) => parsePayload(bytes, exact));
-  const filters = (configuration.filters ?? []).map((source) => explainFilter(source, scope));
+  const filters = filterSourcesOf(configuration).map(({ field, source }) => ({
+    field,
+    ...explainFilter(source, scope),
+  }));
   const typeMatches = configuration.events.some((pattern) => matchesPattern(pattern, event.type));
   const snapshot = snapshotOf(face, principal, configuration);
   const plan = gatherPlanOf(snapshot, face.namesOf);

@@ -54,7 +54,8 @@ export const previewBody = z
 const result = z.boolean().nullable().meta({ description: "Null: no answer, because something it needs is missing." });
 
 const filter = z.object({
-  source: z.string(),
+  field: z.string().meta({ description: "Where it stands in the webhook.", examples: ["filters[0]", "conditions[1]"] }),
+  source: z.string().meta({ description: "The expression that was asked; a map and conditions are translated." }),
   result,
   clauses: z
     .array(

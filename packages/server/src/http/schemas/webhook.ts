@@ -3,6 +3,7 @@
 import { SIGNATURE_ALGORITHMS, SIGNATURE_ENCODINGS, SIGNATURE_PROFILE_NAMES } from "@posthorn/contract";
 import { z } from "zod";
 import { RESPONSE_ACTIONS } from "../../storage/response-rules.ts";
+import { CONDITION_LOGICS, CONDITION_OPERATORS } from "../../expressions/dialects.ts";
 import { WEEKDAYS } from "../../lib/calendar.ts";
 import { described } from "../../manage/webhook-field-texts.ts";
 import { IMPORT_MODES } from "../../storage/configuration.ts";
@@ -90,6 +91,15 @@ const coalesce = z.object({
   maxWait: z.number().meta({ description: "Seconds after the first state that waits." }),
 });
 
+const plain = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+const condition = z.object({
+  field: z.string().optional(),
+  operator: z.enum(CONDITION_OPERATORS).optional(),
+  value: z.union([plain, z.array(plain)]).optional(),
+  conditions: z.array(z.unknown()).meta({ description: "Of a group: conditions and groups." }).optional(),
+  conditionLogic: z.enum(CONDITION_LOGICS).optional(),
+});
+
 /** The fields that a version remembers. */
 const configured = described({
   name: z.string().nullable(),
@@ -98,7 +108,9 @@ const configured = described({
   events: z.array(eventTypeName),
   method: z.enum(["POST", "PUT", "PATCH"]),
   headers: headerMap,
-  filters: z.array(z.string()),
+  filters: z.union([z.array(z.string()), z.record(z.string(), z.unknown())]),
+  conditions: z.array(condition),
+  conditionLogic: z.enum(CONDITION_LOGICS),
   timeout: z.int(),
   retryPolicy: retryPolicy.nullable(),
   expireAfter: z.number().nullable(),
