@@ -3,7 +3,13 @@
 import { SIGNATURE_ALGORITHMS, SIGNATURE_ENCODINGS, SIGNATURE_PROFILE_NAMES } from "@posthorn/contract";
 import { z } from "zod";
 import { RESPONSE_ACTIONS } from "../../storage/response-rules.ts";
-import { CONDITION_LOGICS, CONDITION_OPERATORS } from "../../expressions/dialects.ts";
+import {
+  CONDITION_LOGICS,
+  CONDITION_OPERATORS,
+  type ConditionLogic,
+  type ConditionOperator,
+  type PlainValue,
+} from "../../expressions/dialects.ts";
 import { WEEKDAYS } from "../../lib/calendar.ts";
 import { described } from "../../manage/webhook-field-texts.ts";
 import { IMPORT_MODES } from "../../storage/configuration.ts";
@@ -92,7 +98,17 @@ const coalesce = z.object({
 });
 
 const plain = z.union([z.string(), z.number(), z.boolean(), z.null()]);
-const condition = z.object({
+const bound = z.union([z.string(), z.number()]);
+const filters = z.union([
+  z.array(z.string()),
+  z.record(z.string(), z.union([plain, z.array(plain), z.object({ min: bound.optional(), max: bound.optional() })])),
+]);
+
+/** A comparison, or a group of conditions. */
+type ShownCondition =
+  | { field: string; operator: ConditionOperator; value?: PlainValue | readonly PlainValue[] }
+  | { conditions: readonly ShownCondition[]; conditionLogic?: ConditionLogic };
+const condition: z.ZodType = z.object({
   field: z.string().optional(),
   operator: z.enum(CONDITION_OPERATORS).optional(),
   value: z.union([plain, z.array(plain)]).optional(),
@@ -108,8 +124,8 @@ const configured = described({
   events: z.array(eventTypeName),
   method: z.enum(["POST", "PUT", "PATCH"]),
   headers: headerMap,
-  filters: z.union([z.array(z.string()), z.record(z.string(), z.unknown())]),
-  conditions: z.array(condition),
+  filters,
+  conditions: z.array(condition as z.ZodType<ShownCondition>),
   conditionLogic: z.enum(CONDITION_LOGICS),
   timeout: z.int(),
   retryPolicy: retryPolicy.nullable(),
