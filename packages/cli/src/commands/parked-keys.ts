@@ -157,14 +157,16 @@ async function filterOf(posthorn: Posthorn, options: ListOptions | ReleaseOption
 
 async function releaseMany(io: Io, posthorn: Posthorn, what: KeyRelease, dryRun: boolean): Promise<void> {
   const { count: total } = await posthorn.parkedKeys.release({ ...what, dryRun: true });
-  let count = dryRun ? total : 0;
+  const most = dryRun ? 0 : total;
+  let count = 0;
   // What fails again meanwhile is parked anew: no more than there were at the beginning.
-  while (!dryRun && count < total) {
-    const part: BulkResult = await posthorn.parkedKeys.release({ ...what, limit: Math.min(PART, total - count) });
+  while (count < most) {
+    const part: BulkResult = await posthorn.parkedKeys.release({ ...what, limit: Math.min(PART, most - count) });
     count += part.count;
     io.progress(`${count} of ${total}…`);
     if (!part.hasMore || part.count === 0) break;
   }
+  if (dryRun) count = total;
   if (io.isJson) return io.json({ dryRun, how: what.how, count });
   if (count === 0) return io.note("No parked keys.");
   const keys = `${count} ${count === 1 ? "key" : "keys"}`;

@@ -20,10 +20,10 @@ export class ExpressionReads {
 
   constructor(tree: Node) {
     this.#tree = tree;
-    const walked = new Set<ReadPath>();
-    this.paths = pathsOf(tree, false, walked);
-    this.touched = pathsOf(tree, true, walked);
-    this.walked = walked;
+    const throughLists = new Set<ReadPath>();
+    this.paths = pathsOf(tree, false, throughLists);
+    this.touched = pathsOf(tree, true, throughLists);
+    this.walked = throughLists;
   }
 
   /**
@@ -209,7 +209,7 @@ function choice(condition: Node, yes: Node, no: Node, known: Known): Possible {
 }
 
 /** `each` of nothing has no value; what is never there, or never was another, is not changed. */
-function walked(node: Extract<Node, { kind: "call" }>, known: Known): Possible {
+function ofWalk(node: Extract<Node, { kind: "call" }>, known: Known): Possible {
   const path = node.args[0] === undefined ? null : pathOf(node.args[0], known.variables);
   const isAbsent = path !== null && known.isAbsent(path, true);
   if (isGathering(node)) return isAbsent ? ABSENT : OTHER | ABSENT;
@@ -223,7 +223,7 @@ function call(node: Extract<Node, { kind: "call" }>, known: Known): Possible {
     // A member may be there sometimes; a whole root that is never there decides.
     return path !== null && known.isAbsent([path[0]], false) ? FALSE : TRUE | FALSE;
   }
-  if (isWalk(node)) return walked(node, known);
+  if (isWalk(node)) return ofWalk(node, known);
   const macro = macroOf(node);
   if (macro === null) {
     return computed(node.receiver === undefined ? node.args : [node.receiver, ...node.args], ANYTHING, known);

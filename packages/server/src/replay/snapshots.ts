@@ -87,8 +87,8 @@ export class Snapshots {
         createdBy: actor.keyId,
       });
       if (snapshot === null) {
-        const message = "This snapshot is being begun right now by somebody else. Repeat the call.";
-        return { kind: "not_possible", message };
+        const taken = "This snapshot is being begun right now by somebody else. Repeat the call.";
+        return { kind: "not_possible", message: taken };
       }
       await this.#audit(db, actor, snapshot, "snapshot.started", atMs);
       return { kind: "snapshot", snapshot };

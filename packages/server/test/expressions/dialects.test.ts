@@ -236,9 +236,9 @@ function holds(value: Json, wanted: PlainValue): boolean | null {
   return typeof value === "string" && typeof wanted === "string" ? value.includes(wanted) : null;
 }
 
-function expected(condition: Condition, order: Json, previous: Json | undefined): boolean {
+function foretold(condition: Condition, order: Json, previous: Json | undefined): boolean {
   if (condition.conditions !== undefined) {
-    const results = condition.conditions.map((each) => expected(each, order, previous));
+    const results = condition.conditions.map((each) => foretold(each, order, previous));
     return condition.conditionLogic === "OR" ? results.includes(true) : !results.includes(false);
   }
   const path = (condition.field as string).split(".").slice(1);
@@ -362,7 +362,7 @@ test("over random events and conditions they decide as the test's own evaluator 
       logics,
       (order, previous, conditions, conditionLogic) => {
         const event = ofOrder(JSON.stringify(order), previous === undefined ? undefined : JSON.stringify(previous));
-        const wanted = expected({ conditions, conditionLogic }, order, previous);
+        const wanted = foretold({ conditions, conditionLogic }, order, previous);
         if (wanted) passed += 1;
         expect(passes({ conditions, conditionLogic }, event)).toBe(wanted);
         // The same as a list of expressions.

@@ -120,14 +120,14 @@ describe("the database's part", () => {
       await holder.query("select count(*) from event");
       // A transaction of the node's own may be older for a moment.
       const { shared, reading } = await until("the report holds the oldest snapshot", async () => {
-        const shared = new SharedFigures({
+        const figures = new SharedFigures({
           engine: pool,
           owner: pool,
           clock: { nowMs: () => 0, monotonicMs: () => 0 },
           partitionDaysAhead: async () => 7,
         });
-        const reading = await shared.read();
-        return reading.oldestSnapshot?.holder.includes("a report") ? { shared, reading } : undefined;
+        const read = await figures.read();
+        return read.oldestSnapshot?.holder.includes("a report") ? { shared: figures, reading: read } : undefined;
       });
       expect(reading.oldestSnapshot?.holder).toMatch(/^process \d+ \(a report, user \w+, .*idle in transaction\)$/);
       expect(reading.pending).toEqual([{ is_owned: true, state: "paused", deliveries: 1, oldest_due_s: 0 }]);

@@ -24,8 +24,8 @@ let changeCount = 0;
 beforeAll(async () => {
   receiver = await startReceiver({
     answer: async ({ body }) => {
-      const { event, data } = JSON.parse(body.toString());
-      const name = `${event}:${data.key}:${data.n}`;
+      const sent = JSON.parse(body.toString());
+      const name = `${sent.event}:${sent.data.key}:${sent.data.n}`;
       if (refused.has(name)) return { status: 422, body: "customerId is unknown" };
       taken.push(name);
       return 200;

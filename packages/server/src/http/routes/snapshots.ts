@@ -121,10 +121,10 @@ async function append(
 
 /** The bytes of each record, as they were written; one that no event may hold is named by its place. */
 function recordsIn(body: Buffer): SnapshotRecord[] | Failure {
-  const list = readPath(body, 0, body.length, ["records"]);
+  const span = readPath(body, 0, body.length, ["records"]);
   const records: SnapshotRecord[] = [];
   // The body is JSON of the right shape: between the brackets stand objects and commas.
-  for (let at = skipBlank(body, (list?.start ?? 0) + 1); at < (list?.end ?? 0) - 1; ) {
+  for (let at = skipBlank(body, (span?.start ?? 0) + 1); at < (span?.end ?? 0) - 1; ) {
     const end = endOfValue(body, at);
     const bytes = Buffer.from(body.subarray(at, end));
     const scanned = scanEvent(Buffer.concat([BEFORE_RECORD, bytes, AFTER_RECORD]));
