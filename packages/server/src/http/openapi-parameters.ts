@@ -14,6 +14,7 @@ const IN_PATHS: Readonly<Record<string, PathParameter>> = {
   events: { schema: publicEventId, description: "`evt_…`, or the sender's own id." },
   deliveries: { schema: idSchema("delivery"), description: "The id of the delivery." },
   webhooks: { schema: idSchema("webhook"), description: "The id of the webhook." },
+  snapshots: { schema: idSchema("snapshot"), description: "The id of the snapshot." },
   replays: { schema: idSchema("replay"), description: "The id of the bulk replay." },
   tenants: { schema: idSchema("tenant"), description: "The id of the tenant." },
   companies: { schema: z.string().meta({ examples: ["company_default"] }), description: "The id of the company." },

@@ -58,7 +58,20 @@ describe("the text of a scrape", () => {
   test("no label can hold an id: the names of labels are a short closed list", () => {
     const labels = new Set(Object.values(METRICS).flatMap((entry) => [...entry.labels]));
     expect([...labels].sort()).toEqual(
-      ["batch", "end", "job", "kind", "lanes", "outcome", "pool", "quantile", "result", "state", "version"].sort(),
+      [
+        "batch",
+        "channel",
+        "end",
+        "job",
+        "kind",
+        "lanes",
+        "outcome",
+        "pool",
+        "quantile",
+        "result",
+        "state",
+        "version",
+      ].sort(),
     );
   });
 });
