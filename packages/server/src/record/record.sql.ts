@@ -83,10 +83,11 @@ interface Extras {
 /**
  * Which rows of `delivery`: each by its primary key, whatever the statistics of a table that fills and empties all day
  * say. As an equality PostgreSQL may join the other way round, and after a vacuum of the empty table it did: it walked the
- * whole index for each batch, and all results for each of its rows. An array of one leaves it no other way.
+ * whole index for each batch, and all results for each of its rows. A range of one key leaves it no other way (arrays of
+ * one do so from PostgreSQL 17 on; 15 looks by tenant alone).
  */
-const BY_KEY =
-  "d.tenant_id = any (array[r.tenant_id]) and d.id = any (array[r.delivery_id]) and exists (select from fence)";
+const BY_KEY = `row(d.tenant_id, d.id) >= row(r.tenant_id, r.delivery_id)
+    and row(d.tenant_id, d.id) <= row(r.tenant_id, r.delivery_id) and exists (select from fence)`;
 
 // A few columns of their own: PostgreSQL carries the whole row of what a delete or an update is joined with.
 const RESCHEDULED = `,
