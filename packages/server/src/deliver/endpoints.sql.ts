@@ -1,6 +1,7 @@
 // Statements that keep what is known about endpoints, and raise the word when it changes. Engine role.
 import { boolArray, int2Array, int4Array, textArray, timestamptzArray, uuidArray } from "../lib/binary-arrays.ts";
 import { FENCE, type NodeIdentity } from "../storage/fence.ts";
+import { NEW_ID } from "../storage/notices.sql.ts";
 import type { Executor } from "../storage/pools.ts";
 import type { BreakerPhase, OpenReason } from "./breaker.ts";
 import type { HealthStatus } from "./health.ts";
@@ -76,11 +77,10 @@ stored as (
     told_percent = case when excluded.failing_since is null then 0 else h.told_percent end
 )
 insert into operational_notice (tenant_id, id, at, webhook_id, bundle_id, livemode, type, detail)
-select tenant_id, n.id, since, webhook_id, n.id, livemode, 'webhook.health_changed',
+select tenant_id, n.new_id, since, webhook_id, n.new_id, livemode, 'webhook.health_changed',
   json_build_object('status', status, 'previousStatus', told_status, 'score', score, 'reason', reason,
     'nextProbeAt', open_until)
-from told
-cross join lateral (select gen_random_uuid() as id where told.is_news) n`,
+from (select *, ${NEW_ID} from told where is_news) n`,
     values: [
       node.idBytes,
       node.incarnation,

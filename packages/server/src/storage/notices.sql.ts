@@ -6,6 +6,11 @@ import type { Executor } from "./pools.ts";
 
 /** Of each statement so many deliveries are named; the rest is counted. */
 export const NAMED_DELIVERIES = 20;
+/**
+ * A column: another id in each row, which the select outside may use twice. In a select of its own, which PostgreSQL keeps
+ * apart because it is volatile; in a lateral one PostgreSQL 15 remembers the first id and gives it to every row.
+ */
+export const NEW_ID = "gen_random_uuid() as new_id";
 const NOT_ABOUT_OURSELVES = `e.type not in (${OPERATIONAL_TYPES.map((type) => `'${type}'`).join(", ")})`;
 
 /**
@@ -39,9 +44,9 @@ const ACKNOWLEDGED_TOGETHER = 100;
  */
 export function noticesOfAcknowledgements(rows: string): string {
   return `insert into operational_notice (tenant_id, id, at, webhook_id, bundle_id, livemode, type, count, detail)
-  select g.tenant_id, n.id, g.at, g.webhook_id, n.id, g.livemode, 'delivery.acknowledged', g.count, g.detail
+  select g.tenant_id, g.new_id, g.at, g.webhook_id, g.new_id, g.livemode, 'delivery.acknowledged', g.count, g.detail
   from (
-    select r.tenant_id, max(r.at) as at, r.webhook_id, e.livemode, count(*)::int4 as count,
+    select ${NEW_ID}, r.tenant_id, max(r.at) as at, r.webhook_id, e.livemode, count(*)::int4 as count,
       json_build_object('deliveries', json_agg(json_build_object('id', r.id, 'eventId', r.event_id, 'senderId', e.sender_id,
         'event', e.type, 'reference', e.reference, 'extracted', r.extracted::json) order by r.place)) as detail
     from (select *, row_number() over (partition by tenant_id, webhook_id order by id) as place from ${rows}) r
@@ -52,8 +57,7 @@ export function noticesOfAcknowledgements(rows: string): string {
     ) e
     where ${NOT_ABOUT_OURSELVES}
     group by r.tenant_id, r.webhook_id, e.livemode, (r.place - 1) / ${ACKNOWLEDGED_TOGETHER}
-  ) g
-  cross join lateral (select gen_random_uuid() as id where g.tenant_id is not null) n`;
+  ) g`;
 }
 
 /**
@@ -85,10 +89,12 @@ export async function insertWebhookNotices(db: Executor, notices: readonly Webho
   await db.query({
     name: "insert_webhook_notices",
     text: `insert into operational_notice (tenant_id, id, at, webhook_id, bundle_id, livemode, type, detail)
-      select n.tenant_id, u.id, to_timestamp(n.at_ms / 1000), n.webhook_id, u.id, n.livemode, n.type, n.detail::json
-      from unnest($1::uuid[], $2::uuid[], $3::bool[], $4::text[], $5::float8[], $6::text[])
-        as n (tenant_id, webhook_id, livemode, type, at_ms, detail)
-      cross join lateral (select gen_random_uuid() as id where n.type is not null) u`,
+      select n.tenant_id, n.new_id, to_timestamp(n.at_ms / 1000), n.webhook_id, n.new_id, n.livemode, n.type, n.detail::json
+      from (
+        select *, ${NEW_ID}
+        from unnest($1::uuid[], $2::uuid[], $3::bool[], $4::text[], $5::float8[], $6::text[])
+          as i (tenant_id, webhook_id, livemode, type, at_ms, detail)
+      ) n`,
     values: [
       notices.map((notice) => notice.tenantUuid),
       notices.map((notice) => notice.webhookUuid),

@@ -1,4 +1,5 @@
 // Statements on who sends events. Engine role, all tenants; the last one is the tenant's own.
+import { NEW_ID } from "../../storage/notices.sql.ts";
 import type { Executor } from "../../storage/pools.ts";
 
 export type ModuleKind = "module" | "source";
@@ -140,10 +141,9 @@ with silent as (
   returning tenant_id, livemode, kind, name, last_event_at
 )
 insert into operational_notice (tenant_id, id, at, bundle_id, livemode, type, detail)
-select tenant_id, n.id, to_timestamp($6::float8 / 1000), n.id, livemode, 'module.silent',
+select tenant_id, n.new_id, to_timestamp($6::float8 / 1000), n.new_id, livemode, 'module.silent',
   json_build_object('kind', kind, 'name', name, 'lastEventAt', last_event_at, 'usualPerHour', $7::float8)
-from silent
-cross join lateral (select gen_random_uuid() as id where silent.tenant_id is not null) n`,
+from (select *, ${NEW_ID} from silent) n`,
     values: [row.tenant_id, row.livemode, row.kind, row.name, row.last_ms, nowMs, usual],
   });
 }
@@ -162,10 +162,9 @@ with resumed as (
   returning m.tenant_id, m.livemode, m.kind, m.name, m.last_event_at, before.silent_since
 )
 insert into operational_notice (tenant_id, id, at, bundle_id, livemode, type, detail)
-select tenant_id, n.id, to_timestamp($1::float8 / 1000), n.id, livemode, 'module.resumed',
+select tenant_id, n.new_id, to_timestamp($1::float8 / 1000), n.new_id, livemode, 'module.resumed',
   json_build_object('kind', kind, 'name', name, 'lastEventAt', last_event_at, 'silentSince', silent_since)
-from resumed
-cross join lateral (select gen_random_uuid() as id where resumed.tenant_id is not null) n`,
+from (select *, ${NEW_ID} from resumed) n`,
     values: [nowMs],
   });
 }

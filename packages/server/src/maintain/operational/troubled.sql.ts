@@ -1,4 +1,5 @@
 // Statements that look for webhooks which fail for too long, and for certificates that run out. Engine role.
+import { NEW_ID } from "../../storage/notices.sql.ts";
 import type { Executor } from "../../storage/pools.ts";
 
 /** After this much continuous failure a webhook is disabled. */
@@ -30,11 +31,10 @@ told as (
   returning h.tenant_id, h.webhook_id, due.livemode, due.failing_since, due.reason, due.step
 )
 insert into operational_notice (tenant_id, id, at, webhook_id, bundle_id, livemode, type, detail)
-select tenant_id, n.id, to_timestamp($1::float8 / 1000), webhook_id, n.id, livemode, 'webhook.disable_announced',
+select tenant_id, n.new_id, to_timestamp($1::float8 / 1000), webhook_id, n.new_id, livemode, 'webhook.disable_announced',
   json_build_object('failingSince', failing_since, 'percent', step,
     'disablesAt', failing_since + ${DISABLE_AFTER_MS} * interval '1 millisecond', 'reason', reason)
-from told
-cross join lateral (select gen_random_uuid() as id where told.step is not null) n`,
+from (select *, ${NEW_ID} from told) n`,
     values: [nowMs, steps],
   });
   return rowCount ?? 0;
@@ -87,10 +87,9 @@ with told as (
   returning h.tenant_id, h.webhook_id, h.certificate_expires_at, w.livemode
 )
 insert into operational_notice (tenant_id, id, at, webhook_id, bundle_id, livemode, type, detail)
-select tenant_id, n.id, to_timestamp($1::float8 / 1000), webhook_id, n.id, livemode, 'webhook.certificate_expiring',
+select tenant_id, n.new_id, to_timestamp($1::float8 / 1000), webhook_id, n.new_id, livemode, 'webhook.certificate_expiring',
   json_build_object('certificateExpiresAt', certificate_expires_at)
-from told
-cross join lateral (select gen_random_uuid() as id where told.tenant_id is not null) n`,
+from (select *, ${NEW_ID} from told) n`,
     values: [nowMs, beforeMs],
   });
   return rowCount ?? 0;
