@@ -51,7 +51,9 @@ const types = {
 export function openPools(options: PoolOptions): Pools {
   const engine = options.withRoles ? "-c role=posthorn_engine" : "-c posthorn.engine=on";
   const api = options.withRoles ? "-c role=posthorn_api" : "";
-  const guards = "-c idle_in_transaction_session_timeout=10s";
+  // Up to PostgreSQL 17 a plan that avoids what is switched off below costs so much that it is compiled first, for up to a
+  // second each time. No statement of ours is worth that.
+  const guards = "-c idle_in_transaction_session_timeout=10s -c jit=off";
   // The hot statements have one right plan each, and it goes by index. Statistics of a table that fills and empties all
   // day would now and then say otherwise (seen: a sequential scan of `delivery` for every batch of results).
   const byIndex = "-c enable_seqscan=off -c plan_cache_mode=force_generic_plan";

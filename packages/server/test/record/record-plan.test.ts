@@ -50,6 +50,14 @@ test.each(["delivered", "held"] as const)(
   },
 );
 
+// Seen red without it on PostgreSQL 15: what is planned around a setting that is off costs so much that it is compiled.
+test("no pool has its plans compiled", async () => {
+  const { capture, record, control, api, engine, owner } = database.pools;
+  for (const pool of [capture, record, control, api, engine, owner]) {
+    expect((await pool.query<{ jit: string }>({ text: "show jit" })).rows).toEqual([{ jit: "off" }]);
+  }
+});
+
 /** Many deliveries; the id of the last one. */
 async function owe(): Promise<string> {
   let deliveryId = "";
