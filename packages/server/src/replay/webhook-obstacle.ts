@@ -6,7 +6,7 @@ export function webhookObstacle(webhookId: string, status: string): string | nul
     case "enabled":
       return null;
     case "paused":
-      return `The webhook ${webhookId} is paused. Resume it first: its held deliveries then go out by themselves.`;
+      return `The webhook ${webhookId} is paused. Resume it first; what is pending of it then goes out by itself.`;
     case "disabled":
       return `The webhook ${webhookId} is disabled. Set its active to true first.`;
     default:
