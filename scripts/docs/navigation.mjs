@@ -15,6 +15,7 @@ export const NAVIGATION = [
       "guides/ordering",
       "guides/fairness",
       "guides/filters-and-templates",
+      "guides/formats",
       "guides/security",
       "guides/webhooks-as-files",
       "guides/sdk",

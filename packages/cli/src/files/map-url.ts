@@ -16,8 +16,19 @@ export function parseMapping(text: string): UrlMapping | null {
   return URL.canParse(withScheme) && URL.canParse(to) ? { from: withScheme, to } : null;
 }
 
-/** The webhook with its URL mapped by the first mapping that fits, which is added to `used`. */
+/** The webhook with its URLs, those in `perEvent` too, mapped by the first mapping that fits, which is added to `used`. */
 export function mapUrl(webhook: TreeMap, mappings: readonly UrlMapping[], used: Set<UrlMapping>): TreeMap {
+  const mapped = mapOwnUrl(webhook, mappings, used);
+  const perEvent = memberOf(mapped, "perEvent");
+  if (perEvent?.value.kind !== "map") return mapped;
+  const members = perEvent.value.members.map((member) =>
+    member.value.kind === "map" ? { ...member, value: mapOwnUrl(member.value, mappings, used) } : member,
+  );
+  const changed = { ...perEvent, value: { ...perEvent.value, members } };
+  return { ...mapped, members: mapped.members.map((member) => (member === perEvent ? changed : member)) };
+}
+
+function mapOwnUrl(webhook: TreeMap, mappings: readonly UrlMapping[], used: Set<UrlMapping>): TreeMap {
   const url = memberOf(webhook, "url");
   if (url?.value.kind !== "scalar" || typeof url.value.value !== "string") return webhook;
   const { value, place } = url.value;

@@ -7,7 +7,7 @@ export type ShownWebhook = Readonly<Record<string, unknown>>;
 /** By their published names. `secret` is never shown and has a place of its own. */
 export const FILE_FIELDS = (
   "name description url events active method headers secret auth signature scope conditions conditionLogic filters " +
-  "format transform batchSettings coalesce onImport orderingKey onPoison priority rateLimit maxInFlight timeout retryPolicy " +
+  "format transform perEvent batchSettings coalesce onImport orderingKey onPoison priority rateLimit maxInFlight timeout retryPolicy " +
   "expireAfter expireWarning checkAfter successWhen onResponse allowedIps tls pinVersion privacy metadata"
 ).split(" ");
 
@@ -16,6 +16,7 @@ const DEFAULTS: ShownWebhook = {
   active: true,
   conditionLogic: "AND",
   method: "POST",
+  format: "bigledger",
   timeout: 15,
   maxInFlight: 64,
   onPoison: "park",

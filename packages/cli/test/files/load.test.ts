@@ -209,6 +209,22 @@ describe("--map-url", () => {
     );
   });
 
+  test("URLs of single event types are mapped, too: in development nothing reaches the other place", () => {
+    const file = [
+      "name: a",
+      "url: https://api.crm.com/in",
+      "events: [customer.deleted]",
+      "perEvent:",
+      "  customer.deleted: { method: DELETE, url: 'https://api.crm.com/c/{{ customer.id }}' }",
+      "",
+    ].join("\n");
+    const [webhook] = webhooksOf(file, { mappings: [mapping("https://api.crm.com=http://127.0.0.1:9000")] });
+    expect(webhook).toMatchObject({
+      url: "http://127.0.0.1:9000/in",
+      perEvent: { "customer.deleted": { method: "DELETE", url: "http://127.0.0.1:9000/c/{{ customer.id }}" } },
+    });
+  });
+
   test("a longer host is another host, and a mapping that fits nothing is refused", () => {
     const mappings = [mapping("https://api.crm.com=http://127.0.0.1:9000")];
     expect(complaintsOf("url: https://api.crm.company/x\n", { mappings })).toEqual([

@@ -49,7 +49,8 @@ export interface Preview {
     readonly method: string;
     readonly url: string;
     readonly headers: Readonly<Record<string, string>>;
-    readonly contentType: string;
+    /** Null: there is no body. */
+    readonly contentType: string | null;
     readonly body: string;
     readonly bodyLength: number;
     readonly bodyTruncated: boolean;

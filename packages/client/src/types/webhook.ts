@@ -85,6 +85,26 @@ export interface Transform {
   readonly contentType?: string;
 }
 
+/**
+ * What a body is made of where there is no template: the envelope, CloudEvents 1.0 (structured or binary), type, time and
+ * ids alone, the payload alone, or nothing.
+ */
+export type WebhookFormat = "bigledger" | "cloudEvents" | "cloudEventsBinary" | "thin" | "data" | "none";
+
+export type WebhookMethod = "POST" | "PUT" | "PATCH" | "DELETE";
+
+/** What is another for the events of one type or pattern. */
+export interface PerEvent {
+  readonly method?: WebhookMethod;
+  /** Behind the host it may hold `{{ expressions }}`. */
+  readonly url?: string;
+  /** Beside the webhook's own; values may hold `{{ expressions }}`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Either of the two says what the body is. */
+  readonly format?: WebhookFormat;
+  readonly transform?: Transform;
+}
+
 /** Many events in one request. */
 export interface BatchSettings {
   /** True unless given; false keeps the numbers for imports alone. */
@@ -163,7 +183,7 @@ interface OptionalFields {
   readonly name?: string | null;
   readonly description?: string | null;
   readonly active?: boolean | null;
-  readonly method?: "POST" | "PUT" | "PATCH" | null;
+  readonly method?: WebhookMethod | null;
   readonly headers?: Readonly<Record<string, string>> | null;
   readonly secret?: string | null;
   readonly signature?: { readonly profiles: readonly SignatureProfile[] } | null;
@@ -174,7 +194,11 @@ interface OptionalFields {
   readonly conditions?: readonly Condition[] | null;
   /** "AND" unless given. */
   readonly conditionLogic?: ConditionLogic | null;
+  /** "bigledger" unless given: the published envelope. */
+  readonly format?: WebhookFormat | null;
   readonly transform?: Transform | null;
+  /** By event type or pattern; an exact name goes before patterns, a longer pattern before a shorter. */
+  readonly perEvent?: Readonly<Record<string, PerEvent>> | null;
   /** When an answer is a success, as an expression over `response`; any 2xx unless given. */
   readonly successWhen?: string | null;
   readonly onResponse?: readonly ResponseRule[] | null;
@@ -244,7 +268,7 @@ export interface WebhookConfiguration {
   readonly description: string | null;
   readonly url: string;
   readonly events: readonly string[];
-  readonly method: string;
+  readonly method: WebhookMethod;
   readonly headers: Readonly<Record<string, string>>;
   /** As they were written. */
   readonly filters: readonly string[] | FilterMap;
@@ -265,8 +289,11 @@ export interface WebhookConfiguration {
   readonly priority: WebhookPriority;
   readonly rateLimit: RateLimit | null;
   readonly metadata: Readonly<Record<string, string>>;
-  /** Null: bodies are the published envelope. */
+  readonly format: WebhookFormat;
+  /** Null: `format` says what bodies are. */
   readonly transform: Transform | null;
+  /** Null: all requests alike. */
+  readonly perEvent: Readonly<Record<string, PerEvent>> | null;
   /** Null: any 2xx is a success. */
   readonly successWhen: string | null;
   readonly onResponse: readonly ResponseRule[];

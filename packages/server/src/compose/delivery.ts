@@ -171,7 +171,7 @@ export function buildDelivery(ground: Ground, { wakeStoredWork }: DeliveryHooks)
   const bodies = new Bodies({
     namesOf,
     renderLarge: (data, job) => offload.run<RenderedElsewhere>("render", data, job),
-    renderLargeBatch: (body, template) => offload.run<RenderedElsewhere>("renderBatch", body, template),
+    renderLargeBatch: (body, shape) => offload.run<RenderedElsewhere>("renderBatch", body, shape),
   });
   const openSecret: OpenSecret = (webhook, secret) =>
     vault.decryptSecret({
@@ -291,7 +291,7 @@ function tracedAttempt(entry: Entry, attempt: AttemptReport): TracedAttempt {
     startMs: attempt.startedAtMs,
     endMs: attempt.endedAtMs,
     outcome: attempt.outcome,
-    method: queue.webhook.method,
+    method: attempt.method,
     url: attempt.url,
     status: attempt.result.kind === "responded" ? attempt.result.status : null,
   };

@@ -1,5 +1,6 @@
 // What is wrong with a webhook's receiver? Goes the way of a delivery step by step, through the guarded client only, and
 // ends with a verdict and one next step. Must never dial what the guard refuses, show a secret, or store anything.
+import { hasExpression } from "../expressions/text-template.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { OutboundClient } from "../security/outbound/client.ts";
 import type { Inspection } from "../security/outbound/inspect.ts";
@@ -86,7 +87,7 @@ export class Diagnoses {
     const { clock, outbound, openSecret, requests } = this.#options;
     const prepared = await prepareWebhook(webhook, openSecret).catch(() => null);
     const inspection = await outbound.inspect({
-      url: webhook.url,
+      url: originOf(webhook.url),
       timeoutMs: webhook.timeoutMs,
       allowedIps: prepared?.allowedIps ?? null,
     });
@@ -111,6 +112,11 @@ export class Diagnoses {
       },
     };
   }
+}
+
+/** Of a URL with expressions the host is fixed; there is no path to it before there is an event. */
+function originOf(url: string): string {
+  return hasExpression(url) && URL.canParse(url) ? `${new URL(url).origin}/` : url;
 }
 
 /** The first failure decides, then the first warning. */
@@ -201,7 +207,7 @@ function requestStep(webhook: Webhook, tested: Tested | null, wasAsked: boolean)
   }
   if (tested.kind === "not_rendered") {
     const nextStep = "POST /v1/preview shows why; correct the webhook's template.";
-    return failed("request", { message: `The body cannot be made: ${tested.message}`, nextStep }, null);
+    return failed("request", { message: `The request cannot be made: ${tested.message}`, nextStep }, null);
   }
   const { result } = tested;
   const durationMs = result.timings.totalMs;

@@ -58,9 +58,10 @@ export interface ShownRequest {
   readonly warnings: readonly MissingValue[] | null;
 }
 
-/** The template cannot be rendered for this event: there is no request. `path` is the place in the template. */
+/** A template cannot be rendered for this event: there is no request. `path` is the place in the field. */
 export interface NoRequest {
   readonly kind: "not_rendered";
+  readonly field: string;
   readonly path: string;
   readonly code: string;
   readonly message: string;
@@ -124,8 +125,8 @@ export class OneRequests {
       const built = await this.#build(subject, useNextSecret, TEST_HEADER);
       if (built.kind !== "built") return built;
       const received = await sender.send({
-        url: webhook.url,
-        method: webhook.method,
+        url: built.shown.url,
+        method: built.shown.method,
         headers: built.headers,
         body: built.shown.body,
         timeoutMs: webhook.timeoutMs,
@@ -186,14 +187,14 @@ export class OneRequests {
     const { bytes } = body;
     const seal = bytes.length <= LARGE_BYTES ? sealBody(bytes, parts) : await sealLarge(bytes, parts);
     const shown: ShownRequest = {
-      method: webhook.method,
-      url: webhook.url,
-      headers: [...requestHeaders(prepared, identity, seal, prepared.shownHeaders), ...extraHeaders],
+      method: body.parts?.method ?? webhook.method,
+      url: body.parts?.url ?? webhook.url,
+      headers: [...requestHeaders(prepared, identity, seal, body.parts, prepared.shownHeaders), ...extraHeaders],
       body: bytes,
       bodyHash: seal.hash,
       warnings: body.warnings,
     };
-    const headers = [...requestHeaders(prepared, identity, seal), ...extraHeaders];
+    const headers = [...requestHeaders(prepared, identity, seal, body.parts), ...extraHeaders];
     const { allowedIps, textsToHide } = prepared;
     return { kind: "built", shown, headers, allowedIps, textsToHide } as const;
   }

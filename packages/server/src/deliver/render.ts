@@ -1,35 +1,31 @@
-// The body of one delivery: the published envelope, or what the webhook's template makes of the event. Compiled once
-// for each snapshot of a webhook. Must never throw for an event's sake: a template that was stopped is a value.
-import { type MissingValue, Template, compileTemplate } from "../expressions/template.ts";
+// The body of one delivery or batch: the published envelope, another format, or what the webhook's template makes of it,
+// with whatever else of the request an event decides. Compiled once for each snapshot of a webhook and event type.
+// Must never throw for an event's sake: a template that was stopped is a value.
+import { encodingOf } from "../expressions/encodings.ts";
 import { parseKeepingTexts } from "../expressions/payload.ts";
 import type { Scope } from "../expressions/scope.ts";
 import { type ResourceNames, scopeOfEvent } from "../expressions/scope-of-event.ts";
+import { hasExpression } from "../expressions/text-template.ts";
 import { millisecondsOfId } from "../lib/id-bounds.ts";
 import type { Webhook } from "../storage/configuration.ts";
+import { contentTypeOf, type Format } from "../storage/formats.ts";
+import { formattedBatch, formattedBody } from "./formats.ts";
 import { type BatchIdentity, batchBody, digestBody, type NamedBatch } from "./gather/batch-body.ts";
 import { batchScope } from "./gather/batch-scope.ts";
 import type { DeliverableEvent } from "./queue.ts";
+import { type Body, type FailedBody, Renderer, type RequestParts } from "./renderer.ts";
 import { envelopeOf } from "./request.ts";
-
-/** What becomes of an event for one webhook. */
-export type Body =
-  /** `warnings` is null unless the template found no value for some of its parts. */
-  | { readonly kind: "body"; readonly bytes: Buffer; readonly warnings: readonly MissingValue[] | null }
-  /**
-   * The template went beyond its limits on this event (or no longer compiles). That is the same at every try: the
-   * delivery is held until the template or a person changes it. `path` is the place in the template.
-   */
-  | { readonly kind: "failed"; readonly path: string; readonly code: string; readonly message: string };
+import { isPlain, perEventKey, type Shape, shapeOf } from "./shape.ts";
 
 /** A rendering to be done in another thread: plain data. */
 export interface RenderJob {
-  readonly template: unknown;
+  readonly shape: Shape;
   readonly event: Omit<DeliverableEvent, "data" | "idBytes" | "envelope">;
   readonly names: ResourceNames;
 }
 
 /** What comes back of it; bytes lose their class on the way. */
-export type RenderedElsewhere = Exclude<Body, { kind: "body" }> | (Omit<BodyOf, "bytes"> & { bytes: Uint8Array });
+export type RenderedElsewhere = FailedBody | (Omit<BodyOf, "bytes"> & { bytes: Uint8Array });
 type BodyOf = Extract<Body, { kind: "body" }>;
 
 export interface BodiesOptions {
@@ -38,15 +34,17 @@ export interface BodiesOptions {
   /** Renders a large event away from the event loop. */
   readonly renderLarge: (data: Uint8Array, job: RenderJob) => Promise<RenderedElsewhere>;
   /** Renders a template for a large batch: the body that it would have without one. */
-  readonly renderLargeBatch: (body: Uint8Array, template: unknown) => Promise<RenderedElsewhere>;
+  readonly renderLargeBatch: (body: Uint8Array, shape: Shape) => Promise<RenderedElsewhere>;
 }
 
 /** Above this, parsing and rendering take longer than some milliseconds. */
 const LARGE_BYTES = 256 * 1024;
+const JSON_TYPE = "application/json";
 
 export class Bodies {
   readonly #options: BodiesOptions;
-  readonly #templates = new WeakMap<Webhook, Template | FailedBody>();
+  /** By member of `perEvent`. */
+  readonly #renderers = new WeakMap<Webhook, Map<string | null, Renderer>>();
   /**
    * The event rendered last, with its parsed payload: an event's deliveries start one after the other, so this saves
    * nearly every second parse and never keeps more than one small payload alive.
@@ -58,65 +56,73 @@ export class Bodies {
   }
 
   /**
-   * The body of a delivery. Synchronous, except for large events with a template; that promise rejects only when the
-   * other thread dies. Ask only where `webhook.transform` is set: otherwise it is `envelopeOf(event)`.
+   * What is sent for a delivery. Synchronous, except for large events that a template reads; that promise rejects only
+   * when the other thread dies. For a plain webhook (`isPlain`) it is `envelopeOf(event)` and nothing else.
    */
   bodyOf(webhook: Webhook, event: DeliverableEvent): Body | Promise<Body> {
-    if (webhook.transform === null) return { kind: "body", bytes: envelopeOf(event), warnings: null };
     const { namesOf, renderLarge } = this.#options;
+    const renderer = this.#rendererOf(webhook, perEventKey(webhook, event.type));
     const { batchSettings } = webhook;
-    if (batchSettings?.enabled === true && batchSettings.per === "batch") {
+    if (batchSettings?.enabled === true && batchSettings.per === "batch" && renderer.shape.body.kind === "template") {
       // One that goes by itself all the same: the template knows batches only, so it is one of one.
       const alone = { id: event.publicId, createdAtMs: millisecondsOfId(event.idBytes) };
-      return this.#wholeBatch(webhook.transform.template, webhook, alone, [event]);
+      return this.#wholeBatch(renderer, alone, [event]);
     }
-    if (event.data.byteLength > LARGE_BYTES) {
+    if (event.data.byteLength > LARGE_BYTES && renderer.readsEvents) {
       const { publicId, type, timestamp, livemode, retentionClass, context } = event;
       return renderLarge(event.data, {
-        template: webhook.transform.template,
+        shape: renderer.shape,
         event: { publicId, type, timestamp, livemode, retentionClass, context },
         names: namesOf(type),
       }).then(hereAgain);
     }
-    const template = this.#templateOf(webhook, webhook.transform.template);
-    return template instanceof Template ? bodyFrom(template, this.#scopeOf(event)) : template;
+    return renderer.render(event, () => this.#scopeOf(event));
   }
 
   /**
-   * The body of a batch or a digest: the events' envelopes, what the template makes of each of them or of the batch as a
-   * whole (`batchSettings.per`), or their counts. A promise where something large is rendered.
+   * The body of a batch or a digest: what each event would be by itself, what the template makes of the batch as a whole
+   * (`batchSettings.per`), or the events' counts. A promise where something large is rendered.
    */
   batchBodyOf(webhook: Webhook, batch: BatchIdentity, events: readonly DeliverableEvent[]): Body | Promise<Body> {
-    if (batch.kind === "digest") return { kind: "body", bytes: digestBody(batch, events), warnings: null };
-    if (webhook.transform === null) {
-      return { kind: "body", bytes: batchBody(batch, events.map(envelopeOf)), warnings: null };
+    if (isPlain(webhook)) {
+      const bytes = batch.kind === "digest" ? digestBody(batch, events) : batchBody(batch, events.map(envelopeOf));
+      return { kind: "body", bytes, warnings: null, parts: null };
     }
-    if (webhook.batchSettings?.per === "batch")
-      return this.#wholeBatch(webhook.transform.template, webhook, batch, events);
+    const renderer = this.#rendererOf(webhook, null);
+    const { body } = renderer.shape;
+    const problem = noBatchBecause(renderer.shape, webhook.batchSettings?.per === "batch" || batch.kind === "digest");
+    if (problem !== null) return problem;
+    if (batch.kind === "digest") {
+      const keepsType = body.kind === "template" && encodingOf(body.contentType) === "json";
+      const parts = keepsType ? null : partsOfType(webhook, JSON_TYPE);
+      return { kind: "body", bytes: digestBody(batch, events), warnings: null, parts };
+    }
+    if (body.kind === "format") return formatBatch(webhook, batch, events, body.format, renderer.shape.source);
+    if (webhook.batchSettings?.per === "batch") return this.#wholeBatch(renderer, batch, events);
     const parts = events.map((event) => this.bodyOf(webhook, event));
     return parts.some((part) => part instanceof Promise)
       ? Promise.all(parts.map((part) => Promise.resolve(part))).then((rendered) => joinedBody(batch, rendered))
       : joinedBody(batch, parts as Body[]);
   }
 
-  #wholeBatch(
-    source: unknown,
-    webhook: Webhook,
-    batch: NamedBatch,
-    events: readonly DeliverableEvent[],
-  ): Body | Promise<Body> {
+  #wholeBatch(renderer: Renderer, batch: NamedBatch, events: readonly DeliverableEvent[]): Body | Promise<Body> {
     const bytes = batchBody(batch, events.map(envelopeOf));
-    if (bytes.length > LARGE_BYTES) return this.#options.renderLargeBatch(bytes, source).then(hereAgain);
-    const template = this.#templateOf(webhook, source);
-    return template instanceof Template ? bodyFrom(template, batchScope(bytes)) : template;
+    if (bytes.length > LARGE_BYTES) return this.#options.renderLargeBatch(bytes, renderer.shape).then(hereAgain);
+    return renderer.whole(batchScope(bytes), null);
   }
 
-  #templateOf(webhook: Webhook, source: unknown): Template | FailedBody {
-    const known = this.#templates.get(webhook);
-    if (known !== undefined) return known;
-    const compiled = compiledOrFailed(source);
-    this.#templates.set(webhook, compiled);
-    return compiled;
+  #rendererOf(webhook: Webhook, key: string | null): Renderer {
+    let known = this.#renderers.get(webhook);
+    if (known === undefined) {
+      known = new Map();
+      this.#renderers.set(webhook, known);
+    }
+    let renderer = known.get(key);
+    if (renderer === undefined) {
+      renderer = new Renderer(shapeOf(webhook, key));
+      known.set(key, renderer);
+    }
+    return renderer;
   }
 
   #scopeOf(event: DeliverableEvent): Scope {
@@ -127,23 +133,62 @@ export class Bodies {
   }
 }
 
-type FailedBody = Extract<Body, { kind: "failed" }>;
-
 /** The task of the other thread. */
-export function renderJob(data: Uint8Array, { template: source, event, names }: RenderJob): Body {
-  const template = compiledOrFailed(source);
-  if (!(template instanceof Template)) return template;
-  return bodyFrom(template, scopeOfEvent({ ...event, data }, names, parseKeepingTexts));
+export function renderJob(data: Uint8Array, { shape, event, names }: RenderJob): Body {
+  const whole = { ...event, data, idBytes: NO_ID };
+  return new Renderer(shape).render(whole, () => scopeOfEvent(whole, names, parseKeepingTexts));
 }
 
+/** No format reads it. */
+const NO_ID = new Uint8Array(16);
+
 /** The same for a template that is filled for a whole batch. */
-export function renderBatchJob(body: Uint8Array, source: unknown): Body {
-  const template = compiledOrFailed(source);
-  return template instanceof Template ? bodyFrom(template, batchScope(body)) : template;
+export function renderBatchJob(body: Uint8Array, shape: Shape): Body {
+  return new Renderer(shape).whole(batchScope(body), null);
 }
 
 function hereAgain(rendered: RenderedElsewhere): Body {
   return rendered.kind === "body" ? { ...rendered, bytes: bufferOf(rendered.bytes) } : rendered;
+}
+
+function formatBatch(
+  webhook: Webhook,
+  batch: BatchIdentity,
+  events: readonly DeliverableEvent[],
+  format: Format,
+  source: string,
+): Body {
+  // Batches of binary CloudEvents cannot be saved; one that was stored before a change goes as its events would together.
+  const batchFormat = format === "cloudEventsBinary" ? "cloudEvents" : format;
+  const formatted = formattedBatch(batchFormat, events, source);
+  if (formatted !== null) {
+    const parts = partsOfType(webhook, formatted.contentType);
+    return { kind: "body", bytes: formatted.bytes, warnings: null, parts };
+  }
+  const isEmpty = format === "none";
+  const bodies = events.map((event) => formattedBody(format, event, source));
+  const bytes = isEmpty ? Buffer.alloc(0) : batchBody(batch, bodies);
+  return { kind: "body", bytes, warnings: null, parts: partsOfType(webhook, isEmpty ? null : JSON_TYPE) };
+}
+
+/** What cannot be saved together; a batch that was stored before a change of its webhook may meet it all the same. */
+function noBatchBecause({ body, url, headers }: Shape, isOneText: boolean): FailedBody | null {
+  const place = [url, ...headers].find(({ text }) => hasExpression(text));
+  const isNoJson = body.kind === "template" && !isOneText && encodingOf(body.contentType) !== "json";
+  if (place === undefined && !isNoJson) return null;
+  return {
+    kind: "failed",
+    field: place?.field ?? "transform.contentType",
+    path: "",
+    code: "NOT_IN_A_BATCH",
+    message: "This is made of single events, and these were put into one batch before it was said.",
+  };
+}
+
+/** A batch's parts: only its media type can be another than the webhook's. */
+function partsOfType(webhook: Webhook, contentType: string | null): RequestParts | null {
+  if (contentType === contentTypeOf(webhook.format, webhook.transform)) return null;
+  return { url: webhook.url, method: webhook.method, contentType, headers: [] };
 }
 
 /** Told with a batch's attempt; more would only say the same of the next event. */
@@ -161,25 +206,7 @@ function joinedBody(batch: BatchIdentity, parts: readonly Body[]): Body {
     batch,
     bodies.map((body) => body.bytes),
   );
-  return { kind: "body", bytes, warnings: told.length === 0 ? null : told };
-}
-
-function compiledOrFailed(source: unknown): Template | FailedBody {
-  const compiled = compileTemplate(source);
-  if (compiled.ok) return compiled.template;
-  // Checked when it was saved: only another version of this program can have let it through.
-  const { path, code, message } = compiled.errors[0] ?? { path: "", code: "EVALUATION_FAILED", message: "" };
-  return { kind: "failed", path, code, message };
-}
-
-function bodyFrom(template: Template, scope: Scope): Body {
-  const rendering = template.render(scope);
-  if (!rendering.ok) {
-    const { path, code, message } = rendering;
-    return { kind: "failed", path, code, message };
-  }
-  const warnings = rendering.missing.length === 0 ? null : rendering.missing;
-  return { kind: "body", bytes: Buffer.from(rendering.json, "utf8"), warnings };
+  return { kind: "body", bytes, warnings: told.length === 0 ? null : told, parts: null };
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

@@ -4,10 +4,10 @@ import type { SendResult } from "../security/outbound/result.ts";
 import type { Outcome, Verdict } from "./decide.ts";
 import type { Entry } from "./queue.ts";
 import type { RuleWarning } from "./judge.ts";
-import type { Body } from "./render.ts";
+import type { Body } from "./renderer.ts";
 
 /** A body that can go out. */
-export type SendableBody = Pick<Extract<Body, { kind: "body" }>, "bytes" | "warnings">;
+export type SendableBody = Pick<Extract<Body, { kind: "body" }>, "bytes" | "warnings" | "parts">;
 
 /** What one attempt leaves behind. */
 export interface AttemptReport {
@@ -16,6 +16,7 @@ export interface AttemptReport {
   readonly startedAtMs: number;
   readonly endedAtMs: number;
   readonly webhookVersion: number;
+  readonly method: string;
   readonly url: string;
   readonly outcome: Outcome;
   readonly outcomeCode: string | null;

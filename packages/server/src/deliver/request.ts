@@ -20,12 +20,18 @@ import {
 import { isSecretHeader, MASK } from "../lib/masking.ts";
 import { type AddressList, parseAddressList } from "../security/addresses/address-list.ts";
 import { authHeaderName, authHeaderValue, shownAuthHeaderValue } from "../security/receiver-auth.ts";
-import { type StoredSecret, type Webhook, WEBHOOK_DEFAULTS } from "../storage/configuration.ts";
+import { hasExpression } from "../expressions/text-template.ts";
+import type { StoredSecret, Webhook } from "../storage/configuration.ts";
+import { contentTypeOf } from "../storage/formats.ts";
 import { textsToHide } from "./hide-secrets.ts";
 import type { BatchIdentity } from "./gather/batch-body.ts";
 import type { DeliverableEvent } from "./queue.ts";
 import { type Seal, type SealPart, sealBody } from "./seal.ts";
+import type { RequestParts } from "./renderer.ts";
+import { isPlain } from "./shape.ts";
 import { type Signer, type Signing, signersAt, signWithOne, signWithTwo } from "./signers.ts";
+
+const CONTENT_TYPE = "content-type";
 
 /** Decrypts one of a webhook's secrets; rejects when the ciphertext does not open. */
 export type OpenSecret = (webhook: Webhook, secret: StoredSecret) => Promise<string>;
@@ -34,7 +40,9 @@ export type OpenSecret = (webhook: Webhook, secret: StoredSecret) => Promise<str
 export interface PreparedWebhook {
   readonly webhook: Webhook;
   readonly signing: Signing;
-  /** Name and value in turn: content type, the webhook's own headers, authorisation. */
+  /** Every request has the envelope as its body, and URL, method and headers are the webhook's. */
+  readonly isPlain: boolean;
+  /** Name and value in turn: content type, the webhook's own fixed headers, authorisation. */
   readonly headers: readonly string[];
   /** The same with every secret value masked. */
   readonly shownHeaders: readonly string[];
@@ -59,10 +67,12 @@ export async function prepareWebhook(
   options: PrepareOptions = {},
 ): Promise<PreparedWebhook> {
   const signing = await prepareSigning(webhook, openSecret, options.useNextSecret === true);
-  const headers = ["content-type", webhook.transform?.contentType ?? WEBHOOK_DEFAULTS.contentType];
+  const contentType = contentTypeOf(webhook.format, webhook.transform);
+  const headers = contentType === null ? [] : [CONTENT_TYPE, contentType];
   const shownHeaders = [...headers];
   const secretTexts: string[] = [];
   for (const [name, value] of Object.entries(webhook.headers)) {
+    if (value !== MASK && hasExpression(value)) continue;
     const sent = value === MASK ? await openHeader(webhook, openSecret, name) : value;
     headers.push(name, sent);
     shownHeaders.push(name, isSecretHeader(name) ? MASK : value);
@@ -77,13 +87,34 @@ export async function prepareWebhook(
     secretTexts.push(secret, value.slice(value.indexOf(" ") + 1));
   }
   const allowedIps = parseAddressList(webhook.allowedIps);
-  return { webhook, signing, headers, shownHeaders, textsToHide: textsToHide(secretTexts), allowedIps };
+  return {
+    webhook,
+    signing,
+    isPlain: isPlain(webhook),
+    headers,
+    shownHeaders,
+    textsToHide: textsToHide(secretTexts),
+    allowedIps,
+  };
 }
 
 /** Its value is kept apart; an earlier release stored it in clear, and then there is nothing to open. */
 async function openHeader(webhook: Webhook, openSecret: OpenSecret, name: string): Promise<string> {
   const stored = webhook.secrets.headers.get(name.toLowerCase());
   return openSecret(webhook, required(webhook, stored, `${name} header`));
+}
+
+/** The fixed headers of one request: what its parts say takes the place of what was laid out. */
+export function headersWith(fixed: readonly string[], parts: RequestParts | null): readonly string[] {
+  if (parts === null) return fixed;
+  const own = new Set(parts.headers.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase()));
+  const headers = parts.contentType === null ? [] : [CONTENT_TYPE, parts.contentType];
+  for (let i = 0; i + 1 < fixed.length; i += 2) {
+    const name = fixed[i] as string;
+    if (name !== CONTENT_TYPE && !own.has(name.toLowerCase())) headers.push(name, fixed[i + 1] as string);
+  }
+  headers.push(...parts.headers);
+  return headers;
 }
 
 /** True when `useNextSecret` has a secret to use at this time (estimated database time). */
@@ -190,16 +221,18 @@ export function sealNow(body: Uint8Array, prepared: PreparedWebhook, attempt: At
 /**
  * All headers of one request, name and value in turn: fixed ones, the three of BigLedger, `webhook-id` whatever the
  * profile (receivers tell repeats by it), then the signatures.
+ * @param parts what of the request is not the webhook's own
  * @param fixed `prepared.shownHeaders` for a request that somebody is shown
  */
 export function requestHeaders(
   prepared: PreparedWebhook,
   attempt: AttemptIdentity,
   seal: Seal,
+  parts: RequestParts | null,
   fixed: readonly string[] = prepared.headers,
 ): string[] {
   const headers = [
-    ...fixed,
+    ...headersWith(fixed, parts),
     EVENT_HEADER,
     attempt.eventType,
     DELIVERY_HEADER,

@@ -9,7 +9,8 @@ import { hideSecrets } from "./hide-secrets.ts";
 import { hasResponseRules, JUDGED_BODY_BYTES } from "./judge.ts";
 import type { Startable } from "./gather/startable.ts";
 import type { Entry, WebhookQueue } from "./queue.ts";
-import type { Bodies, Body } from "./render.ts";
+import type { Bodies } from "./render.ts";
+import type { Body } from "./renderer.ts";
 import type { SendableBody } from "./report.ts";
 import {
   type AttemptIdentity,
@@ -66,7 +67,7 @@ export interface Sender {
 export interface UnitSenderOptions {
   readonly clock: Clock;
   readonly sender: Sender;
-  /** What webhooks with a template send. */
+  /** What webhooks send that are not plain. */
   readonly bodies: Bodies;
   /** Hashes and signs a large body away from the event loop. */
   readonly sealLarge: (body: Buffer, parts: readonly SealPart[]) => Promise<Seal>;
@@ -132,8 +133,8 @@ export class UnitSender {
     const { bodies } = this.#options;
     const { webhook } = unit.prepared;
     const [{ event }] = unit.entries;
-    if (unit.batch === null && webhook.transform === null) {
-      this.#seal(unit, { bytes: envelopeOf(event), warnings: null });
+    if (unit.batch === null && unit.prepared.isPlain) {
+      this.#seal(unit, { bytes: envelopeOf(event), warnings: null, parts: null });
       return;
     }
     const body =
@@ -194,7 +195,7 @@ export class UnitSender {
     const { clock, sender, failpoint } = this.#options;
     const { prepared, identity } = unit;
     const { webhook } = prepared;
-    const headers = requestHeaders(prepared, identity, seal);
+    const headers = requestHeaders(prepared, identity, seal, body.parts);
     // A batch carries the trace of its first event.
     const [{ event, idBytes, attemptCount }] = unit.entries;
     const kept = event.traceContext ?? null;
@@ -204,8 +205,8 @@ export class UnitSender {
     failpoint?.("before_send");
     sender
       .send({
-        url: webhook.url,
-        method: webhook.method,
+        url: body.parts?.url ?? webhook.url,
+        method: body.parts?.method ?? webhook.method,
         headers,
         body: body.bytes,
         timeoutMs: webhook.timeoutMs,

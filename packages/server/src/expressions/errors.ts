@@ -49,6 +49,10 @@ export type ExpressionFaultCode =
   | "PATTERN_TOO_LARGE"
   /** A template wrote more than a request body may hold. */
   | "BODY_TOO_LARGE"
+  /** Something that must be there is not: `required`, or a value in the path of a URL. */
+  | "VALUE_MISSING"
+  /** A value that cannot stand where the template puts it: a list in a URL, a text that is too long for a header. */
+  | "VALUE_UNFIT"
   | "EVALUATION_FAILED";
 
 /**

@@ -41,12 +41,7 @@ export class JsonText {
 
   /** Appends the inside of a JSON text: the value as it reads, without quotes. Missing and `null` are empty. */
   writeInText(value: Value): void {
-    if (value === ABSENT || value === null) return;
-    if (typeof value === "string") return this.append(insideQuotes(value));
-    if (typeof value !== "object" || value instanceof ExactNumber) return this.append(scalar(value));
-    const inner = new JsonText();
-    inner.write(value);
-    this.append(insideQuotes(inner.text));
+    this.append(insideQuotes(plainText(value)));
   }
 
   #writeList(list: ValueList): void {
@@ -75,6 +70,16 @@ function scalar(value: Exclude<Value, string | ValueList | ValueObject>): string
   // Nothing that an expression yields is infinite; JSON has no word for it.
   if (value === ABSENT || (typeof value === "number" && !Number.isFinite(value))) return "null";
   return String(value);
+}
+
+/** A value as it reads: a text as it is, missing and `null` as nothing, lists and objects as JSON. */
+export function plainText(value: Value): string {
+  if (value === ABSENT || value === null) return "";
+  if (typeof value === "string") return value;
+  if (typeof value !== "object" || value instanceof ExactNumber) return scalar(value);
+  const json = new JsonText();
+  json.write(value);
+  return json.text;
 }
 
 /** Half a surrogate pair comes out as an escape, so two halves from two values are still two escapes. */

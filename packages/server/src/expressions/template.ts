@@ -12,13 +12,22 @@ export interface MissingValue {
   /** Where in the template: `order_id`, `lines[0].sku`; empty for the template itself. */
   readonly path: string;
   readonly expression: string;
+  /** The field that the template stands in; `transform.template` unless said. */
+  readonly field?: string;
+}
+
+/** It was stopped: always the same for this template and this event, so there is no use in trying again. */
+export interface RenderingFailure {
+  readonly ok: false;
+  readonly path: string;
+  readonly code: ExpressionFaultCode;
+  readonly message: string;
 }
 
 /** What one event makes of a template. */
 export type Rendering =
   | { readonly ok: true; readonly json: string; readonly missing: readonly MissingValue[] }
-  /** It was stopped: always the same for this template and this event, so there is no use in trying again. */
-  | { readonly ok: false; readonly path: string; readonly code: ExpressionFaultCode; readonly message: string };
+  | RenderingFailure;
 
 export type TemplateCompilation =
   | { readonly ok: true; readonly template: Template }
@@ -68,7 +77,7 @@ export class Template {
   }
 }
 
-const OWN_FAULT = { code: "EVALUATION_FAILED", message: "The template could not be rendered." } as const;
+export const OWN_FAULT = { code: "EVALUATION_FAILED", message: "The template could not be rendered." } as const;
 
 /**
  * Compiles a template, any JSON tree as JSON.parse makes it.

@@ -4,6 +4,7 @@ import { parentPort } from "node:worker_threads";
 import { scanBatch, scanNdjson } from "../capture/scan/scan-batch.ts";
 import { scanEvent } from "../capture/scan/scan-event.ts";
 import { renderBatchJob, type RenderJob, renderJob } from "../deliver/render.ts";
+import type { Shape } from "../deliver/shape.ts";
 import { type SealPart, sealBody } from "../deliver/seal.ts";
 
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -13,7 +14,7 @@ const TASKS: Record<string, (...parameters: never[]) => unknown> = {
   scanBatch: (bytes: Uint8Array) => scanBatch(bufferOf(bytes)),
   scanNdjson: (bytes: Uint8Array) => scanNdjson(bufferOf(bytes)),
   seal: (body: Uint8Array, parts: readonly SealPart[]) => sealBody(body, parts),
-  renderBatch: (body: Uint8Array, template: unknown) => renderBatchJob(body, template),
+  renderBatch: (body: Uint8Array, shape: Shape) => renderBatchJob(body, shape),
   render: (data: Uint8Array, job: RenderJob) => renderJob(data, job),
 };
 

@@ -5,15 +5,16 @@ import { checkPattern } from "../catalogue/pattern.ts";
 import { compileExpression } from "../expressions/compile.ts";
 import type { Condition, ConditionLogic, FilterMap } from "../expressions/dialects.ts";
 import { isSecretHeader, MASK } from "../lib/masking.ts";
-import { checkCustomHeaders } from "../security/outbound/headers.ts";
 import { type AuthSetting, maskAuth } from "../security/receiver-auth.ts";
 import type {
   BatchSetting,
   CoalesceSetting,
   ImportMode,
+  PerEventSetting,
   RateLimitSetting,
   TransformSetting,
 } from "../storage/configuration.ts";
+import type { Format } from "../storage/formats.ts";
 import type { Priority } from "../storage/priority.ts";
 import type { ResponseRuleSetting } from "../storage/response-rules.ts";
 import type { RetryPolicySetting } from "../storage/retry-setting.ts";
@@ -26,6 +27,13 @@ import {
   withCoalesceDefaults,
 } from "./batch-fields.ts";
 import { checkResponseRule, checkSuccessWhen, responseRulesOf } from "./response-fields.ts";
+import {
+  checkFormatTogether,
+  checkHeaderTexts,
+  checkPerEvent,
+  checkUrlText,
+  type FormatChecks,
+} from "./format-fields.ts";
 import { checkFilters } from "./filter-fields.ts";
 import { checkRetryPolicy, retryPolicyOf } from "./retry-fields.ts";
 import { checkTransform } from "./transform.ts";
@@ -59,7 +67,10 @@ export interface StoredConfiguration {
   readonly filters?: readonly string[] | FilterMap;
   readonly conditions?: readonly Condition[];
   readonly conditionLogic?: ConditionLogic;
+  /** Left out with `transform`, which then says what the body is. */
+  readonly format?: Format;
   readonly transform?: TransformSetting;
+  readonly perEvent?: Readonly<Record<string, PerEventSetting>>;
   /** Its secret member is the mask; the text is in table `secret`. */
   readonly auth?: AuthSetting;
   readonly successWhen?: string;
@@ -89,14 +100,15 @@ export interface TenantRules {
 
 /** Everything wrong with the fields given, in the order of the fields. */
 export function checkFields(fields: WebhookChange, rules: ConfigurationRules, tenant: TenantRules): ErrorDetail[] {
-  const checks: FieldChecks = {
+  const checks: FieldChecks & FormatChecks = {
     expression: checkExpression,
+    fixedUrl: (url, field) => checkUrlField(url, field, rules),
     eventType: (pattern, field) => checkEvent(pattern, field, rules, tenant),
   };
   return [
-    ...(fields.url === undefined ? [] : checkUrlField(fields.url, rules)),
+    ...(fields.url === undefined ? [] : checkUrlText(fields.url, "url", checks.fixedUrl)),
     ...(fields.events ?? []).flatMap((pattern, index) => checkEvent(pattern, `events[${index}]`, rules, tenant)),
-    ...(fields.headers ? checkHeadersField(fields.headers) : []),
+    ...(fields.headers ? checkHeaderTexts(fields.headers) : []),
     ...(typeof fields.secret === "string" ? checkSecret(fields.secret) : []),
     ...(fields.retryPolicy ? checkRetryPolicy(fields.retryPolicy) : []),
     ...checkFilters(fields),
@@ -104,6 +116,7 @@ export function checkFields(fields: WebhookChange, rules: ConfigurationRules, te
     ...(fields.successWhen ? checkSuccessWhen(fields.successWhen) : []),
     ...(fields.onResponse ?? []).flatMap(checkResponseRule),
     ...(fields.transform ? checkTransform(fields.transform) : []),
+    ...(fields.perEvent ? checkPerEvent(fields.perEvent, checks) : []),
     ...(fields.auth ? checkAuth(fields.auth) : []),
     ...(fields.signature ? checkSignature(fields.signature) : []),
     ...(fields.allowedIps ? checkAllowedIps(fields.allowedIps) : []),
@@ -144,7 +157,9 @@ export function checkWithStored(fields: WebhookChange, current: Partial<StoredCo
     ...unknownMasks(fields, current),
     ...unknownAuthMask(fields.auth, current.auth),
   ];
-  return masks.length > 0 ? masks : checkTogether(applyFields(current, fields));
+  if (masks.length > 0) return masks;
+  const together = applyFields(current, fields);
+  return [...checkTogether(together), ...checkFormatTogether(together)];
 }
 
 /** Whatever is stored has a signing secret, and a new webhook has none. */
@@ -183,11 +198,11 @@ function lowerCased(headers: Readonly<Record<string, string>>): Map<string, stri
   return new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
-function checkUrlField(url: string, rules: ConfigurationRules): ErrorDetail[] {
+function checkUrlField(url: string, field: string, rules: ConfigurationRules): ErrorDetail[] {
   const check = rules.checkUrl(url);
   if (check.ok) return [];
   // The guard's own code says which rule it was; the answer's code is the table's.
-  return [{ field: "url", message: check.message, code: "TARGET_REFUSED", reason: check.code }];
+  return [{ field, message: check.message, code: "TARGET_REFUSED", reason: check.code }];
 }
 
 function checkEvent(pattern: string, field: string, rules: ConfigurationRules, tenant: TenantRules): ErrorDetail[] {
@@ -206,13 +221,6 @@ function checkEvent(pattern: string, field: string, rules: ConfigurationRules, t
     default:
       return check satisfies never;
   }
-}
-
-function checkHeadersField(headers: Readonly<Record<string, string>>): ErrorDetail[] {
-  const check = checkCustomHeaders(headers);
-  if (check.ok) return [];
-  const field = check.field === "" ? "headers" : `headers.${check.field.slice(0, 64)}`;
-  return [{ field, message: check.message, code: check.code }];
 }
 
 function checkSecret(secret: string): ErrorDetail[] {

@@ -5,11 +5,12 @@ import type { z } from "zod";
 export const WEBHOOK_FIELD_TEXTS: Readonly<Record<string, string>> = {
   name: "What people call it; files and `apply` find it by this.",
   description: "For people.",
-  url: "Where requests go: https, and no private address.",
+  url: "Where requests go: https, and no private address. Behind the host it may hold {{ expressions }}.",
   events: "Event types and patterns: `invoice.paid`, `invoice.*` (any depth), `*` (all but operational events).",
   active: "False disables it: nothing is routed to it.",
   method: "POST unless you say otherwise.",
-  headers: "Headers of your own. Secret values show as `********`, which sent back means: as it is.",
+  headers:
+    "Headers of your own; values may hold {{ expressions }}. Secret values show as `********`, which sent back means: as it is.",
   secret: "Signs the requests. One is made when you give none; it is shown once.",
   signature: "How requests are signed: `profiles`, by default bigledger and standard.",
   auth: "How requests authenticate at the receiver. Secret members show as `********`, which sent back means: as it is.",
@@ -41,7 +42,11 @@ export const WEBHOOK_FIELD_TEXTS: Readonly<Record<string, string>> = {
   batchSettings: "Many events in one request: up to `maxEvents`, none waiting longer than `maxWaitTime` seconds.",
   coalesce: "Only the last state of each `key` is sent, once nothing newer came for `window` seconds.",
   onImport: "What becomes of events of an import: each as any other, in batches, or one digest of them.",
+  format:
+    "What the body is: `bigledger` (the envelope), `cloudEvents`, `cloudEventsBinary`, `thin` (type, time and ids), `data` (the payload alone) or `none`.",
   transform: "The body to send, as a template, instead of the event's envelope.",
+  perEvent:
+    "By event type or pattern, what is another for these events: `method`, `url`, `headers`, and `format` or `transform`. An exact name goes before patterns, a longer pattern before a shorter.",
 };
 
 /** The same schemas, each with its sentence. */

@@ -6,6 +6,7 @@ import { PRIORITIES } from "../storage/priority.ts";
 import { batchSettingsField, coalesceField, onImportField } from "./batch-fields.ts";
 import { conditionLogicField, conditionsField, filtersField } from "./filter-fields.ts";
 import { onResponseField, successWhenField } from "./response-fields.ts";
+import { formatField, methodField, perEventField } from "./format-fields.ts";
 import { checkAfterField, expireAfterField, expireWarningField, retryPolicyField } from "./retry-fields.ts";
 import { transformField } from "./transform.ts";
 import { described } from "./webhook-field-texts.ts";
@@ -33,7 +34,7 @@ const optionalFields = {
   name: z.string().min(1).max(200).regex(ONE_LINE, "Use printable characters").nullable().optional(),
   description: z.string().max(2_000).regex(TEXT, "Use printable characters").nullable().optional(),
   active: z.boolean().nullable().optional(),
-  method: z.enum(["POST", "PUT", "PATCH"]).nullable().optional(),
+  method: methodField.nullable().optional(),
   headers: z.record(z.string(), z.string()).nullable().optional(),
   secret: z.string().nullable().optional(),
   timeout: z.int().min(1).max(30).nullable().optional(),
@@ -53,7 +54,9 @@ const optionalFields = {
   filters: filtersField.nullable().optional(),
   conditions: conditionsField.nullable().optional(),
   conditionLogic: conditionLogicField.nullable().optional(),
+  format: formatField.nullable().optional(),
   transform: transformField.nullable().optional(),
+  perEvent: perEventField.nullable().optional(),
   successWhen: successWhenField.nullable().optional(),
   onResponse: onResponseField.nullable().optional(),
   auth: authField.nullable().optional(),
@@ -99,7 +102,7 @@ const setByPosthorn = "It is set by Posthorn. Leave it out.";
 
 /** For the validation of bodies: fields that the contract knows and that cannot be written (yet). */
 export const WEBHOOK_FIELD_HINTS = {
-  notYet: [..."scope format tls pinVersion privacy".split(" "), ...RECEIVER_FIELD_HINTS.notYet],
+  notYet: [..."scope tls pinVersion privacy".split(" "), ...RECEIVER_FIELD_HINTS.notYet],
   notYetValues: RECEIVER_FIELD_HINTS.notYetValues,
   readOnly: {
     id: setByPosthorn,

@@ -7,10 +7,12 @@ import {
   type BatchSetting,
   type CoalesceSetting,
   type ImportMode,
+  type PerEventSetting,
   type RateLimitSetting,
   type TransformSetting,
   WEBHOOK_DEFAULTS,
 } from "../storage/configuration.ts";
+import type { Format } from "../storage/formats.ts";
 import type { Priority } from "../storage/priority.ts";
 import type { ResponseRuleSetting } from "../storage/response-rules.ts";
 import type { RetryPolicySetting } from "../storage/retry-setting.ts";
@@ -31,8 +33,11 @@ export interface ConfigurationView {
   readonly filters: readonly string[] | FilterMap;
   readonly conditions: readonly Condition[];
   readonly conditionLogic: ConditionLogic;
-  /** Null: bodies are the published envelope. */
+  readonly format: Format;
+  /** Null: `format` says what bodies are. */
   readonly transform: Required<TransformSetting> | null;
+  /** Null: all requests alike. */
+  readonly perEvent: Readonly<Record<string, PerEventSetting>> | null;
   readonly timeout: number;
   readonly retryPolicy: RetryPolicySetting | null;
   /** Seconds; null for never. */
@@ -174,8 +179,10 @@ function configurationView(stored: StoredConfiguration): ConfigurationView {
     filters: stored.filters ?? [],
     conditions: stored.conditions ?? [],
     conditionLogic: stored.conditionLogic ?? WEBHOOK_DEFAULTS.conditionLogic,
+    format: stored.format ?? WEBHOOK_DEFAULTS.format,
     transform:
       stored.transform === undefined ? null : { contentType: WEBHOOK_DEFAULTS.contentType, ...stored.transform },
+    perEvent: stored.perEvent ?? null,
     timeout: stored.timeout ?? WEBHOOK_DEFAULTS.timeout,
     retryPolicy: stored.retryPolicy ?? null,
     expireAfter: stored.expireAfter ?? null,

@@ -15,6 +15,7 @@ import {
   selectWebhooksOfTenant,
   type WebhookRow,
 } from "./configuration.sql.ts";
+import type { Format, Method } from "./formats.ts";
 import type { Executor } from "./pools.ts";
 import type { Priority } from "./priority.ts";
 import type { ResponseRuleSetting } from "./response-rules.ts";
@@ -56,6 +57,17 @@ export interface TransformSetting {
   /** Any JSON tree, with {{ expressions }} in its texts. */
   readonly template: unknown;
   readonly contentType?: string;
+}
+
+/** What of the requests for some event types is another than the webhook says. */
+export interface PerEventSetting {
+  readonly method?: Method;
+  readonly url?: string;
+  /** Beside the webhook's own; the same name takes its place. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Either of the two says what the body is, whatever the webhook says. */
+  readonly format?: Format;
+  readonly transform?: TransformSetting;
 }
 
 /** Events in batches, defaults filled in. */
@@ -107,8 +119,12 @@ export interface Webhook {
   /** Expressions that must all be true, whichever way they were written (expressions/dialects.ts). */
   readonly filters: readonly string[];
   readonly headers: Readonly<Record<string, string>>;
-  /** Null: bodies are the published envelope. */
+  /** What bodies are made of where there is no template. */
+  readonly format: Format;
+  /** Null: `format` says what bodies are. */
   readonly transform: TransformSetting | null;
+  /** By event type or pattern; null: all requests alike. */
+  readonly perEvent: Readonly<Record<string, PerEventSetting>> | null;
   readonly timeoutMs: number;
   readonly maxInFlight: number;
   /** What its deliveries are ordered by: an expression, or true for the key that the sender gives. Null: by nothing. */
@@ -339,7 +355,9 @@ interface StoredConfiguration extends FilterSettings {
   readonly events: readonly string[];
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly format?: Format;
   readonly transform?: TransformSetting;
+  readonly perEvent?: Readonly<Record<string, PerEventSetting>>;
   readonly timeout?: number;
   readonly maxInFlight?: number;
   readonly orderingKey?: string | true;
@@ -362,6 +380,7 @@ interface StoredConfiguration extends FilterSettings {
 /** Fields that a webhook leaves out. Timeout in seconds, as everywhere in the published API. */
 export const WEBHOOK_DEFAULTS = {
   method: "POST",
+  format: "bigledger",
   contentType: "application/json",
   timeout: 15,
   maxInFlight: 64,
@@ -395,7 +414,9 @@ export function webhookOfRow(row: WebhookRow): Webhook {
     events: stored.events,
     filters: filterSourcesOf(stored).map(({ source }) => source),
     headers: stored.headers ?? {},
+    format: stored.format ?? WEBHOOK_DEFAULTS.format,
     transform: stored.transform ?? null,
+    perEvent: stored.perEvent ?? null,
     timeoutMs: (stored.timeout ?? WEBHOOK_DEFAULTS.timeout) * 1000,
     maxInFlight: stored.maxInFlight ?? WEBHOOK_DEFAULTS.maxInFlight,
     orderingKey: stored.orderingKey ?? null,

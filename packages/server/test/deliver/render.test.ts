@@ -2,11 +2,13 @@
 import { createHmac } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { DeliverableEvent } from "../../src/deliver/queue.ts";
-import { Bodies, type Body, type RenderJob, renderBatchJob, renderJob } from "../../src/deliver/render.ts";
+import { Bodies, type RenderJob, renderBatchJob, renderJob } from "../../src/deliver/render.ts";
+import type { Body } from "../../src/deliver/renderer.ts";
 import type { Webhook } from "../../src/storage/configuration.ts";
 import { type Receiver, startReceiver } from "../support/receivers/receiver.ts";
 import { startTestNode, type TestNode } from "../support/node.ts";
 import { until } from "../support/until.ts";
+import { webhookWith as webhookOf } from "./support.ts";
 
 function eventOf(data: string, changes: Partial<DeliverableEvent> = {}): DeliverableEvent {
   return {
@@ -23,7 +25,7 @@ function eventOf(data: string, changes: Partial<DeliverableEvent> = {}): Deliver
 }
 
 /** A snapshot as far as bodies look at it. */
-const webhookWith = (template: unknown): Webhook => ({ transform: { template } }) as unknown as Webhook;
+const webhookWith = (template: unknown): Webhook => webhookOf({ configuration: { transform: { template } } });
 
 function newBodies(): { bodies: Bodies; asked: string[]; jobs: RenderJob[] } {
   const asked: string[] = [];
@@ -37,7 +39,7 @@ function newBodies(): { bodies: Bodies; asked: string[]; jobs: RenderJob[] } {
       jobs.push(structuredClone(job));
       return structuredClone(renderJob(data, job));
     },
-    renderLargeBatch: async (body, template) => structuredClone(renderBatchJob(body, template)),
+    renderLargeBatch: async (body, shape) => structuredClone(renderBatchJob(body, shape)),
   });
   return { bodies, asked, jobs };
 }
@@ -48,7 +50,7 @@ describe("the body of a delivery", () => {
   test("is the envelope without a template, and what the template makes of the event with one", async () => {
     const { bodies } = newBodies();
     const event = eventOf('{"object":{"id":"so_1","total":10.50}}');
-    const plain = { transform: null } as unknown as Webhook;
+    const plain = webhookOf();
     expect(text(await bodies.bodyOf(plain, event))).toContain('"data":{"object":{"id":"so_1","total":10.50}}}');
     const template = {
       id: "{{ order.id }}",
@@ -60,6 +62,7 @@ describe("the body of a delivery", () => {
       kind: "body",
       bytes: Buffer.from('{"id":"so_1","total":10.50,"at":"2026-11-01T08:00:00Z","é":"€ "}'),
       warnings: [{ path: "é", expression: "order.gone" }],
+      parts: null,
     });
   });
 

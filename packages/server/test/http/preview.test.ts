@@ -283,7 +283,9 @@ describe("a template in the answers of a webhook", () => {
     expect((await node.api("PATCH", path, { transform: null })).body.data.transform).toBeNull();
     for (const [transform, field, code] of [
       [{}, "transform.template", "MISSING_MEMBER"],
-      [{ template: 1, contentType: "text/plain" }, "transform.contentType", "FIELD_NOT_AVAILABLE_YET"],
+      [{ template: 1, contentType: "text/plain" }, "transform.template", "INVALID_VALUE"],
+      [{ template: [1], contentType: "application/x-www-form-urlencoded" }, "transform.template", "INVALID_VALUE"],
+      [{ template: "x", contentType: "application/pdf" }, "transform.contentType", "INVALID_VALUE"],
       [{ template: 1, contentType: "json" }, "transform.contentType", "INVALID_VALUE"],
       [{ template: 1, contentType: "application/json\r\nX-Evil: 1" }, "transform.contentType", "INVALID_VALUE"],
       [{ template: { "{{ a }}": 1 } }, 'transform.template["{{ a }}"]', "INVALID_VALUE"],

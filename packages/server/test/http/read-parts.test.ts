@@ -72,12 +72,19 @@ describe("headers made again", () => {
       { auth: { type: "basic", username: "u", password: MASK }, signature: { profiles: ["github"] } },
     ],
     ["with OAuth", { auth: { type: "oauth2", accessToken: MASK }, signature: { profiles: ["shopify", hex] } }],
+    ["as a CloudEvent", { format: "cloudEvents" }],
+    ["without a body", { format: "none" }],
     ["with a content type", { transform: { template: {}, contentType: "application/xml" } }],
   ];
   test.each(cases)("are those that were sent, name by name and in order, masked: %s", async (_name, changes) => {
     const configuration: StoredConfiguration = { url: "https://e.com/", events: ["*"], headers: custom, ...changes };
     const stored = (id: string) => ({ id, ciphertext: id, validUntilMs: null });
     const webhook = {
+      url: configuration.url,
+      method: "POST",
+      format: configuration.format ?? "bigledger",
+      transform: null,
+      perEvent: null,
       headers: custom,
       auth: configuration.auth ?? { type: "none" },
       signatureProfiles: configuration.signature?.profiles ?? null,
@@ -92,9 +99,9 @@ describe("headers made again", () => {
       },
     } as unknown as Webhook;
     const prepared = await prepareWebhook(webhook, async (_webhook, secret) => secret.ciphertext);
-    const sent = requestHeaders(prepared, attempt, sealNow(Buffer.from("{}"), prepared, attempt));
+    const sent = requestHeaders(prepared, attempt, sealNow(Buffer.from("{}"), prepared, attempt), null);
     const pairs = Array.from({ length: sent.length / 2 }, (_, i) => [sent[2 * i], sent[2 * i + 1]] as const);
-    const shown = Object.entries(sentHeaders(configuration, { ...attempt, startedAtMs: 1_700_000_000_999 }));
+    const shown = Object.entries(sentHeaders(configuration, { ...attempt, startedAtMs: 1_700_000_000_999 }, null));
     expect(shown.map(([name]) => name)).toEqual(pairs.map(([name]) => name));
     for (const [index, [name, value]] of shown.entries()) {
       if (value.includes(MASK)) expect(pairs[index]?.[1], name).not.toBe(value);

@@ -6,7 +6,7 @@ import { bodyExcerpt } from "./body-excerpt.ts";
 import { millisecondsOfUuid } from "../../lib/id-bounds.ts";
 import type { AttemptRow, CorrectionRow, DeliveryRow, ListedDeliveryRow } from "./deliveries.sql.ts";
 import type { EventHeadRow } from "./events.sql.ts";
-import { receivedHeaders, sentHeaders } from "./request-headers.ts";
+import { receivedHeaders, recordedParts, sentHeaders } from "./request-headers.ts";
 
 /** What receivers see as the event's id: the sender's own, or ours. */
 export function publicEventId(event: { readonly id: string; readonly sender_id: string | null }): string {
@@ -91,6 +91,7 @@ export function attemptView(
     startedAtMs: row.started_at.getTime(),
     ...(row.correction_id === null ? {} : { correctionId: idFromUuid("correction", row.correction_id) }),
   };
+  const parts = configuration === undefined ? null : recordedParts(configuration, sent);
   return {
     id: idFromUuid("attempt", row.id),
     number: row.number,
@@ -110,9 +111,9 @@ export function attemptView(
     webhookVersion: row.webhook_version,
     address: row.address,
     request: {
-      method: configuration?.method ?? "POST",
+      method: parts?.method ?? configuration?.method ?? "POST",
       url: row.url,
-      headers: configuration === undefined ? null : sentHeaders(configuration, sent),
+      headers: configuration === undefined ? null : sentHeaders(configuration, sent, parts),
       bodyLength: row.body_length,
       bodySha256: row.body_hash?.toString("hex") ?? null,
     },

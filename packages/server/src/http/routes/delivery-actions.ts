@@ -4,7 +4,7 @@ import type pg from "pg";
 import { newBatch } from "../../deliver/gather/batch-body.ts";
 import type { OneRequests, RequestSubject } from "../../deliver/one-request.ts";
 import type { DeliverableEvent } from "../../deliver/queue.ts";
-import { missingValueWarning } from "../../manage/transform.ts";
+import { missingValueWarning, templateFieldName } from "../../manage/transform.ts";
 import type { Cancellations } from "../../replay/cancel.ts";
 import type { Webhook } from "../../storage/configuration.ts";
 import { asTenant } from "../../storage/pools.ts";
@@ -111,7 +111,8 @@ async function show(view: RequestViewFace, call: Call, uuid: string): Promise<An
     number: row.attempt_count + 1,
   });
   if (shown.kind === "not_rendered") {
-    return failure("CONFLICT", `The template cannot be rendered for this event, at ${shown.path}: ${shown.message}`);
+    const field = templateFieldName(shown.path, shown.field);
+    return failure("CONFLICT", `There is no request for this event, because of ${field}: ${shown.message}`);
   }
   const { request } = shown;
   return success({

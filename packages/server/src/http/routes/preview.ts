@@ -5,7 +5,8 @@ import { matchesPattern } from "../../catalogue/pattern.ts";
 import { type BatchIdentity, newBatch } from "../../deliver/gather/batch-body.ts";
 import { gatherPlanOf } from "../../deliver/gather/plan.ts";
 import { batchNames } from "../../deliver/request.ts";
-import type { Body, Bodies } from "../../deliver/render.ts";
+import type { Bodies } from "../../deliver/render.ts";
+import type { Body } from "../../deliver/renderer.ts";
 import type { DeliverableEvent } from "../../deliver/queue.ts";
 import { filterSourcesOf } from "../../expressions/dialects.ts";
 import { explainFilter } from "../../expressions/explain.ts";
@@ -160,26 +161,22 @@ function requestView(
   rendered: Body,
 ): Record<string, unknown> {
   if (rendered.kind === "failed") {
-    const { path, code, message } = rendered;
-    return { request: null, fault: { code, field: templateFieldName(path), message } };
+    const { field, path, code, message } = rendered;
+    return { request: null, fault: { code, field: templateFieldName(path, field), message } };
   }
-  const { bytes } = rendered;
+  const { bytes, parts } = rendered;
   const names =
     batch === null
       ? { publicEventId: event.publicId, eventType: event.type, deliveryId: formatId("delivery", face.newId()) }
       : batchNames(batch);
-  const headers = sentHeaders(configuration, {
-    ...names,
-    number: 1,
-    startedAtMs: face.nowMs(),
-  });
+  const headers = sentHeaders(configuration, { ...names, number: 1, startedAtMs: face.nowMs() }, parts);
   const bodyTruncated = bytes.length > SHOWN_BODY_BYTES;
   return {
     request: {
-      method: configuration.method ?? WEBHOOK_DEFAULTS.method,
-      url: configuration.url,
+      method: parts?.method ?? configuration.method ?? WEBHOOK_DEFAULTS.method,
+      url: parts?.url ?? configuration.url,
       headers,
-      contentType: headers["content-type"],
+      contentType: headers["content-type"] ?? null,
       body: bodyExcerpt(bytes.subarray(0, SHOWN_BODY_BYTES), bodyTruncated).body,
       bodyLength: bytes.length,
       bodyTruncated,

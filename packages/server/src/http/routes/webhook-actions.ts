@@ -8,6 +8,7 @@ import { matchesPattern } from "../../catalogue/pattern.ts";
 import type { OneRequests } from "../../deliver/one-request.ts";
 import type { DeliverableEvent } from "../../deliver/queue.ts";
 import { attemptWarning } from "../../manage/response-fields.ts";
+import { templateFieldName } from "../../manage/transform.ts";
 import type { StatusChanged, WebhookStatuses } from "../../manage/webhook-status.ts";
 import type { Webhook } from "../../storage/configuration.ts";
 import { asTenant } from "../../storage/pools.ts";
@@ -115,7 +116,10 @@ async function test(
       });
     }
     case "not_rendered":
-      return success({ ...NOTHING_SENT, error: { code: tested.code, message: `${tested.path}: ${tested.message}` } });
+      return success({
+        ...NOTHING_SENT,
+        error: { code: tested.code, message: `${templateFieldName(tested.path, tested.field)}: ${tested.message}` },
+      });
     case "no_next_secret":
       return failure("CONFLICT", "No new secret is waiting: POST /v1/webhooks/{id}/secret/rotate brings one.");
     case "busy":

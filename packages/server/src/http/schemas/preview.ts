@@ -98,7 +98,7 @@ export const preview = z
         method: z.string(),
         url: z.string(),
         headers: headerMap,
-        contentType: z.string(),
+        contentType: z.string().nullable().meta({ description: "Null: there is no body." }),
         body: z.string().meta({ description: "Its first 256 KiB." }),
         bodyLength: z.int().meta({ description: "Bytes." }),
         bodyTruncated: z.boolean(),

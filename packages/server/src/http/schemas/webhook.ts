@@ -13,6 +13,7 @@ import {
 import { WEEKDAYS } from "../../lib/calendar.ts";
 import { described } from "../../manage/webhook-field-texts.ts";
 import { IMPORT_MODES } from "../../storage/configuration.ts";
+import { FORMATS, METHODS } from "../../storage/formats.ts";
 import { PRIORITIES } from "../../storage/priority.ts";
 import { eventTypeName, headerMap, idSchema, time } from "./common.ts";
 import { warnings } from "./warning.ts";
@@ -60,6 +61,17 @@ const rateLimit = z.object({
 });
 
 const transform = z.object({ template: z.unknown(), contentType: z.string() });
+
+const perEvent = z.record(
+  z.string(),
+  z.object({
+    method: z.enum(METHODS).optional(),
+    url: z.string().optional(),
+    headers: headerMap.optional(),
+    format: z.enum(FORMATS).optional(),
+    transform: z.object({ template: z.unknown(), contentType: z.string().optional() }).optional(),
+  }),
+);
 
 const auth = z
   .discriminatedUnion("type", [
@@ -122,7 +134,7 @@ const configured = described({
   description: z.string().nullable(),
   url: z.string(),
   events: z.array(eventTypeName),
-  method: z.enum(["POST", "PUT", "PATCH"]),
+  method: z.enum(METHODS),
   headers: headerMap,
   filters,
   conditions: z.array(condition as z.ZodType<ShownCondition>),
@@ -140,7 +152,9 @@ const configured = described({
   metadata: z.record(z.string(), z.string()),
   successWhen: z.string().nullable(),
   onResponse: z.array(responseRule),
+  format: z.enum(FORMATS),
   transform: transform.nullable(),
+  perEvent: perEvent.nullable(),
   auth,
   signature: z.object({ profiles: z.array(signatureProfile) }),
   allowedIps: z.array(z.string()).nullable(),
