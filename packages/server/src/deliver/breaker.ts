@@ -32,8 +32,11 @@ export interface StoredBreaker {
 export const WINDOW_MS = 60_000;
 const BUCKET_COUNT = 6;
 const BUCKET_MS = WINDOW_MS / BUCKET_COUNT;
-/** Fewer attempts in the window say too little. */
-export const MIN_ATTEMPTS = 10;
+/**
+ * Fewer failures in the window say too little. Failures are counted, not attempts: of ten attempts at an endpoint that
+ * fails one request in five, five fail by chance every thirtieth time, ten of twenty every four-hundredth.
+ */
+export const MIN_FAILURES = 10;
 export const FAILURE_SHARE = 0.5;
 /** So many in a row without any answer need no window. */
 export const UNREACHABLE_IN_A_ROW = 5;
@@ -41,8 +44,8 @@ export const FIRST_OPEN_MS = 30_000;
 export const LONGEST_OPEN_MS = 15 * 60_000;
 export const OPEN_SPREAD = 0.2;
 export const SUCCESSES_TO_CLOSE = 3;
-/** In the ramp the endpoint has not earned a window's patience yet. */
-const FAILURES_TO_REOPEN = 3;
+/** In the ramp it has not earned a window's patience; no such row comes about by chance where most requests succeed. */
+export const FAILURES_TO_REOPEN = 8;
 
 export interface BreakerTimings {
   readonly firstOpenMs: number;
@@ -59,7 +62,9 @@ export class Breaker {
   #unreachableInARow = 0;
   #hasAnswered = false;
   #failuresInARow = 0;
+  /** Of the probes, or of this round of the ramp. */
   #successCount = 0;
+  #failureCount = 0;
   #phase: BreakerPhase = "closed";
   #limit = 1;
   openReason: OpenReason = "failing";
@@ -79,7 +84,7 @@ export class Breaker {
     breaker.openReason = stored.openReason;
     breaker.openCount = stored.openCount;
     breaker.openUntilMs = stored.openUntilMs;
-    breaker.#phase = stored.phase === "ramping" ? "half_open" : stored.phase;
+    breaker.#phase = stored.phase;
     return breaker;
   }
 
@@ -118,7 +123,7 @@ export class Breaker {
     if (this.#phase === "open") {
       if (this.restUntilMs(nowMs) > 0) return 0;
       this.#phase = "half_open";
-      this.#successCount = 0;
+      this.#beginRound();
     }
     return Math.max(0, (this.#phase === "half_open" ? 1 : this.#limit) - inFlightCount);
   }
@@ -146,11 +151,10 @@ export class Breaker {
     this.#phase = "closed";
     this.openCount = 0;
     this.openUntilMs = 0;
-    this.#successCount = 0;
     this.#unreachableInARow = 0;
     this.#failuresInARow = 0;
-    this.#attempts.fill(0);
-    this.#failures.fill(0);
+    this.#beginRound();
+    this.#forgetWindow();
   }
 
   #throttle(nowMs: number, patienceMs: number): void {
@@ -162,7 +166,7 @@ export class Breaker {
     this.#phase = "open";
     this.openReason = "throttled";
     this.openUntilMs = untilMs;
-    this.#successCount = 0;
+    this.#beginRound();
   }
 
   #weigh(sign: Sign, nowMs: number, cap: number): void {
@@ -179,28 +183,51 @@ export class Breaker {
         // It was on its way when the breaker opened, and says nothing new.
         return;
       case "half_open":
-        if (isFailure) this.#open(nowMs);
-        else if (++this.#successCount >= SUCCESSES_TO_CLOSE) this.#ramp(1, cap);
+        this.#countRound(isFailure);
+        // The first probe decides alone; one that has answered may fail now and then.
+        if (this.#failureCount > this.#successCount) this.#open(nowMs);
+        else if (this.#successCount >= SUCCESSES_TO_CLOSE) this.#beginRamp();
         return;
       case "ramping":
-        if (!isFailure) {
-          if (++this.#successCount >= this.#limit) this.#ramp(this.#limit * 2, cap);
-          return;
-        }
-        if (this.#failuresInARow >= FAILURES_TO_REOPEN) this.#open(nowMs);
-        else this.#ramp(Math.max(1, this.#limit >> 1), Number.POSITIVE_INFINITY);
+        this.#count(isFailure, nowMs);
+        this.#countRound(isFailure);
+        if (isFailure && (this.#failuresInARow >= FAILURES_TO_REOPEN || this.#isTripped())) this.#open(nowMs);
+        else if (this.#successCount + this.#failureCount >= this.#limit) this.#endRound(cap);
         return;
       default:
         this.#phase satisfies never;
     }
   }
 
-  #ramp(limit: number, cap: number): void {
-    this.#successCount = 0;
-    this.#limit = limit;
-    this.#phase = limit >= cap && limit > 1 ? "closed" : "ramping";
-    if (this.#phase === "ramping") return;
+  #beginRamp(): void {
+    this.#phase = "ramping";
+    this.#limit = 1;
+    this.#beginRound();
+    this.#forgetWindow();
+  }
+
+  /** A round is as many results as the limit: most of them good, twice as many may go; most of them bad, half as many. */
+  #endRound(cap: number): void {
+    if (this.#successCount > this.#failureCount) this.#limit *= 2;
+    else if (this.#successCount < this.#failureCount) this.#limit = Math.max(1, this.#limit >> 1);
+    this.#beginRound();
+    if (this.#limit < cap || this.#limit === 1) return;
+    // What the ramp has seen stays in the window.
+    this.#phase = "closed";
     this.openCount = 0;
+  }
+
+  #beginRound(): void {
+    this.#successCount = 0;
+    this.#failureCount = 0;
+  }
+
+  #countRound(isFailure: boolean): void {
+    if (isFailure) this.#failureCount += 1;
+    else this.#successCount += 1;
+  }
+
+  #forgetWindow(): void {
     this.#attempts.fill(0);
     this.#failures.fill(0);
   }
@@ -210,7 +237,7 @@ export class Breaker {
     this.openReason = "failing";
     this.openUntilMs = nowMs + openMs(this.#webhookBytes, this.openCount, this.#timings);
     this.#phase = "open";
-    this.#successCount = 0;
+    this.#beginRound();
   }
 
   #count(isFailure: boolean, nowMs: number): void {
@@ -230,8 +257,8 @@ export class Breaker {
 
   #isTripped(): boolean {
     if (this.#unreachableInARow >= UNREACHABLE_IN_A_ROW) return true;
-    const attempts = sum(this.#attempts);
-    return attempts >= MIN_ATTEMPTS && sum(this.#failures) >= attempts * FAILURE_SHARE;
+    const failures = sum(this.#failures);
+    return failures >= MIN_FAILURES && failures >= sum(this.#attempts) * FAILURE_SHARE;
   }
 }
 

@@ -177,11 +177,11 @@ export class Endpoints {
       if (webhook === null || webhook.status === "deleted" || this.#shut.has(webhook.id)) continue;
       const endpoint: Endpoint = {
         webhook,
-        // Its last attempts failed: whoever goes on begins with one.
+        // Its last attempts failed: whoever goes on begins with one, and needs no three good probes first.
         breaker: Breaker.restored(
           webhook.bytes,
           {
-            phase: row.phase === "closed" && row.failure_count > 0 ? "half_open" : row.phase,
+            phase: row.phase === "closed" && row.failure_count > 0 ? "ramping" : row.phase,
             openReason: row.open_reason,
             openCount: row.open_count,
             openUntilMs: row.open_until_ms ?? 0,

@@ -1,12 +1,15 @@
 // The breaker of one webhook: when it opens, how long, one probe at a time, the ramp; and that it can always close.
-// To break on purpose (not tried yet): a half-open breaker that lets two go fails the property of the probe; an open time without its
-// spread probes a thousand endpoints in the same second; a window that forgets successes opens at one failure in ten.
+// Seen to go red: a half-open breaker that lets two go (the property of the probe), an open time without its spread (a
+// thousand endpoints are probed in the same second), a window that forgets successes, and the rule of before, by which any
+// three failures in a row reopened a ramp (an endpoint that fails one request in five was held 88 % of the time).
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   Breaker,
+  FAILURES_TO_REOPEN,
   FIRST_OPEN_MS,
   LONGEST_OPEN_MS,
+  MIN_FAILURES,
   OPEN_SPREAD,
   openMs,
   type Sign,
@@ -42,9 +45,9 @@ test("five connection failures or timeouts in a row open it, four do not", () =>
   expect(breaker.room(breaker.openUntilMs - 1, 0)).toBe(0);
 });
 
-test("half of ten attempts within a minute open it; less than ten, less than half, or over more than a minute do not", () => {
+test("ten failures within a minute open it where they are half of the attempts; fewer, less than half, or over more than a minute do not", () => {
   const few = new Breaker(ID);
-  fail(few, 9, 0, "failure");
+  fail(few, MIN_FAILURES - 1, 0, "failure");
   expect(few.phase).toBe("closed");
   fail(few, 1, 0, "failure");
   expect(few.phase).toBe("open");
@@ -109,7 +112,8 @@ test("a thousand endpoints that fail together are not probed together", () => {
   expect(Math.max(...perSecond.values())).toBeLessThan(150);
 });
 
-test("a failure in the ramp halves it, three in a row open it again for longer", () => {
+/** An open breaker whose ramp has come to 8. */
+function rampedToEight(): { readonly breaker: Breaker; readonly nowMs: number } {
   const breaker = new Breaker(ID);
   fail(breaker, 5, 0);
   const nowMs = breaker.openUntilMs;
@@ -118,10 +122,102 @@ test("a failure in the ramp halves it, three in a row open it again for longer",
     breaker.ended("success", nowMs, CAP);
   }
   expect(breaker.room(nowMs, 0)).toBe(8);
-  breaker.ended("failure", nowMs, CAP);
+  return { breaker, nowMs };
+}
+
+test("a round of the ramp with more failures than successes halves it, one with as many leaves it", () => {
+  const { breaker, nowMs } = rampedToEight();
+  for (let i = 0; i < 8; i += 1) breaker.ended(i % 2 === 0 ? "failure" : "success", nowMs, CAP);
+  expect(breaker.room(nowMs, 0)).toBe(8);
+  for (let i = 0; i < 8; i += 1) breaker.ended(i < 5 ? "failure" : "success", nowMs, CAP);
   expect(breaker.room(nowMs, 0)).toBe(4);
-  fail(breaker, 2, nowMs, "failure");
-  expect([breaker.phase, breaker.openCount]).toEqual(["open", 2]);
+  expect(breaker.openCount).toBe(1);
+});
+
+test("a row of failures in the ramp opens it again for longer, and so do five without any answer", () => {
+  const refusing = rampedToEight();
+  fail(refusing.breaker, FAILURES_TO_REOPEN - 1, refusing.nowMs, "failure");
+  expect(refusing.breaker.phase).toBe("ramping");
+  fail(refusing.breaker, 1, refusing.nowMs, "failure");
+  expect([refusing.breaker.phase, refusing.breaker.openCount]).toEqual(["open", 2]);
+  const silent = rampedToEight();
+  fail(silent.breaker, UNREACHABLE_IN_A_ROW, silent.nowMs);
+  expect([silent.breaker.phase, silent.breaker.openCount]).toEqual(["open", 2]);
+});
+
+test("a probe that fails after one that was answered is forgiven, two are not", () => {
+  const breaker = new Breaker(ID);
+  fail(breaker, 5, 0);
+  const probe = (sign: Sign): void => {
+    breaker.room(breaker.openUntilMs, 0);
+    breaker.ended(sign, breaker.openUntilMs, CAP);
+  };
+  for (const sign of ["success", "failure", "success", "success"] as const) probe(sign);
+  expect(breaker.phase).toBe("ramping");
+  const other = new Breaker(ID);
+  fail(other, 5, 0);
+  for (const sign of ["success", "failure", "failure"] as const) {
+    other.room(other.openUntilMs, 0);
+    other.ended(sign, other.openUntilMs, CAP);
+  }
+  expect([other.phase, other.openCount]).toEqual(["open", 2]);
+});
+
+/** What a node sees in ten minutes of an endpoint that fails so many requests by chance, with 100 new deliveries a second. */
+function tenMinutes(failShare: number, seed: number, lostEverySeconds: number) {
+  const STEP_MS = 20;
+  const PER_STEP = 2;
+  let state = seed;
+  const random = (): number => {
+    // xorshift32
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 0x100000000;
+  };
+  let breaker = new Breaker(ID);
+  let waiting = 0;
+  let attempts = 0;
+  let heldMs = 0;
+  let failuresInARow = 0;
+  for (let nowMs = 0; nowMs < 600_000; nowMs += STEP_MS) {
+    if (nowMs > 0 && nowMs % (lostEverySeconds * 1_000) === 0) {
+      // Another node goes on with what is written down.
+      const { phase, openReason, openCount, openUntilMs } = breaker;
+      const goesOnAs = phase === "closed" && failuresInARow > 0 ? "ramping" : phase;
+      breaker = Breaker.restored(ID, { phase: goesOnAs, openReason, openCount, openUntilMs });
+    }
+    waiting += PER_STEP;
+    const started = Math.min(waiting, CAP, breaker.room(nowMs, 0));
+    if (breaker.phase === "open") heldMs += STEP_MS;
+    for (let n = 0; n < started; n += 1) {
+      attempts += 1;
+      const isFailure = random() < failShare;
+      failuresInARow = isFailure ? failuresInARow + 1 : 0;
+      // Where it fails it comes back later, as one more that waits.
+      if (!isFailure) waiting -= 1;
+      breaker.ended(isFailure ? "failure" : "success", nowMs, CAP);
+    }
+  }
+  return { waiting, attempts, heldMs };
+}
+
+const SEEDS = Array.from({ length: 40 }, (_, at) => at * 7_919 + 1);
+
+test.each([1_000, 15])(
+  "an endpoint that fails one request in five by chance flows, with a node lost every %i s: hardly ever held, nothing piles up",
+  (lostEverySeconds) => {
+    const runs = SEEDS.map((seed) => tenMinutes(0.2, seed, lostEverySeconds));
+    const held = runs.reduce((sum, { heldMs }) => sum + heldMs, 0) / runs.length / 600_000;
+    expect(held).toBeLessThan(0.02);
+    const piled = runs.filter(({ waiting }) => waiting > 1_000).length;
+    expect(piled).toBeLessThanOrEqual(2);
+  },
+);
+
+test("an endpoint that fails everything is spared: thirty attempts in ten minutes where a healthy one takes sixty thousand, one that fails four in five a few hundred", () => {
+  for (const seed of SEEDS.slice(0, 5)) expect(tenMinutes(1, seed, 1_000).attempts).toBeLessThanOrEqual(30);
+  for (const seed of SEEDS.slice(0, 5)) expect(tenMinutes(0.8, seed, 1_000).attempts).toBeLessThan(600);
 });
 
 test("Retry-After gives the whole endpoint the time that it asked for, and then begins with one", () => {
