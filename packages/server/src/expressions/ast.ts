@@ -66,11 +66,13 @@ export function countNodes(node: Node): number {
 }
 
 /** Whether some part of a tree builds a new list or object, instead of passing on a part of the payload. */
+const BUILDERS: ReadonlySet<string> = new Set("map filter split distinct flatten pick without merge".split(" "));
+
 export function buildsValues(node: Node): boolean {
   const builds =
     node.kind === "list" ||
     node.kind === "object" ||
     (node.kind === "binary" && node.operator === "+") ||
-    (node.kind === "call" && (node.name === "map" || node.name === "filter"));
+    (node.kind === "call" && BUILDERS.has(node.name));
   return builds || childrenOf(node).some(buildsValues);
 }

@@ -34,11 +34,44 @@ function compileFunction(
   context: CompileContext,
   compile: CompileNode,
 ): Evaluate {
-  const [firstNode, secondNode] = valuesOf(node, callee);
+  if (typeof callee.arity !== "number") return compileMany(node, callee, callee.apply, context, compile);
+  const [firstNode, secondNode] = valuesOf(node, { ...callee, arity: callee.arity });
+  if ("check" in callee) refuseLiterals(node, [firstNode, secondNode], callee.check);
   const first = compile(firstNode, context);
   if (callee.arity === 1) return (run) => callee.apply(first(run), run);
   const second = compile(secondNode, context);
   return (run) => callee.apply(first(run), second(run), run);
+}
+
+function compileMany(
+  node: CallNode,
+  { forms, arity, example, check }: SeveralValues,
+  apply: SeveralValues["apply"],
+  context: CompileContext,
+  compile: CompileNode,
+): Evaluate {
+  const nodes = node.receiver === undefined ? node.args : [node.receiver, ...node.args];
+  const form: CallForm = node.receiver === undefined ? "function" : "method";
+  const [least, most] = arity;
+  if (!forms.includes(form) || nodes.length < least || nodes.length > most) {
+    throw wrongCall(node, `“${node.name}” is called like this: ${example}.`);
+  }
+  refuseLiterals(node, nodes, check);
+  const values = nodes.map((each) => compile(each, context));
+  return (run) =>
+    apply(
+      values.map((value) => value(run)),
+      run,
+    );
+}
+
+type SeveralValues = Extract<ExpressionFunction, { arity: readonly [number, number] }>;
+
+/** What can be told of a call without an event. */
+function refuseLiterals(node: CallNode, values: readonly Node[], check: SeveralValues["check"]): void {
+  const literals = values.map((value) => (value.kind === "literal" ? value.value : undefined));
+  const problem = check?.(literals) ?? null;
+  if (problem !== null) throw wrongCall(node, problem);
 }
 
 function compileMatches(node: CallNode, context: CompileContext, compile: CompileNode): Evaluate {

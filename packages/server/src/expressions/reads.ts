@@ -225,6 +225,9 @@ function call(node: Extract<Node, { kind: "call" }>, known: Known): Possible {
   }
   if (isWalk(node)) return ofWalk(node, known);
   const macro = macroOf(node);
+  if (macro === null && node.name === "default") {
+    return node.args.map((value) => possible(value, known)).reduce((all, value) => all | value, 0);
+  }
   if (macro === null) {
     return computed(node.receiver === undefined ? node.args : [node.receiver, ...node.args], ANYTHING, known);
   }

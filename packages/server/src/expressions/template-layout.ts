@@ -16,7 +16,24 @@ export interface Hole {
   readonly inText: boolean;
 }
 
-export type Segment = string | Hole;
+/** A list or an object some of whose parts are written only when a condition is true. */
+export interface Group {
+  readonly open: "[" | "{";
+  readonly close: "]" | "}";
+  readonly items: readonly GroupItem[];
+}
+
+export interface GroupItem {
+  /** Null: always. */
+  readonly condition: { readonly path: string; readonly program: Program } | null;
+  readonly segments: readonly Segment[];
+}
+
+export type Segment = string | Hole | Group;
+
+/** `{ "$when": "order.total > 100", "$value": … }` in the place of a member's value or of an element. */
+const WHEN = "$when";
+const VALUE = "$value";
 
 export type TemplateErrorCode =
   | ExpressionErrorCode
@@ -57,7 +74,7 @@ const SIMPLE_KEY = /^[\p{ID_Start}_][\p{ID_Continue}-]*$/u;
 
 class Layout {
   readonly errors: TemplateError[] = [];
-  readonly #done: Segment[] = [];
+  #done: Segment[] = [];
   /** Patterns are compiled when a template is saved: all its expressions share one allowance. */
   readonly #patterns = new LiteralPatterns();
   #literal = "";
@@ -76,11 +93,16 @@ class Layout {
       const message = `The template is nested more than ${MAX_TEMPLATE_DEPTH} levels deep.`;
       return this.#report({ path, code: "TEMPLATE_TOO_DEEP", message });
     }
+    if (isConditional(value)) return this.#nothingToLeaveOut(path);
     if (Array.isArray(value)) this.#list(value, path, depth);
     else this.#object(value as Record<string, unknown>, path, depth);
   }
 
   #list(list: readonly unknown[], path: string, depth: number): void {
+    if (list.some(isConditional)) {
+      const items = list.map((element, index) => ({ element, path: `${path}[${index}]` }));
+      return this.#group("[", "]", items, path, depth);
+    }
     this.#write("[", path);
     list.forEach((element, index) => {
       if (index > 0) this.#write(",", path);
@@ -90,17 +112,80 @@ class Layout {
   }
 
   #object(object: Readonly<Record<string, unknown>>, path: string, depth: number): void {
+    const members = Object.entries(object);
+    if (members.some(([, member]) => isConditional(member))) {
+      const items = members.map(([key, element]) => ({ key, element, path: pathOf(path, key) }));
+      return this.#group("{", "}", items, path, depth);
+    }
     this.#write("{", path);
-    Object.entries(object).forEach(([key, member], index) => {
+    members.forEach(([key, member], index) => {
       const memberPath = pathOf(path, key);
-      if (key.includes(OPENING)) {
-        const message = "A key cannot hold an expression: {{ }} stands in values only.";
-        this.#report({ path: memberPath, code: "EXPRESSION_IN_KEY", message, hint: "Write the key as fixed text." });
-      }
-      this.#write(`${index > 0 ? "," : ""}${this.#quoted(key, memberPath)}:`, memberPath);
+      if (index > 0) this.#write(",", memberPath);
+      this.#key(key, memberPath);
       this.value(member, memberPath, depth + 1);
     });
     this.#write("}", path);
+  }
+
+  #key(key: string, path: string): void {
+    if (key.includes(OPENING)) {
+      const message = "A key cannot hold an expression: {{ }} stands in values only.";
+      this.#report({ path, code: "EXPRESSION_IN_KEY", message, hint: "Write the key as fixed text." });
+    }
+    this.#write(`${this.#quoted(key, path)}:`, path);
+  }
+
+  /** Which commas there are is known only when it is written, so the parts stay apart. */
+  #group(
+    open: Group["open"],
+    close: Group["close"],
+    parts: readonly { readonly key?: string; readonly element: unknown; readonly path: string }[],
+    path: string,
+    depth: number,
+  ): void {
+    this.#write(open, path);
+    this.#literal = this.#literal.slice(0, -1);
+    const outer = [...this.segments()];
+    const items = parts.map((part): GroupItem => {
+      this.#done = [];
+      this.#literal = "";
+      const { element } = part;
+      const condition = isConditional(element) ? this.#condition(element, part.path) : null;
+      if (part.key !== undefined) this.#key(part.key, part.path);
+      this.value(isConditional(element) ? (element[VALUE] ?? null) : element, part.path, depth + 1);
+      return { condition, segments: this.segments() };
+    });
+    this.#done = [...outer, { open, close, items }];
+    this.#literal = "";
+  }
+
+  #condition(conditional: Conditional, path: string): GroupItem["condition"] {
+    const place = `${path}.${WHEN}`;
+    const others = Object.keys(conditional).filter((key) => key !== WHEN && key !== VALUE);
+    if (others.length > 0 || !Object.hasOwn(conditional, VALUE)) {
+      const message = `Beside ${WHEN} stands ${VALUE}, what is written when it is true, and nothing else.`;
+      this.#report({ path, code: "INVALID_LITERAL", message });
+    }
+    const source = conditional[WHEN];
+    if (typeof source !== "string") {
+      const message = `${WHEN} is an expression, such as "order.total > 100".`;
+      this.#report({ path: place, code: "INVALID_LITERAL", message });
+      return null;
+    }
+    const parts = source.includes(OPENING) ? this.#partsOf(source, place) : [{ source, position: 0 }];
+    const [expression] = parts;
+    if (parts.length !== 1 || typeof expression !== "object") {
+      const message = `${WHEN} is one expression, such as "order.total > 100".`;
+      this.#report({ path: place, code: "INVALID_LITERAL", message });
+      return null;
+    }
+    const program = this.#program(expression, place);
+    return program === null ? null : { path: place, program };
+  }
+
+  #nothingToLeaveOut(path: string): void {
+    const message = `${WHEN} leaves out a member or an element; here there is nothing around it that could go without.`;
+    this.#report({ path, code: "INVALID_LITERAL", message });
   }
 
   #number(number: number, path: string): void {
@@ -138,7 +223,15 @@ class Layout {
     }
   }
 
-  #hole({ source, position }: EmbeddedExpression, path: string, inText: boolean): void {
+  #hole(expression: EmbeddedExpression, path: string, inText: boolean): void {
+    const program = this.#program(expression, path);
+    if (program === null) return;
+    if (this.#literal !== "") this.#done.push(this.#literal);
+    this.#literal = "";
+    this.#done.push({ path, program, inText });
+  }
+
+  #program({ source, position }: EmbeddedExpression, path: string): Program | null {
     this.#expressionsLeft -= 1;
     if (this.#expressionsLeft < 0) {
       const message = `The template has more than ${MAX_TEMPLATE_EXPRESSIONS} expressions.`;
@@ -147,10 +240,9 @@ class Layout {
     }
     this.#pay(source.length, path);
     const compiled = compileExpression(source, this.#patterns);
-    if (!compiled.ok) return this.#reportExpression(compiled.error, path, position);
-    if (this.#literal !== "") this.#done.push(this.#literal);
-    this.#literal = "";
-    this.#done.push({ path, program: compiled.program, inText });
+    if (compiled.ok) return compiled.program;
+    this.#reportExpression(compiled.error, path, position);
+    return null;
   }
 
   #quoted(text: string, path: string): string {
@@ -185,6 +277,12 @@ class Layout {
     this.errors.push(error);
     if (this.errors.length >= MAX_ERRORS) throw ENOUGH;
   }
+}
+
+type Conditional = Readonly<Record<string, unknown>>;
+
+function isConditional(value: unknown): value is Conditional {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && Object.hasOwn(value, WHEN);
 }
 
 function pathOf(parent: string, key: string): string {

@@ -4,7 +4,7 @@ import { ExpressionFault, type ExpressionFaultCode } from "./errors.ts";
 import { JsonText } from "./json-text.ts";
 import { Evaluation } from "./limits.ts";
 import type { Scope } from "./scope.ts";
-import { type Hole, layOutTemplate, type Segment, type TemplateError } from "./template-layout.ts";
+import { type Group, type Hole, layOutTemplate, type Segment, type TemplateError } from "./template-layout.ts";
 import { ABSENT } from "./values.ts";
 
 /** A part of a template that had no value for this event: it was written as `null`, or as nothing inside a text. */
@@ -39,42 +39,82 @@ const NOTHING_MISSING: readonly MissingValue[] = [];
 
 /** A compiled template. It keeps no state between events. */
 export class Template {
+  /** Those that are always written: what a condition guards is nobody's business when it is not true. */
   readonly holes: readonly Hole[];
   readonly #segments: readonly Segment[];
 
   constructor(segments: readonly Segment[]) {
     this.#segments = segments;
-    this.holes = segments.filter((segment) => typeof segment !== "string");
+    this.holes = segments.flatMap(holesOf);
   }
 
   /** Writes the template for one event. All expressions share one budget (limits.ts). Never throws. */
   render(scope: Scope): Rendering {
-    const run = new Evaluation(scope);
-    const out = new JsonText();
-    let missing: MissingValue[] | undefined;
-    let path = "";
+    const writing: Writing = { run: new Evaluation(scope), out: new JsonText(), missing: undefined, path: "" };
     try {
-      for (const segment of this.#segments) {
-        if (typeof segment === "string") {
-          out.append(segment);
-          continue;
-        }
-        path = segment.path;
-        const value = segment.program.evaluateIn(run);
-        if (value instanceof ExpressionFault) throw value;
-        if (value === ABSENT) {
-          missing ??= [];
-          if (missing.length < MAX_MISSING) missing.push({ path, expression: segment.program.source.trim() });
-        }
-        if (segment.inText) out.writeInText(value);
-        else out.write(value);
-      }
+      writeSegments(this.#segments, writing);
     } catch (error) {
       const { code, message } = error instanceof ExpressionFault ? error : OWN_FAULT;
-      return { ok: false, path, code, message };
+      return { ok: false, path: writing.path, code, message };
     }
-    return { ok: true, json: out.text, missing: missing ?? NOTHING_MISSING };
+    return { ok: true, json: writing.out.text, missing: writing.missing ?? NOTHING_MISSING };
   }
+}
+
+interface Writing {
+  readonly run: Evaluation;
+  readonly out: JsonText;
+  missing: MissingValue[] | undefined;
+  /** The place that is being written. */
+  path: string;
+}
+
+function writeSegments(segments: readonly Segment[], writing: Writing): void {
+  const { run, out } = writing;
+  for (const segment of segments) {
+    if (typeof segment === "string") {
+      out.append(segment);
+      continue;
+    }
+    if ("items" in segment) {
+      writeGroup(segment, writing);
+      continue;
+    }
+    writing.path = segment.path;
+    const value = segment.program.evaluateIn(run);
+    if (value instanceof ExpressionFault) throw value;
+    if (value === ABSENT) {
+      writing.missing ??= [];
+      const expression = segment.program.source.trim();
+      if (writing.missing.length < MAX_MISSING) writing.missing.push({ path: segment.path, expression });
+    }
+    if (segment.inText) out.writeInText(value);
+    else out.write(value);
+  }
+}
+
+function writeGroup({ open, close, items }: Group, writing: Writing): void {
+  const { run, out } = writing;
+  out.append(open);
+  let separator = "";
+  for (const { condition, segments } of items) {
+    if (condition !== null) {
+      writing.path = condition.path;
+      const holds = condition.program.evaluateIn(run);
+      if (holds instanceof ExpressionFault) throw holds;
+      if (holds !== true) continue;
+    }
+    out.append(separator);
+    separator = ",";
+    writeSegments(segments, writing);
+  }
+  out.append(close);
+}
+
+function holesOf(segment: Segment): readonly Hole[] {
+  if (typeof segment === "string") return [];
+  if (!("items" in segment)) return [segment];
+  return segment.items.flatMap(({ condition, segments }) => (condition === null ? segments.flatMap(holesOf) : []));
 }
 
 export const OWN_FAULT = { code: "EVALUATION_FAILED", message: "The template could not be rendered." } as const;
@@ -84,8 +124,9 @@ export const OWN_FAULT = { code: "EVALUATION_FAILED", message: "The template cou
  *
  * A text that is exactly one `{{ expression }}` becomes the expression's value with its JSON type, numbers with the
  * text that the payload has; other texts stay texts, with each expression's value written into them (`null` and
- * missing as nothing, lists and objects as JSON). Keys are literal and may not hold `{{`. All errors are told at once,
- * each with its place.
+ * missing as nothing, lists and objects as JSON). Keys are literal and may not hold `{{`. A member or element
+ * `{ "$when": condition, "$value": … }` is left out unless the condition is true. All errors are told at once, each with
+ * its place.
  *
  * @example
  * const compiled = compileTemplate({ order_id: "{{ order.id }}", title: "Order {{ order.number }}", source: "erp" });

@@ -142,25 +142,42 @@ function minuteOf(clock: string): number {
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** How far a zone's clock is ahead of UTC at a moment, in milliseconds. */
+/** How far a zone's clock is ahead of UTC at a moment, in milliseconds. Kept: zones here come from webhooks. */
 function offsetsOf(timeZone: string): (ms: number) => number {
   let format = formats.get(timeZone);
   if (format === undefined) {
-    format = new Intl.DateTimeFormat("en-US", {
-      timeZone,
-      calendar: "gregory",
-      numberingSystem: "latn",
-      hourCycle: "h23",
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-      second: "numeric",
-    });
+    format = formatOf(timeZone);
     formats.set(timeZone, format);
   }
-  const known = format;
+  return offsetsBy(format);
+}
+
+/** The same for a name from anywhere, which is kept by the caller or not at all. Null: there is no such zone. */
+export function zoneOffsets(name: string): ((ms: number) => number) | null {
+  if (!/^[A-Za-z]/.test(name)) return null;
+  try {
+    return offsetsBy(formatOf(name));
+  } catch {
+    return null;
+  }
+}
+
+function formatOf(timeZone: string): Intl.DateTimeFormat {
+  return new Intl.DateTimeFormat("en-US", {
+    timeZone,
+    calendar: "gregory",
+    numberingSystem: "latn",
+    hourCycle: "h23",
+    year: "numeric",
+    month: "numeric",
+    day: "numeric",
+    hour: "numeric",
+    minute: "numeric",
+    second: "numeric",
+  });
+}
+
+function offsetsBy(known: Intl.DateTimeFormat): (ms: number) => number {
   return (ms) => {
     const part: Record<string, number> = {};
     for (const { type, value } of known.formatToParts(ms)) part[type] = Number(value);

@@ -4,6 +4,7 @@ import { parseKeepingTexts } from "../../src/expressions/payload.ts";
 import { scopeOfEvent } from "../../src/expressions/scope-of-event.ts";
 import { compileTemplate, type Rendering, type Template } from "../../src/expressions/template.ts";
 import type { TemplateError } from "../../src/expressions/template-layout.ts";
+import type { ValueObject } from "../../src/expressions/values.ts";
 import { scopeOf } from "./support.ts";
 
 function templateOf(source: unknown): Template {
@@ -277,5 +278,54 @@ test("an event's names, both spellings and field aliases are the same as in filt
       '{"ids":["evt_1","sales_order.updated","2026-11-01T08:00:00Z",true],"order":["c1","t","c1"],' +
       '"previous":1.20,"company":"company_1"}',
     missing: [],
+  });
+});
+
+describe("parts with a condition", () => {
+  const written = (template: unknown, roots: ValueObject = {}): string => {
+    const compiled = compileTemplate(template);
+    if (!compiled.ok) throw new Error(JSON.stringify(compiled.errors));
+    const rendering = compiled.template.render(scopeOf(roots));
+    return rendering.ok ? rendering.json : `failed at ${rendering.path}: ${rendering.code}`;
+  };
+  const when = (condition: unknown, value: unknown = 1) => ({ $when: condition, $value: value });
+
+  test.each<[unknown, string]>([
+    [{ a: when("x > 1"), b: when("x > 5"), c: 3 }, '{"a":1,"c":3}'],
+    [{ a: when("x > 5"), b: when("x > 5") }, "{}"],
+    [{ a: when("x > 5"), b: 2, c: when("x == 2", "{{ x }}") }, '{"b":2,"c":2}'],
+    [[when("false"), when("true", "a"), "b", when("gone")], '["a","b"]'],
+    [{ a: when("gone"), b: when("x") }, "{}"],
+    [{ a: when("{{ x > 1 }}", { inner: when("true", [when("false")]) }), z: "{{ x }}" }, '{"a":{"inner":[]},"z":2}'],
+    [[[{ a: when("has(gone)") }], "{{ x }}"], "[[{}],2]"],
+    [{ 'k"1': when("true", null) }, '{"k\\"1":null}'],
+  ])("%j", (template, json) => {
+    expect(written(template, { x: 2 })).toBe(json);
+    expect(() => JSON.parse(written(template, { x: 2 }))).not.toThrow();
+  });
+
+  test("are not missed when they are left out, and told with their place when they fail", () => {
+    const compiled = compileTemplate({ a: when("has(note)", "{{ note }}"), b: "{{ note }}" });
+    if (!compiled.ok) throw new Error("does not compile");
+    expect(compiled.template.holes.map(({ path }) => path)).toEqual(["b"]);
+    expect(compiled.template.render(scopeOf({}))).toMatchObject({ missing: [{ path: "b", expression: "note" }] });
+    expect(written({ a: when("required(gone)") })).toBe("failed at a.$when: VALUE_MISSING");
+    expect(written({ a: when("true", "{{ required(gone) }}") })).toBe("failed at a: VALUE_MISSING");
+  });
+
+  test.each<[unknown, string, string]>([
+    [when("true"), "", "nothing around it"],
+    [{ a: { $when: "true" } }, "a", "$value"],
+    [{ a: { $when: "true", $value: 1, $else: 2 } }, "a", "nothing else"],
+    [{ a: when(true) }, "a.$when", "is an expression"],
+    [{ a: when("a {{ b }}") }, "a.$when", "one expression"],
+    [{ a: when("x >") }, "a.$when", "expected"],
+    [{ a: when("true", when("true")) }, "a", "nothing around it"],
+  ])("%j is refused at %j", (template, path, message) => {
+    const compiled = compileTemplate(template);
+    expect(compiled.ok ? "compiles" : compiled.errors[0]).toMatchObject({
+      path,
+      message: expect.stringContaining(message),
+    });
   });
 });
