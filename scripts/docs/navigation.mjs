@@ -16,6 +16,7 @@ export const NAVIGATION = [
       "guides/fairness",
       "guides/filters-and-templates",
       "guides/formats",
+      "guides/privacy",
       "guides/security",
       "guides/webhooks-as-files",
       "guides/sdk",

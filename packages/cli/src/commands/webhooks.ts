@@ -173,6 +173,7 @@ async function showWebhook(io: Io, options: ServerOptions, given: string): Promi
     ["Conditions", conditionsText(webhook)],
     ["Format", webhook.format === "bigledger" || transform !== null ? null : webhook.format],
     ["Template", transform === null ? null : JSON.stringify(transform?.template)],
+    ["Privacy", webhook.privacy === null ? null : JSON.stringify(webhook.privacy)],
     ["Per event", webhook.perEvent === null ? null : JSON.stringify(webhook.perEvent)],
     ["Auth", auth?.type === "none" ? null : auth?.type],
     ["Signature", profiles?.join(", ")],

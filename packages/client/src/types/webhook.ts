@@ -105,6 +105,21 @@ export interface PerEvent {
   readonly transform?: Transform;
 }
 
+/** Taken out of what is sent, or its value replaced: texts by `***`, anything else by `null`. */
+export type Redaction = "drop" | "mask";
+
+/** What of an event does not leave the company. */
+export interface WebhookPrivacy {
+  /** Fields that tell who a person is, or how to reach one. */
+  readonly personal?: Redaction;
+  /** What somebody is paid. */
+  readonly salary?: Redaction;
+  /** What something costs the company. */
+  readonly cost?: Redaction;
+  /** Further fields, by their path inside the object: `customer.taxNumber`. */
+  readonly fields?: Readonly<Record<string, Redaction>>;
+}
+
 /** Many events in one request. */
 export interface BatchSettings {
   /** True unless given; false keeps the numbers for imports alone. */
@@ -199,6 +214,8 @@ interface OptionalFields {
   readonly transform?: Transform | null;
   /** By event type or pattern; an exact name goes before patterns, a longer pattern before a shorter. */
   readonly perEvent?: Readonly<Record<string, PerEvent>> | null;
+  /** Which tagged fields of events are dropped or masked before anything is sent. */
+  readonly privacy?: WebhookPrivacy | null;
   /** When an answer is a success, as an expression over `response`; any 2xx unless given. */
   readonly successWhen?: string | null;
   readonly onResponse?: readonly ResponseRule[] | null;
@@ -294,6 +311,8 @@ export interface WebhookConfiguration {
   readonly transform: Transform | null;
   /** Null: all requests alike. */
   readonly perEvent: Readonly<Record<string, PerEvent>> | null;
+  /** Null: its receiver may see everything. */
+  readonly privacy: WebhookPrivacy | null;
   /** Null: any 2xx is a success. */
   readonly successWhen: string | null;
   readonly onResponse: readonly ResponseRule[];

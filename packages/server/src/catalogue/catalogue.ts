@@ -1,7 +1,9 @@
 // The catalogue in memory: the published event types and the questions that others ask about them.
 // Immutable once made; must never read a file or know of a tenant's own types.
 import { nearestNames } from "@posthorn/contract";
+import { type FieldTags, fieldTagsOf } from "./field-tags.ts";
 import { matchesPattern } from "./pattern.ts";
+import type { FieldTagsFile } from "./schema.ts";
 
 /** A JSON object nobody may change. */
 export type FrozenObject = Readonly<Record<string, unknown>>;
@@ -49,13 +51,18 @@ export interface Catalogue {
   nearest(name: string, limit: number): string[];
   /** The names that a pattern matches (`*`, `invoice.*`, `invoice.paid`), in alphabetical order. */
   expand(pattern: string): string[];
+  /** Which fields of such an event are personal, pay or cost; also of types that are not in the catalogue. */
+  tagsOf(eventType: string): FieldTags;
 }
 
+export const NO_TAGS: FieldTagsFile = { names: {}, context: {}, resources: {} };
+
 /** Builds the catalogue over definitions whose names differ; the loader sees to that. */
-export function makeCatalogue(definitions: Iterable<EventTypeDefinition>): Catalogue {
+export function makeCatalogue(definitions: Iterable<EventTypeDefinition>, tags: FieldTagsFile = NO_TAGS): Catalogue {
   const sorted = [...definitions].sort((a, b) => (a.name < b.name ? -1 : 1));
   const types = new Map(sorted.map((definition) => [definition.name, definition]));
   const spellings = spellingsOf(sorted);
+  const resources = new Map(sorted.map(({ resource }) => [resource.name, resource]));
   return {
     types,
     get: (name) => types.get(name),
@@ -63,6 +70,7 @@ export function makeCatalogue(definitions: Iterable<EventTypeDefinition>): Catal
       const found = nearestNames(name, spellings.keys(), spellings.size);
       return [...new Set(found.flatMap((spelling) => spellings.get(spelling) ?? []))].slice(0, limit);
     },
+    tagsOf: fieldTagsOf(tags, [...resources.values()]),
     expand: (pattern) => [...types.keys()].filter((name) => matchesPattern(pattern, name)),
   };
 }

@@ -65,6 +65,12 @@ export class CatalogueReader {
     return undefined;
   }
 
+  /** The same for a file that may be missing. */
+  async readIfThere<Schema extends z.ZodType>(file: string, schema: Schema): Promise<z.output<Schema> | undefined> {
+    const entries = await readdir(this.#root).catch((): string[] => []);
+    return entries.includes(file) ? this.read(file, schema) : undefined;
+  }
+
   async #text(file: string): Promise<string | undefined> {
     try {
       return await readFile(join(this.#root, file), "utf8");

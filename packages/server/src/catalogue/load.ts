@@ -9,6 +9,7 @@ import {
   type ExampleObject,
   exampleContextFile,
   exampleObjectFile,
+  fieldTagsFile,
   type ResourceFile,
   resourceFile,
 } from "./schema.ts";
@@ -16,6 +17,7 @@ import {
 const TYPES_FOLDER = "event-types";
 const OBJECTS_FOLDER = "example-objects";
 const CONTEXT_FILE = "example-context.json";
+const TAGS_FILE = "field-tags.json";
 /** Names that expressions give to other things (the event, its parts), so no alias may take them. */
 const RESERVED_NAMES: ReadonlySet<string> = new Set(["event", "data", "previous", "context", "object"]);
 
@@ -31,8 +33,12 @@ export async function loadCatalogue(folder: string): Promise<Catalogue> {
   // instead of 30 to 80 (two busy cores).
   const resources = await reader.folders(TYPES_FOLDER);
   const definitions = await Promise.all(resources.map((name) => loadResource(reader, name, parts)));
+  const tags = await reader.readIfThere(TAGS_FILE, fieldTagsFile);
+  for (const name of Object.keys(tags?.resources ?? {})) {
+    if (!resources.includes(name)) reader.report(TAGS_FILE, `tags fields of "${name}", which is no resource`);
+  }
   if (reader.problems.length > 0) throw new CatalogueError(folder, reader.problems);
-  return makeCatalogue(definitions.flat());
+  return makeCatalogue(definitions.flat(), tags);
 }
 
 async function readParts(reader: CatalogueReader): Promise<ExampleParts> {

@@ -115,11 +115,34 @@ export type EventTypeFile = z.infer<typeof eventTypeFile>;
 export type ExampleContextFile = z.infer<typeof exampleContextFile>;
 export type ExampleObject = z.infer<typeof exampleObjectFile>;
 
+const taggedFields = z
+  .strictObject({
+    personal: z.array(z.string().regex(MEMBER_PATH)).optional().describe("Tells who a person is, or how to reach one."),
+    salary: z.array(z.string().regex(MEMBER_PATH)).optional().describe("What somebody is paid."),
+    cost: z.array(z.string().regex(MEMBER_PATH)).optional().describe("What something costs the company."),
+  })
+  .describe("Members by tag.");
+
+/** field-tags.json: what should not leave the company without being asked. */
+export const fieldTagsFile = z
+  .strictObject({
+    $schema: schemaHint,
+    names: taggedFields.describe("Members of these names, wherever they stand; case style makes no difference."),
+    context: taggedFields.describe("Members of context."),
+    resources: z
+      .record(z.string().regex(SNAKE_CASE), taggedFields)
+      .describe("By resource, paths in data.object; they hold as well where another object embeds the resource."),
+  })
+  .meta({ title: "Tagged fields of the event catalogue" });
+
+export type FieldTagsFile = z.infer<typeof fieldTagsFile>;
+
 /** The JSON Schemas (2020-12) that stand in catalogue/schema/ for editors, by file name. */
 export function catalogueJsonSchemas(): Readonly<Record<string, unknown>> {
   return {
     "resource.schema.json": z.toJSONSchema(resourceFile, { io: "input" }),
     "event-type.schema.json": z.toJSONSchema(eventTypeFile, { io: "input" }),
     "example-context.schema.json": z.toJSONSchema(exampleContextFile, { io: "input" }),
+    "field-tags.schema.json": z.toJSONSchema(fieldTagsFile, { io: "input" }),
   };
 }

@@ -170,6 +170,7 @@ export function buildDelivery(ground: Ground, { wakeStoredWork }: DeliveryHooks)
   const namesOf = (eventType: string) => resourceNamesOf(catalogue, eventType);
   const bodies = new Bodies({
     namesOf,
+    tagsOf: (eventType) => catalogue.tagsOf(eventType),
     renderLarge: (data, job) => offload.run<RenderedElsewhere>("render", data, job),
     renderLargeBatch: (body, shape) => offload.run<RenderedElsewhere>("renderBatch", body, shape),
   });

@@ -113,6 +113,7 @@ export function buildHandlers(
       webhooks,
       bodies,
       namesOf,
+      tagsOf: (eventType) => catalogue.tagsOf(eventType),
       warningsOf,
       newId,
       timestampOfEvent: timestampOfId,

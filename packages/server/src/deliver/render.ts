@@ -1,6 +1,7 @@
 // The body of one delivery or batch: the published envelope, another format, or what the webhook's template makes of it,
 // with whatever else of the request an event decides. Compiled once for each snapshot of a webhook and event type.
 // Must never throw for an event's sake: a template that was stopped is a value.
+import type { FieldTags } from "../catalogue/field-tags.ts";
 import { encodingOf } from "../expressions/encodings.ts";
 import { parseKeepingTexts } from "../expressions/payload.ts";
 import type { Scope } from "../expressions/scope.ts";
@@ -12,6 +13,7 @@ import { contentTypeOf, type Format } from "../storage/formats.ts";
 import { formattedBatch, formattedBody } from "./formats.ts";
 import { type BatchIdentity, batchBody, digestBody, type NamedBatch } from "./gather/batch-body.ts";
 import { batchScope } from "./gather/batch-scope.ts";
+import { EventRedactor, Privacy, type PrivacyRules } from "./privacy.ts";
 import type { DeliverableEvent } from "./queue.ts";
 import { type Body, type FailedBody, Renderer, type RequestParts } from "./renderer.ts";
 import { envelopeOf } from "./request.ts";
@@ -22,6 +24,8 @@ export interface RenderJob {
   readonly shape: Shape;
   readonly event: Omit<DeliverableEvent, "data" | "idBytes" | "envelope">;
   readonly names: ResourceNames;
+  /** Null: the receiver may see everything. */
+  readonly privacy: PrivacyRules | null;
 }
 
 /** What comes back of it; bytes lose their class on the way. */
@@ -31,6 +35,8 @@ type BodyOf = Extract<Body, { kind: "body" }>;
 export interface BodiesOptions {
   /** How expressions may call the object of an event of this type; compose asks the catalogue. */
   readonly namesOf: (eventType: string) => ResourceNames;
+  /** Which fields of an event of this type are tagged; compose asks the catalogue. */
+  readonly tagsOf: (eventType: string) => FieldTags;
   /** Renders a large event away from the event loop. */
   readonly renderLarge: (data: Uint8Array, job: RenderJob) => Promise<RenderedElsewhere>;
   /** Renders a template for a large batch: the body that it would have without one. */
@@ -43,6 +49,7 @@ const JSON_TYPE = "application/json";
 
 export class Bodies {
   readonly #options: BodiesOptions;
+  readonly #privacy: Privacy;
   /** By member of `perEvent`. */
   readonly #renderers = new WeakMap<Webhook, Map<string | null, Renderer>>();
   /**
@@ -53,6 +60,7 @@ export class Bodies {
 
   constructor(options: BodiesOptions) {
     this.#options = options;
+    this.#privacy = new Privacy(options.tagsOf);
   }
 
   /**
@@ -66,17 +74,19 @@ export class Bodies {
     if (batchSettings?.enabled === true && batchSettings.per === "batch" && renderer.shape.body.kind === "template") {
       // One that goes by itself all the same: the template knows batches only, so it is one of one.
       const alone = { id: event.publicId, createdAtMs: millisecondsOfId(event.idBytes) };
-      return this.#wholeBatch(renderer, alone, [event]);
+      return this.#wholeBatch(renderer, alone, [this.#privacy.seenBy(webhook, event)]);
     }
-    if (event.data.byteLength > LARGE_BYTES && renderer.readsEvents) {
+    if (event.data.byteLength > LARGE_BYTES && (renderer.readsEvents || webhook.privacy !== null)) {
       const { publicId, type, timestamp, livemode, retentionClass, context } = event;
       return renderLarge(event.data, {
         shape: renderer.shape,
         event: { publicId, type, timestamp, livemode, retentionClass, context },
         names: namesOf(type),
+        privacy: this.#privacy.redactorOf(webhook, type)?.rules ?? null,
       }).then(hereAgain);
     }
-    return renderer.render(event, () => this.#scopeOf(event));
+    const seen = this.#privacy.seenBy(webhook, event);
+    return renderer.render(seen, () => this.#scopeOf(seen));
   }
 
   /**
@@ -97,8 +107,11 @@ export class Bodies {
       const parts = keepsType ? null : partsOfType(webhook, JSON_TYPE);
       return { kind: "body", bytes: digestBody(batch, events), warnings: null, parts };
     }
-    if (body.kind === "format") return formatBatch(webhook, batch, events, body.format, renderer.shape.source);
-    if (webhook.batchSettings?.per === "batch") return this.#wholeBatch(renderer, batch, events);
+    if (body.kind === "format" || webhook.batchSettings?.per === "batch") {
+      const seen = events.map((event) => this.#privacy.seenBy(webhook, event));
+      if (body.kind === "template") return this.#wholeBatch(renderer, batch, seen);
+      return formatBatch(webhook, batch, seen, body.format, renderer.shape.source);
+    }
     const parts = events.map((event) => this.bodyOf(webhook, event));
     return parts.some((part) => part instanceof Promise)
       ? Promise.all(parts.map((part) => Promise.resolve(part))).then((rendered) => joinedBody(batch, rendered))
@@ -134,8 +147,9 @@ export class Bodies {
 }
 
 /** The task of the other thread. */
-export function renderJob(data: Uint8Array, { shape, event, names }: RenderJob): Body {
-  const whole = { ...event, data, idBytes: NO_ID };
+export function renderJob(data: Uint8Array, { shape, event, names, privacy }: RenderJob): Body {
+  const given = { ...event, data, idBytes: NO_ID };
+  const whole = privacy === null ? given : new EventRedactor(privacy).redact(given);
   return new Renderer(shape).render(whole, () => scopeOfEvent(whole, names, parseKeepingTexts));
 }
 

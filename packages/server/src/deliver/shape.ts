@@ -38,10 +38,11 @@ export interface ShapedWebhook
   readonly tenantId: string;
 }
 
-/** True where every request has the envelope as its body and all else as it was prepared. */
-export function isPlain(webhook: ShapedWebhook): boolean {
-  const { format, transform, perEvent, url, headers } = webhook;
+/** True where every request has the event's whole envelope as its body and all else as it was prepared. */
+export function isPlain(webhook: ShapedWebhook & Pick<Webhook, "privacy">): boolean {
+  const { format, transform, perEvent, privacy, url, headers } = webhook;
   return (
+    privacy === null &&
     format === "bigledger" &&
     transform === null &&
     perEvent === null &&

@@ -9,7 +9,7 @@ import { AS_IT_READS, compileText } from "../expressions/text-template.ts";
 
 /** Something that is allowed and probably not meant. */
 export interface ConfigurationWarning {
-  readonly code: "NEVER_MATCHES_TYPE" | "MISSING_IN_TEMPLATE" | "RULE_NOT_EVALUATED";
+  readonly code: "NEVER_MATCHES_TYPE" | "MISSING_IN_TEMPLATE" | "RULE_NOT_EVALUATED" | "TAGGED_FIELDS_SENT";
   /** `filters[0]`, `transform.template.order_id`. */
   readonly field: string;
   readonly message: string;

@@ -16,6 +16,7 @@ import type {
 } from "../storage/configuration.ts";
 import type { Format } from "../storage/formats.ts";
 import type { Priority } from "../storage/priority.ts";
+import type { PrivacySetting } from "../storage/privacy.ts";
 import type { ResponseRuleSetting } from "../storage/response-rules.ts";
 import type { RetryPolicySetting } from "../storage/retry-setting.ts";
 import { checkAllowedIps, checkAuth, checkSignature, checkTogether, unknownAuthMask } from "./receiver-fields.ts";
@@ -71,6 +72,7 @@ export interface StoredConfiguration {
   readonly format?: Format;
   readonly transform?: TransformSetting;
   readonly perEvent?: Readonly<Record<string, PerEventSetting>>;
+  readonly privacy?: PrivacySetting;
   /** Its secret member is the mask; the text is in table `secret`. */
   readonly auth?: AuthSetting;
   readonly successWhen?: string;

@@ -45,6 +45,8 @@ export const WEBHOOK_FIELD_TEXTS: Readonly<Record<string, string>> = {
   format:
     "What the body is: `bigledger` (the envelope), `cloudEvents`, `cloudEventsBinary`, `thin` (type, time and ids), `data` (the payload alone) or `none`.",
   transform: "The body to send, as a template, instead of the event's envelope.",
+  privacy:
+    "What becomes of fields that the catalogue tags `personal`, `salary` or `cost`, and of further `fields` by path, before anything is sent: `drop` or `mask`.",
   perEvent:
     "By event type or pattern, what is another for these events: `method`, `url`, `headers`, and `format` or `transform`. An exact name goes before patterns, a longer pattern before a shorter.",
 };

@@ -7,6 +7,7 @@ import { batchSettingsField, coalesceField, onImportField } from "./batch-fields
 import { conditionLogicField, conditionsField, filtersField } from "./filter-fields.ts";
 import { onResponseField, successWhenField } from "./response-fields.ts";
 import { formatField, methodField, perEventField } from "./format-fields.ts";
+import { privacyField } from "./privacy-fields.ts";
 import { checkAfterField, expireAfterField, expireWarningField, retryPolicyField } from "./retry-fields.ts";
 import { transformField } from "./transform.ts";
 import { described } from "./webhook-field-texts.ts";
@@ -62,6 +63,7 @@ const optionalFields = {
   auth: authField.nullable().optional(),
   signature: signatureField.nullable().optional(),
   allowedIps: allowedIpsField.nullable().optional(),
+  privacy: privacyField.nullable().optional(),
   batchSettings: batchSettingsField.nullable().optional(),
   coalesce: coalesceField.nullable().optional(),
   onImport: onImportField.nullable().optional(),
@@ -102,7 +104,7 @@ const setByPosthorn = "It is set by Posthorn. Leave it out.";
 
 /** For the validation of bodies: fields that the contract knows and that cannot be written (yet). */
 export const WEBHOOK_FIELD_HINTS = {
-  notYet: [..."scope tls pinVersion privacy".split(" "), ...RECEIVER_FIELD_HINTS.notYet],
+  notYet: [..."scope tls pinVersion".split(" "), ...RECEIVER_FIELD_HINTS.notYet],
   notYetValues: RECEIVER_FIELD_HINTS.notYetValues,
   readOnly: {
     id: setByPosthorn,

@@ -14,6 +14,7 @@ import {
 } from "../storage/configuration.ts";
 import type { Format } from "../storage/formats.ts";
 import type { Priority } from "../storage/priority.ts";
+import type { PrivacySetting } from "../storage/privacy.ts";
 import type { ResponseRuleSetting } from "../storage/response-rules.ts";
 import type { RetryPolicySetting } from "../storage/retry-setting.ts";
 import type { ConfigurationWarning } from "./transform.ts";
@@ -38,6 +39,8 @@ export interface ConfigurationView {
   readonly transform: Required<TransformSetting> | null;
   /** Null: all requests alike. */
   readonly perEvent: Readonly<Record<string, PerEventSetting>> | null;
+  /** Null: its receiver may see everything. */
+  readonly privacy: PrivacySetting | null;
   readonly timeout: number;
   readonly retryPolicy: RetryPolicySetting | null;
   /** Seconds; null for never. */
@@ -183,6 +186,7 @@ function configurationView(stored: StoredConfiguration): ConfigurationView {
     transform:
       stored.transform === undefined ? null : { contentType: WEBHOOK_DEFAULTS.contentType, ...stored.transform },
     perEvent: stored.perEvent ?? null,
+    privacy: stored.privacy ?? null,
     timeout: stored.timeout ?? WEBHOOK_DEFAULTS.timeout,
     retryPolicy: stored.retryPolicy ?? null,
     expireAfter: stored.expireAfter ?? null,

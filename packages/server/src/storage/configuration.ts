@@ -18,6 +18,7 @@ import {
 import type { Format, Method } from "./formats.ts";
 import type { Executor } from "./pools.ts";
 import type { Priority } from "./priority.ts";
+import type { PrivacySetting } from "./privacy.ts";
 import type { ResponseRuleSetting } from "./response-rules.ts";
 import type { RetryPolicySetting } from "./retry-setting.ts";
 
@@ -125,6 +126,8 @@ export interface Webhook {
   readonly transform: TransformSetting | null;
   /** By event type or pattern; null: all requests alike. */
   readonly perEvent: Readonly<Record<string, PerEventSetting>> | null;
+  /** Null: its receiver may see everything. */
+  readonly privacy: PrivacySetting | null;
   readonly timeoutMs: number;
   readonly maxInFlight: number;
   /** What its deliveries are ordered by: an expression, or true for the key that the sender gives. Null: by nothing. */
@@ -358,6 +361,7 @@ interface StoredConfiguration extends FilterSettings {
   readonly format?: Format;
   readonly transform?: TransformSetting;
   readonly perEvent?: Readonly<Record<string, PerEventSetting>>;
+  readonly privacy?: PrivacySetting;
   readonly timeout?: number;
   readonly maxInFlight?: number;
   readonly orderingKey?: string | true;
@@ -417,6 +421,7 @@ export function webhookOfRow(row: WebhookRow): Webhook {
     format: stored.format ?? WEBHOOK_DEFAULTS.format,
     transform: stored.transform ?? null,
     perEvent: stored.perEvent ?? null,
+    privacy: stored.privacy ?? null,
     timeoutMs: (stored.timeout ?? WEBHOOK_DEFAULTS.timeout) * 1000,
     maxInFlight: stored.maxInFlight ?? WEBHOOK_DEFAULTS.maxInFlight,
     orderingKey: stored.orderingKey ?? null,

@@ -35,6 +35,7 @@ function newBodies(): { bodies: Bodies; asked: string[]; jobs: RenderJob[] } {
       asked.push(type);
       return { name: "sales_order", aliases: ["order"], fieldAliases: {} };
     },
+    tagsOf: () => ({ paths: [], names: [], context: [] }),
     renderLarge: async (data, job) => {
       jobs.push(structuredClone(job));
       return structuredClone(renderJob(data, job));

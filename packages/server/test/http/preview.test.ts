@@ -233,7 +233,7 @@ describe("what is refused", () => {
     expect((await refusal({ webhook: draft({ filtres: [] }), event })).details).toMatchObject([
       { field: "webhook.filtres", code: "UNKNOWN_FIELD", nearest: ["filters"] },
     ]);
-    expect((await refusal({ webhook: draft({ privacy: {} }), event })).code).toBe("FIELD_NOT_AVAILABLE_YET");
+    expect((await refusal({ webhook: draft({ pinVersion: 1 }), event })).code).toBe("FIELD_NOT_AVAILABLE_YET");
     expect((await refusal({ webhook: { events: ["sales_order.created"] }, event })).details).toMatchObject([
       { field: "webhook.url", code: "MISSING_MEMBER" },
     ]);

@@ -85,6 +85,7 @@ describe("headers made again", () => {
       format: configuration.format ?? "bigledger",
       transform: null,
       perEvent: null,
+      privacy: null,
       headers: custom,
       auth: configuration.auth ?? { type: "none" },
       signatureProfiles: configuration.signature?.profiles ?? null,

@@ -220,6 +220,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
         webhooks,
         bodies: { bodyOf: notHere, batchBodyOf: notHere },
         namesOf: notHere,
+        tagsOf: notHere,
         warningsOf: () => [],
         newId,
         timestampOfEvent: notHere,

@@ -152,7 +152,7 @@ describe("what is refused, and how", () => {
     ["a number among events", { events: [7] }, "WRONG_TYPE", "events[0]"],
     ["a misspelt field", { retrypolicy: {} }, "UNKNOWN_FIELD", "retrypolicy"],
     ["a misspelt field inside", { retryPolicy: { maxRetry: 3 } }, "UNKNOWN_FIELD", "retryPolicy.maxRetry"],
-    ["a field that is not built yet", { privacy: {} }, "FIELD_NOT_AVAILABLE_YET", "privacy"],
+    ["a field that is not built yet", { pinVersion: 1 }, "FIELD_NOT_AVAILABLE_YET", "pinVersion"],
     ["a path that is none", { filters: { "invoice status": ["paid"] } }, "VALIDATION_ERROR", "filters.invoice status"],
     ["an empty list in a map", { filters: { "invoice.total": [] } }, "VALIDATION_ERROR", "filters.invoice.total"],
     [

@@ -1,6 +1,7 @@
 // The route that shows what would happen to an event at a webhook: which filters pass and why, and the request that
 // would be sent. It decides with the very parts that route and deliver use; nothing is sent, stored or decrypted.
 import { formatId, parseId, uuidFromBytes } from "@posthorn/contract";
+import type { FieldTags } from "../../catalogue/field-tags.ts";
 import { matchesPattern } from "../../catalogue/pattern.ts";
 import { type BatchIdentity, newBatch } from "../../deliver/gather/batch-body.ts";
 import { gatherPlanOf } from "../../deliver/gather/plan.ts";
@@ -24,6 +25,7 @@ import { bodyExcerpt } from "../read/body-excerpt.ts";
 import { previewAnswer } from "../read/preview-answer.ts";
 import { type PreviewEventSources, previewEvent } from "../read/preview-event.ts";
 import { sentHeaders } from "../read/request-headers.ts";
+import { taggedFieldWarnings } from "../read/tagged-fields.ts";
 import { hasScope } from "../scopes.ts";
 import { type Call, type OrdinaryRoute, route } from "../route-entry.ts";
 import { type PreviewBody, preview, previewBody } from "../schemas/preview.ts";
@@ -33,6 +35,7 @@ export interface PreviewFace extends PreviewEventSources {
   readonly webhooks: Pick<Webhooks, "check" | "configurationOf">;
   readonly bodies: Pick<Bodies, "bodyOf" | "batchBodyOf">;
   readonly namesOf: (eventType: string) => ResourceNames;
+  readonly tagsOf: (eventType: string) => FieldTags;
   readonly warningsOf: WarningsOf;
   readonly nowMs: () => number;
 }
@@ -93,14 +96,15 @@ async function show(face: PreviewFace, call: Call<undefined, PreviewBody>): Prom
   const plan = gatherPlanOf(snapshot, face.namesOf);
   const place = plan?.batchOf(event) ?? null;
   const batch = place === null ? null : newBatch(place.rules.kind, face.newId(), face.nowMs());
-  const rendered = await (batch === null
-    ? face.bodies.bodyOf(snapshot, event)
-    : face.bodies.batchBodyOf(snapshot, batch, [event]));
+  const make = (made: DeliverableEvent): Body | Promise<Body> =>
+    batch === null ? face.bodies.bodyOf(snapshot, made) : face.bodies.batchBodyOf(snapshot, batch, [made]);
+  const rendered = await make(event);
   const missing = rendered.kind === "body" ? (rendered.warnings ?? []).map(missingValueWarning) : [];
   const webhook = snapshotOf(face, principal, configuration);
   const answered =
     body.response === undefined ? null : previewAnswer(webhook, body.response, face.newId(), face.nowMs());
-  const warnings = [...face.warningsOf(configuration), ...missing, ...(answered?.warnings ?? [])];
+  const tagged = await taggedFieldWarnings(event, configuration.privacy ?? {}, face.tagsOf(event.type), make);
+  const warnings = [...face.warningsOf(configuration), ...missing, ...(answered?.warnings ?? []), ...tagged];
   return success({
     matched: typeMatches && filters.every(({ result }) => result === true),
     typeMatches,

@@ -3,7 +3,7 @@ import { z } from "zod";
 
 export const configurationWarning = z
   .object({
-    code: z.enum(["NEVER_MATCHES_TYPE", "MISSING_IN_TEMPLATE", "RULE_NOT_EVALUATED"]),
+    code: z.enum(["NEVER_MATCHES_TYPE", "MISSING_IN_TEMPLATE", "RULE_NOT_EVALUATED", "TAGGED_FIELDS_SENT"]),
     field: z.string().meta({ examples: ["filters[0]", "transform.template.order_id"] }),
     message: z.string(),
   })

@@ -73,6 +73,14 @@ const perEvent = z.record(
   }),
 );
 
+const redacted = z.enum(["drop", "mask"]);
+const privacy = z.object({
+  personal: redacted.optional(),
+  salary: redacted.optional(),
+  cost: redacted.optional(),
+  fields: z.record(z.string(), redacted).optional(),
+});
+
 const auth = z
   .discriminatedUnion("type", [
     z.object({ type: z.literal("none") }),
@@ -155,6 +163,7 @@ const configured = described({
   format: z.enum(FORMATS),
   transform: transform.nullable(),
   perEvent: perEvent.nullable(),
+  privacy: privacy.nullable(),
   auth,
   signature: z.object({ profiles: z.array(signatureProfile) }),
   allowedIps: z.array(z.string()).nullable(),

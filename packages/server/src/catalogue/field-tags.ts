@@ -1,0 +1,41 @@
+// Which fields of events are personal, pay or cost, from the catalogue's field-tags.json: by name wherever they stand, by
+// path for a resource, and by the same path wherever another object embeds that resource. Pure.
+import { FIELD_TAGS, type FieldTag } from "../storage/privacy.ts";
+import type { FieldTagsFile } from "./schema.ts";
+
+type Tagged = readonly (readonly [field: string, tag: FieldTag])[];
+
+/** The tagged fields of an event of one type. */
+export interface FieldTags {
+  /** Inside `data.object`. */
+  readonly paths: Tagged;
+  /** At any depth, in `data` and `context`. */
+  readonly names: Tagged;
+  /** Inside `context`. */
+  readonly context: Tagged;
+}
+
+/** As much of a resource as this needs: `sales_order`, `order`. */
+interface Named {
+  readonly name: string;
+  readonly aliases: readonly string[];
+}
+
+/** What `tagsOf` of a catalogue answers. Types that are not in the catalogue have the tags that go by name. */
+export function fieldTagsOf(file: FieldTagsFile, resources: readonly Named[]): (eventType: string) => FieldTags {
+  const names = tagged(file.names);
+  const context = tagged(file.context);
+  const ofResource = (name: string): Tagged => tagged(file.resources[name] ?? {});
+  const embedded = resources.flatMap(({ name, aliases }) =>
+    [name, ...aliases].flatMap((key) => ofResource(name).map(([path, tag]) => [`${key}.${path}`, tag] as const)),
+  );
+  const byResource = new Map(
+    resources.map(({ name }) => [name, { paths: [...ofResource(name), ...embedded], names, context }]),
+  );
+  const ofOthers: FieldTags = { paths: embedded, names, context };
+  return (eventType) => byResource.get(eventType.split(".", 1)[0] as string) ?? ofOthers;
+}
+
+function tagged(fields: FieldTagsFile["names"]): Tagged {
+  return FIELD_TAGS.flatMap((tag) => (fields[tag] ?? []).map((field) => [field, tag] as const));
+}
