@@ -87,7 +87,7 @@ function isMark(value: Value): value is string {
 export function money(value: Value, currency: Value, run: Evaluation): Value {
   const places = placesOfCurrency(currency, run);
   const result = places === null ? null : rounded(value, places, run);
-  return result === null ? ABSENT : `${String(currency)} ${written(result, ",", ".")}`;
+  return result === null || typeof currency !== "string" ? ABSENT : `${currency} ${written(result, ",", ".")}`;
 }
 
 /** A whole number of the currency's smallest unit: sen, cents. Payment providers want amounts so. */

@@ -1,4 +1,5 @@
 // THE table of routes: everything that /v1 (and /api/v1) answers, with the scope it needs. Read it to review access.
+import { CLOUD_EVENT_BATCH_TYPE, CLOUD_EVENT_TYPE } from "@posthorn/contract";
 import { rawRoute, type RawHandler, type RawRoute, type Route } from "./route-entry.ts";
 import { BATCH_BODY_LIMIT_BYTES, BATCH_ERRORS, EVENT_BODY_LIMIT_BYTES, PUBLISH_ERRORS } from "./routes/publish.ts";
 import { applyRoutes, type AppliesFace } from "./routes/apply.ts";
@@ -28,7 +29,15 @@ import { type ModulesFace, moduleRoutes } from "./routes/modules.ts";
 import { type NodesFace, nodeRoutes } from "./routes/nodes.ts";
 import { webhookReplayRoutes, type WebhookReplaysFace } from "./routes/webhook-replay.ts";
 import { type GapsFace, webhookRoutes, type WebhooksFace } from "./routes/webhooks.ts";
-import { batchResult, batchToPublish, eventToPublish, linesToPublish, publishedEvent } from "./schemas/event.ts";
+import {
+  batchResult,
+  batchToPublish,
+  cloudEventsToPublish,
+  cloudEventToPublish,
+  eventToPublish,
+  linesToPublish,
+  publishedEvent,
+} from "./schemas/event.ts";
 
 /** What stands behind the routes; each is the small interface that its handlers need. */
 export interface RouteHandlers {
@@ -82,7 +91,7 @@ export function routeTable(handlers: RouteHandlers): readonly Route[] {
       summary: "Publish an event.",
       tag: "Events",
       bodyLimitBytes: EVENT_BODY_LIMIT_BYTES,
-      bodies: { "application/json": eventToPublish },
+      bodies: { "application/json": eventToPublish, [CLOUD_EVENT_TYPE]: cloudEventToPublish },
       answer: { status: 202, data: publishedEvent, headers: ["Idempotency-Replayed"] },
       errors: PUBLISH_ERRORS,
       requestHeaders: ["Idempotency-Key"],
@@ -96,7 +105,11 @@ export function routeTable(handlers: RouteHandlers): readonly Route[] {
       summary: "Publish up to 1,000 events.",
       tag: "Events",
       bodyLimitBytes: BATCH_BODY_LIMIT_BYTES,
-      bodies: { "application/json": batchToPublish, "application/x-ndjson": linesToPublish },
+      bodies: {
+        "application/json": batchToPublish,
+        "application/x-ndjson": linesToPublish,
+        [CLOUD_EVENT_BATCH_TYPE]: cloudEventsToPublish,
+      },
       answer: { status: 202, data: batchResult },
       errors: BATCH_ERRORS,
       requestHeaders: ["Idempotency-Key"],

@@ -6,6 +6,7 @@ import { numberFromText } from "../../src/expressions/numbers.ts";
 import { parsePayload } from "../../src/expressions/payload.ts";
 import type { Scope } from "../../src/expressions/scope.ts";
 import type { Value, ValueObject } from "../../src/expressions/values.ts";
+import { POISON } from "./poison-corpus.ts";
 import { bestMs, programOf, salesOrderScope, scopeOf, shown } from "./support.ts";
 
 /** Some tens of milliseconds on an idle core; the rest is for slower machines. */
@@ -20,66 +21,7 @@ afterAll(() => {
 const small = scopeOf({ order: { total: 1, status: "x" }, a: [0, 1], t: "aaaaaaaaaaaaaaaaaaaaaaaaaaaa!" });
 
 describe("expressions from the poison corpus", () => {
-  const nestedAll = (depth: number): string =>
-    depth === 0 ? "true" : `[0, 1].all(x${depth}, ${nestedAll(depth - 1)})`;
-  it.each([
-    "($inf := function(){ $inf() }; $inf())",
-    "($ack := function($m, $n){ $m }; $ack(4,3))",
-    "[1..10000].([1..10000])",
-    '$match("aaaaaaaaaaaaaaaaaaaaaaaaaaaa!", /^(a+)+$/)',
-    "foo.__proto__",
-    '{} ~> | __proto__ | {"is_admin": true} |',
-    '{} ~> | __lookupGetter__("__proto__")() | {"is_admin": true} |',
-    '{} ~> | constructor | {"is_admin": true} |',
-    '$pad("x", 1e9)',
-    '$eval("1")',
-    "{% for i in (1..10000000) %}x{{i}}{% endfor %}",
-    "{% assign array = array | concat: array %}".repeat(32),
-    "{{ 1 | constructor }}",
-    "{% constructor %}",
-    "{% render '../../etc/passwd' %}",
-    "while(true){}",
-    "new Array(1_000_000_000)+''",
-    "this.constructor.constructor('return process')()",
-    "Array.constructor('return process')()",
-    "this[`constructor`][`constructor`](`return process`)()",
-    "Error.prepareStackTrace",
-    "'a'.repeat(2**29)",
-    "2**2**2**2**100",
-    "order.constructor.constructor('x')()",
-    'order["constructor"]["constructor"]',
-    'order["__proto__"]["polluted"]',
-    '{"__proto__": {"polluted": 1}}',
-    '{"constructor": {"prototype": {"polluted": 1}}}.constructor.prototype.polluted',
-    "x".repeat(100_000),
-    "(".repeat(10_000) + "1" + ")".repeat(10_000),
-    "(".repeat(2_000) + "1" + ")".repeat(2_000),
-    "[".repeat(4_000),
-    "!".repeat(4_000),
-    "-".repeat(4_000),
-    "a.".repeat(2_000),
-    "a[".repeat(2_000),
-    "a?".repeat(2_000),
-    "{".repeat(4_000),
-    `x${" + x".repeat(1000)}`,
-    `x${" + x".repeat(490)}`,
-    nestedAll(30),
-    '["foo", "bar"]' + ".map(x, [x + x, x + x])".repeat(20),
-    '["foo", "bar"]' + ".map(x, x + x)".repeat(100),
-    `t${".matches('(a+)+$')".repeat(100)}`,
-    "t.matches('(a+)+$')",
-    "t.matches('^(a|a)*$')",
-    "t.matches('(.*)*x$')",
-    `t.matches('${"(a?){30}".repeat(8)}')`,
-    `t.matches('${"\\\\pL{9}".repeat(25)}')`,
-    `1${"0".repeat(4_000)} > 1e308`,
-    `0.${"1".repeat(4_000)} == 0.${"1".repeat(4_000)}`,
-    "1e-999999999 < 1e-999999998",
-    `"${"\\\\".repeat(2_000)}"`,
-    "\ud800",
-    "\0",
-    `"${"\u0000\ud800".repeat(100)}"`,
-  ])("%s", (source) => {
+  it.each(POISON)("%s", (source) => {
     const elapsed = bestMs(() => {
       const compiled = compileExpression(source);
       if (compiled.ok) compiled.program.test(small);

@@ -1,7 +1,7 @@
 // Finds the items of a batch, `{ "events": [ … ] }` or NDJSON, as byte ranges, each to be scanned as an event later.
 // Never judges an item: one that is no good refuses only itself, in `scanEvent`.
 import { CARRIAGE_RETURN, CLOSE_BRACKET, COMMA, LINE_FEED, OPEN_BRACKET, SPACE, TAB } from "./ascii.ts";
-import { emptyBody, refuseInvalidUtf8, type ScanRefusal, shapeRefusal } from "./refusals.ts";
+import { emptyBody, refusalOf, refuseInvalidUtf8, type ScanRefusal, shapeRefusal } from "./refusals.ts";
 import { type MemberRules, type SkipMember, scanMembers, skipMember } from "./scan-members.ts";
 import { byteAt, REFUSED, refuseSyntax, ScanState } from "./scan-state.ts";
 import { skipSpace, skipValue } from "./skip-value.ts";
@@ -65,6 +65,31 @@ export function scanNdjson(body: Buffer): ScannedBatch | ScanRefusal {
     position = skipBlank(body, lineEnd);
   }
   return batchOf(found, 0);
+}
+
+/**
+ * Scans a whole body as a list of CloudEvents (`application/cloudevents-batch+json`).
+ *
+ * Refusals: EMPTY_BODY, INVALID_UTF8, INVALID_JSON (400); WRONG_TYPE, EMPTY_BATCH, TOO_MANY_EVENTS (422).
+ */
+export function scanCloudEventBatch(body: Buffer): ScannedBatch | ScanRefusal {
+  const invalid = refuseInvalidUtf8(body, 0, body.length);
+  if (invalid !== null) return invalid;
+  const state = new ScanState(body, body.length, Number.POSITIVE_INFINITY);
+  const start = skipSpace(body, 0, body.length);
+  if (start === body.length) return emptyBody(start);
+  const found = new FoundItems();
+  const isList = byteAt(state, start) === OPEN_BRACKET;
+  const end = isList ? skipItems(state, start, found) : skipValue(state, start, 0);
+  if (end === REFUSED) return refusalOf(state);
+  const rest = skipSpace(body, end, body.length);
+  if (rest !== body.length) {
+    refuseSyntax(state, rest, "nothing after the JSON value");
+    return refusalOf(state);
+  }
+  if (isList) return batchOf(found, start);
+  const message = "A batch of CloudEvents is a list of them.";
+  return shapeRefusal({ code: "WRONG_TYPE", message, position: start });
 }
 
 /** Keeps the first `MAX_BATCH_EVENTS` items and only counts the rest: 32 MiB can hold 16 million of them. */

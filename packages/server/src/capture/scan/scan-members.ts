@@ -28,6 +28,8 @@ export interface MemberRules {
   readonly allAbsent: readonly number[];
   /** The whole object in words, for messages. */
   readonly object: string;
+  /** Members of other names are skipped instead of refused. */
+  readonly takesOthers?: boolean;
 }
 
 /** Byte ranges of the members, by the index of their rule; -1 where a member is absent. */
@@ -95,7 +97,7 @@ function walkMembers(
     // With the list full only the syntax is still of interest: a million misspelt names cost no more than any others.
     const isFull = walk.problems.length >= MAX_PROBLEMS;
     const index = isFull ? -1 : knownName(state, rules.names);
-    if (!isFull) noteProblem(state, rules, walk, index, valueStart);
+    if (!isFull && (index !== -1 || rules.takesOthers !== true)) noteProblem(state, rules, walk, index, valueStart);
     const valueEnd = skip(state, valueStart, index);
     if (valueEnd === REFUSED) return REFUSED;
     if (index !== -1) {

@@ -1,9 +1,10 @@
 // POST /events and POST /events/batch: bytes in, capture, answer. The hot path: no schema library, no re-serialising.
 // Must never parse the payload, and must answer each item of a batch for itself.
-import { ERRORS, type ErrorCode } from "@posthorn/contract";
+import { CLOUD_EVENT_BATCH_TYPE, CLOUD_EVENT_TYPE, ERRORS, type ErrorCode } from "@posthorn/contract";
 import type { ServerResponse } from "node:http";
 import type { Admission, AdmissionControl } from "../../capture/admission.ts";
 import type { Capture, Ending } from "../../capture/capture.ts";
+import { fromBinary, fromStructured, isBinary } from "../../capture/cloud-event.ts";
 import {
   type CaptureOutcome,
   type CaptureRefusal,
@@ -11,7 +12,13 @@ import {
   type EventAnswer,
 } from "../../capture/outcomes.ts";
 import { type ScanRefusal } from "../../capture/scan/refusals.ts";
-import { type BatchItem, type ScannedBatch, scanBatch, scanNdjson } from "../../capture/scan/scan-batch.ts";
+import {
+  type BatchItem,
+  type ScannedBatch,
+  scanBatch,
+  scanCloudEventBatch,
+  scanNdjson,
+} from "../../capture/scan/scan-batch.ts";
 import { scanEvent, type ScannedEvent } from "../../capture/scan/scan-event.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { keptTraceContext } from "../../lib/trace-context.ts";
@@ -80,6 +87,9 @@ export const PUBLISH_ERRORS = [
 const LARGE_BYTES = 256 * 1024;
 const NDJSON = "application/x-ndjson";
 
+/** An item of a batch of CloudEvents: as capture takes it, or why it is not one. */
+type CloudItem = BatchItem | ScanRefusal;
+
 /** The two handlers and the question asked before a body is read. */
 export function publishHandlers(options: PublishOptions) {
   const { capture, admission, clock } = options;
@@ -108,7 +118,7 @@ export function publishHandlers(options: PublishOptions) {
   const captureAll = (
     principal: Principal,
     body: Buffer,
-    items: readonly BatchItem[],
+    items: readonly CloudItem[],
     idempotencyKey: string | null,
     traceContext: string | null,
   ): Promise<ItemOutcome[]> =>
@@ -130,6 +140,10 @@ export function publishHandlers(options: PublishOptions) {
         capture.take(principal, body, item, scanned, key, ending, traceContext);
       };
       for (const [index, item] of items.entries()) {
+        if ("kind" in item) {
+          settle(index, { failure: failureOfScan(item) });
+          continue;
+        }
         const scanning = scan(body, item.start, item.end);
         if (scanning instanceof Promise) scanning.then((scanned) => take(item, index, scanned)).catch(reject);
         else take(item, index, scanning);
@@ -185,25 +199,29 @@ export function publishHandlers(options: PublishOptions) {
       };
     },
 
-    event(principal: Principal, body: Buffer, call: RawCall): void | Promise<void> {
+    event(principal: Principal, sent: Buffer, call: RawCall): void | Promise<void> {
       const limited = admission.countEvents(principal, 1);
       if (limited.outcome !== "admitted") return answerFailure(call, refusalOf(limited));
+      const body = ownForm(call, sent);
+      if ("kind" in body) return answerFailure(call, failureOfScan(body));
       const scanning = scan(body, 0, body.length);
       if (scanning instanceof Promise) return scanning.then((scanned) => captureOne(principal, body, call, scanned));
       captureOne(principal, body, call, scanning);
     },
 
-    async batch(principal: Principal, body: Buffer, call: RawCall): Promise<void> {
-      const isNdjson = call.headers["content-type"]?.toLowerCase().startsWith(NDJSON) ?? false;
-      const batch = await splitBatch(body, isNdjson);
+    async batch(principal: Principal, sent: Buffer, call: RawCall): Promise<void> {
+      const type = call.headers["content-type"]?.trim().toLowerCase() ?? "";
+      const isOfCloudEvents = type.startsWith(CLOUD_EVENT_BATCH_TYPE);
+      const batch = isOfCloudEvents ? scanCloudEventBatch(sent) : await splitBatch(sent, type.startsWith(NDJSON));
       if (batch.kind === "refused") return answerFailure(call, failureOfScan(batch));
+      const { body, items } = isOfCloudEvents ? ownBatch(sent, batch.items) : { body: sent, items: batch.items };
       const limited = admission.countEvents(principal, batch.items.length);
       if (limited.outcome !== "admitted") return answerFailure(call, refusalOf(limited));
       const header = call.headers["idempotency-key"];
       const keyRefusal = checkIdempotencyKey(header);
       if (keyRefusal !== null) return answerFailure(call, failureOfOutcome(keyRefusal));
       const idempotencyKey = typeof header === "string" ? header : null;
-      const outcomes = await captureAll(principal, body, batch.items, idempotencyKey, traceContextOf(call));
+      const outcomes = await captureAll(principal, body, items, idempotencyKey, traceContextOf(call));
       const first = outcomes[0];
       if (
         first !== undefined &&
@@ -217,6 +235,29 @@ export function publishHandlers(options: PublishOptions) {
       answerNow(call, 202, successBody(`{"results":[${results}]}`, meta));
     },
   };
+}
+
+/** The body as capture takes it: what it is already, unless it is a CloudEvent. */
+function ownForm({ headers }: RawCall, body: Buffer): Buffer | ScanRefusal {
+  const type = headers["content-type"];
+  // Nearly everybody sends exactly this, and nothing else is looked at then.
+  const isPlain = type === undefined || type === "application/json";
+  if (!isPlain && type.trim().toLowerCase().startsWith(CLOUD_EVENT_TYPE)) return fromStructured(body);
+  return isBinary(headers) ? fromBinary(headers, body) : body;
+}
+
+/** All items of a batch of CloudEvents in one body, each with its place in it. */
+function ownBatch(sent: Buffer, items: readonly BatchItem[]): { body: Buffer; items: CloudItem[] } {
+  const parts: Buffer[] = [];
+  let length = 0;
+  const placed = items.map(({ start, end }): CloudItem => {
+    const event = fromStructured(sent, start, end);
+    if ("kind" in event) return event;
+    parts.push(event);
+    length += event.length;
+    return { start: length - event.length, end: length };
+  });
+  return { body: Buffer.concat(parts), items: placed };
 }
 
 /** A request's place in its sender's trace; events of one batch share it. */

@@ -30,6 +30,42 @@ export const eventToPublish = z
   })
   .meta({ id: "EventToPublish", description: "An event, as a sender publishes it.", examples: [EXAMPLE] });
 
+const CLOUD_EVENT = {
+  specversion: "1.0",
+  id: "A234-1234-1234",
+  source: "/erp/invoicing",
+  type: "invoice.paid",
+  data: EXAMPLE.data,
+};
+
+/** Body of POST /events as a structured CloudEvent. */
+export const cloudEventToPublish = z
+  .looseObject({
+    specversion: z.literal("1.0"),
+    id: publicEventId,
+    source: z.string().meta({ description: "Becomes `context.source`." }),
+    type: eventTypeName,
+    data: z.unknown().meta({ description: "Any JSON value, up to 10 MiB; delivered byte for byte." }),
+    time: z.string().meta({ format: "date-time" }).optional(),
+    datacontenttype: z.string().meta({ description: "JSON; `application/json` when left out." }).optional(),
+    partitionkey: z.string().meta({ description: "Becomes `orderingKey`." }).optional(),
+    companyid: z.string().meta({ description: "Becomes `context.companyId`." }).optional(),
+    userid: z.string().meta({ description: "Becomes `context.userId`." }).optional(),
+  })
+  .meta({
+    id: "CloudEventToPublish",
+    description:
+      "A CloudEvent 1.0. In binary mode these are `ce-…` headers beside `application/json`, and the body is `data`.",
+    examples: [CLOUD_EVENT],
+  });
+
+/** Body of POST /events/batch as a batch of CloudEvents. */
+export const cloudEventsToPublish = z
+  .array(cloudEventToPublish)
+  .min(1)
+  .max(1_000)
+  .meta({ description: "Up to 1,000 CloudEvents and 32 MiB.", examples: [[CLOUD_EVENT]] });
+
 /** Body of POST /events/batch as JSON. */
 export const batchToPublish = z
   .strictObject({ events: z.array(eventToPublish).min(1).max(1_000) })

@@ -11,6 +11,11 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "POST /events": () => [
     { path: "/events", body: EVENT, headers: { "idempotency-key": "order 66" } },
     { path: "/events", body: EVENT, headers: { "idempotency-key": "order 66" } },
+    {
+      path: "/events",
+      body: JSON.stringify({ specversion: "1.0", id: "ce-1", source: "/erp", type: EVENT.event, data: EVENT.data }),
+      headers: { "content-type": "application/cloudevents+json" },
+    },
     { path: "/events", body: { ...EVENT, id: "own-id", timestamp: "2026-11-23T08:00:00+08:00", context: { a: 1 } } },
   ],
   "POST /events/batch": () => [
@@ -19,6 +24,14 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       path: "/events/batch",
       body: `${JSON.stringify(EVENT)}\n${JSON.stringify(EVENT)}\n`,
       headers: { "content-type": "application/x-ndjson" },
+    },
+    {
+      path: "/events/batch",
+      body: JSON.stringify([
+        { specversion: "1.0", id: "ce-2", source: "/erp", type: EVENT.event, data: EVENT.data },
+        7,
+      ]),
+      headers: { "content-type": "application/cloudevents-batch+json" },
     },
   ],
   "GET /events": () => [{ path: "/events" }, { path: "/events?type=invoice.*&reference=INV-00871&limit=1" }],
