@@ -14,7 +14,7 @@ import { ABSENT, type Value } from "./values.ts";
 /** Writes a value in its place; throws an ExpressionFault where it cannot stand there. */
 export type WriteValue = (value: Value) => string;
 
-interface TextHole {
+export interface TextHole {
   readonly program: Program;
   readonly write: WriteValue;
 }
@@ -40,8 +40,9 @@ export class TextTemplate {
     this.#parts = parts;
   }
 
-  get programs(): readonly Program[] {
-    return this.#parts.flatMap((part) => (typeof part === "string" ? [] : [part.program]));
+  /** The expressions, each with how its value is written. */
+  get holes(): readonly TextHole[] {
+    return this.#parts.filter((part) => typeof part !== "string");
   }
 
   /** The text with the same word in the place of every expression. */

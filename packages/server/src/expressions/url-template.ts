@@ -1,6 +1,7 @@
 // URLs and header values with {{ expressions }}. Scheme, host and port are fixed text; a value never leaves its segment
 // of the path, its value of the query, or its line of the header. The guard judges the finished URL like any other.
 import { IN_HEADER, IN_URL, percentEncoded } from "../lib/percent-encoding.ts";
+import type { Program } from "./compile.ts";
 import { ExpressionFault } from "./errors.ts";
 import { plainText } from "./json-text.ts";
 import type { Scope } from "./scope.ts";
@@ -26,8 +27,9 @@ export class UrlTemplate {
     this.#template = template;
   }
 
-  get programs(): TextTemplate["programs"] {
-    return this.#template.programs;
+  /** The expressions; without a value for one in the path nothing can be sent. */
+  get holes(): readonly { readonly program: Program; readonly isInPath: boolean }[] {
+    return this.#template.holes.map(({ program, write }) => ({ program, isInPath: write === inPath }));
   }
 
   /** A URL as it might become, to be judged when it is saved. */

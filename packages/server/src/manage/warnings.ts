@@ -1,11 +1,16 @@
 // What in a webhook probably is not meant: filters that can never pass for a type it subscribes to, template parts that
 // will be null. Held against the catalogue's examples; types without one are passed over in silence.
 import type { Catalogue, EventTypeDefinition } from "../catalogue/catalogue.ts";
+import { matchesPattern } from "../catalogue/pattern.ts";
+import type { PerEventSetting } from "../storage/configuration.ts";
 import { type FilterSettings, type FilterSource, filterSourcesOf } from "../expressions/dialects.ts";
 import type { Program } from "../expressions/compile.ts";
 import { Evaluation, MAX_WORK } from "../expressions/limits.ts";
+import { ExpressionFault } from "../expressions/errors.ts";
 import { type ExpressionReads, readsOf } from "../expressions/reads.ts";
 import { compileTemplate } from "../expressions/template.ts";
+import { hasExpression } from "../expressions/text-template.ts";
+import { compileHeaderValue, compileUrl } from "../expressions/url-template.ts";
 import { ABSENT } from "../expressions/values.ts";
 import { type Absence, ExampleEvent } from "./example-event.ts";
 import { type ConfigurationWarning, templateFieldName } from "./transform.ts";
@@ -13,7 +18,8 @@ import type { StoredConfiguration } from "./webhook-configuration.ts";
 
 /** What of a webhook is looked at. */
 export type WarnableConfiguration = FilterSettings &
-  Pick<StoredConfiguration, "events" | "transform" | "batchSettings">;
+  Pick<StoredConfiguration, "events" | "transform" | "batchSettings" | "perEvent"> &
+  Partial<Pick<StoredConfiguration, "url" | "headers">>;
 
 /** Work that may still be done, in the units of expressions/limits.ts; whoever judges takes from it. */
 export interface WarningBudget {
@@ -43,7 +49,10 @@ interface TemplatePart {
   readonly field: string;
   readonly reads: ExpressionReads;
   readonly program: Program;
-  readonly inText: boolean;
+  /** What becomes of the request where it has no value. */
+  readonly consequence: Finding["consequence"];
+  /** Whether events of this type are sent with it. */
+  readonly isFor: (eventType: string) => boolean;
 }
 
 /** One kind of complaint about one place, and the types that it is true for. */
@@ -73,14 +82,20 @@ export function createWarnings(catalogue: Catalogue): WarningsOf {
     const conditions = filterSourcesOf(configuration).flatMap(conditionOf);
     // Filled for a whole batch it reads other names, and what a batch holds no example shows.
     const isForBatch = configuration.batchSettings?.per === "batch";
-    const parts = isForBatch ? [] : templatePartsOf(configuration.transform?.template);
+    const parts = isForBatch ? [] : partsOf(configuration);
     if (conditions.length === 0 && parts.length === 0) return [];
     const findings = new Findings();
     const work = new Work(budget);
     for (const name of subscribedTypes(catalogue, configuration.events)) {
       const example = exampleOf(catalogue.get(name) as EventTypeDefinition);
       // What never gets as far as the template needs no second complaint.
-      if (judgeConditions(conditions, example, findings, work)) judgeTemplate(parts, example, findings, work);
+      if (judgeConditions(conditions, example, findings, work))
+        judgeTemplate(
+          parts.filter(({ isFor }) => isFor(name)),
+          example,
+          findings,
+          work,
+        );
       if (work.isDone) break;
     }
     return findings.warnings();
@@ -96,13 +111,75 @@ function conditionOf({ field, source }: FilterSource): Condition[] {
   return reads === null ? [] : [{ field, reads }];
 }
 
-function templatePartsOf(template: unknown): TemplatePart[] {
+/** Every place with expressions: the template, the URL and the headers, and those of single event types. */
+function partsOf({ transform, url, headers, perEvent }: WarnableConfiguration): TemplatePart[] {
+  const others = Object.entries(perEvent ?? {});
+  /** What the webhook itself says is for the types for which nothing else is said. */
+  const unless = (says: (own: PerEventSetting) => boolean): TemplatePart["isFor"] => {
+    const patterns = others.filter(([, own]) => says(own)).map(([pattern]) => pattern);
+    return (type) => !patterns.some((pattern) => matchesPattern(pattern, type));
+  };
+  return [
+    ...templateParts(
+      transform?.template,
+      undefined,
+      unless((own) => (own.transform ?? own.format) !== undefined),
+    ),
+    ...urlParts(
+      url,
+      "url",
+      unless((own) => own.url !== undefined),
+    ),
+    ...headerParts(headers, "headers", () => true),
+    ...others.flatMap(([pattern, own]) => {
+      const field = `perEvent[${JSON.stringify(pattern)}]`;
+      const isFor = (type: string): boolean => matchesPattern(pattern, type);
+      return [
+        ...templateParts(own.transform?.template, `${field}.transform.template`, isFor),
+        ...urlParts(own.url, `${field}.url`, isFor),
+        ...headerParts(own.headers, `${field}.headers`, isFor),
+      ];
+    }),
+  ];
+}
+
+function part(
+  field: string,
+  program: Program,
+  consequence: Finding["consequence"],
+  isFor: TemplatePart["isFor"],
+): TemplatePart[] {
+  const reads = readsOf(program.source);
+  return reads === null ? [] : [{ field, reads, program, consequence, isFor }];
+}
+
+function templateParts(template: unknown, field: string | undefined, isFor: TemplatePart["isFor"]): TemplatePart[] {
   if (template === undefined) return [];
   const compiled = compileTemplate(template);
   if (!compiled.ok) return [];
-  return compiled.template.holes.flatMap(({ path, program, inText }) => {
-    const reads = readsOf(program.source);
-    return reads === null ? [] : [{ field: templateFieldName(path), reads, program, inText }];
+  return compiled.template.holes.flatMap(({ path, program, inText }) =>
+    part(templateFieldName(path, field), program, inText ? WILL_BE_EMPTY : WILL_BE_NULL, isFor),
+  );
+}
+
+function urlParts(url: string | undefined, field: string, isFor: TemplatePart["isFor"]): TemplatePart[] {
+  if (url === undefined || !hasExpression(url)) return [];
+  const compiled = compileUrl(url);
+  if (!compiled.ok) return [];
+  return compiled.url.holes.flatMap(({ program, isInPath }) =>
+    part(field, program, isInPath ? WILL_BE_HELD : WILL_BE_EMPTY, isFor),
+  );
+}
+
+function headerParts(
+  headers: Readonly<Record<string, string>> | undefined,
+  field: string,
+  isFor: TemplatePart["isFor"],
+): TemplatePart[] {
+  return Object.entries(headers ?? {}).flatMap(([name, value]) => {
+    const compiled = hasExpression(value) ? compileHeaderValue(value) : null;
+    if (compiled === null || !compiled.ok) return [];
+    return compiled.template.holes.flatMap(({ program }) => part(`${field}.${name}`, program, WILL_BE_EMPTY, isFor));
   });
 }
 
@@ -127,16 +204,20 @@ function judgeConditions(
 }
 
 function judgeTemplate(parts: readonly TemplatePart[], example: ExampleEvent, findings: Findings, work: Work): void {
-  for (const { field, reads, program, inText } of parts) {
+  for (const { field, reads, program, consequence } of parts) {
     if (!work.spendJudgement(reads)) return;
     const absence = firstAbsence(reads, example);
-    if (absence === null || work.evaluate(program, example) !== ABSENT) continue;
-    findings.add("MISSING_IN_TEMPLATE", field, absence, inText ? WILL_BE_EMPTY : WILL_BE_NULL, example.type.name);
+    if (absence === null) continue;
+    const value = work.evaluate(program, example);
+    const isRequired = value instanceof ExpressionFault && value.code === "VALUE_MISSING";
+    if (value !== ABSENT && !isRequired) continue;
+    findings.add("MISSING_IN_TEMPLATE", field, absence, isRequired ? WILL_BE_HELD : consequence, example.type.name);
   }
 }
 
 const NEVER_PASSES: Finding["consequence"] = (them) => `this filter never passes for ${them}`;
 const WILL_BE_NULL: Finding["consequence"] = (them) => `this is null for ${them}`;
+const WILL_BE_HELD: Finding["consequence"] = (them) => `nothing can be sent and deliveries of ${them} are held`;
 const WILL_BE_EMPTY: Finding["consequence"] = (them) => `this is empty for ${them}`;
 
 /** What may be done for one configuration, taken from a budget that others may share. */

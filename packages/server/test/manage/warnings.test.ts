@@ -198,3 +198,39 @@ test("a hostile template costs no more than a configuration may, and many share 
   expect(budget.unitsLeft).toBe(0);
   expect(warningsOf(configuration, budget)).toEqual([]);
 });
+
+describe("URLs, headers and single event types", () => {
+  test("are judged as templates are, each for the types that are sent with them", () => {
+    const configuration: WarnableConfiguration = {
+      events: ["customer.updated", "customer.deleted"],
+      url: "https://example.com/c/{{ custmer.id }}?by={{ customer.nam }}",
+      headers: { "X-A": "{{ customer.idd }}" },
+      transform: { template: { id: "{{ required(customer.idx) }}" } },
+      perEvent: {
+        "customer.deleted": { url: "https://example.com/d/{{ customer.customerNumbr }}", format: "none" },
+      },
+    };
+    expect(messages(configuration)).toEqual([
+      "MISSING_IN_TEMPLATE transform.template.id: customer.updated has no `customer.idx` in its example: without it nothing can be sent and deliveries of it are held. Did you mean `customer.id`?",
+      "MISSING_IN_TEMPLATE url: customer.updated carries no `custmer`: nothing can be sent and deliveries of it are held. Did you mean `customer`?",
+      "MISSING_IN_TEMPLATE url: customer.updated has no `customer.nam` in its example: without it this is empty for it. Did you mean `customer.name`?",
+      "MISSING_IN_TEMPLATE headers.X-A: customer.updated and customer.deleted have no `customer.idd` in their examples: without it this is empty for them. Did you mean `customer.id`?",
+      'MISSING_IN_TEMPLATE perEvent["customer.deleted"].url: customer.deleted has no `customer.customerNumbr` in its example: without it nothing can be sent and deliveries of it are held. Did you mean `customer.customerNumber`?',
+    ]);
+  });
+
+  test("say nothing where everything is there, or is given by default", () => {
+    expect(
+      messages({
+        events: ["customer.deleted"],
+        url: "https://example.com/c/{{ customer.id }}",
+        transform: {
+          template: {
+            note: '{{ default(customer.note, "-") }}',
+            x: { $when: "has(customer.note)", $value: "{{ customer.note }}" },
+          },
+        },
+      }),
+    ).toEqual([]);
+  });
+});
