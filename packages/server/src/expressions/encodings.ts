@@ -30,13 +30,17 @@ export function encodingOf(contentType: string): TemplateEncoding | null {
 export function formText(value: Value): string {
   const pairs: string[] = [];
   let length = 0;
+  /** @param name encoded already: of a list of lines it is the same for each */
   const add = (name: string, inner: Value): void => {
     if (isList(inner)) {
-      inner.forEach((element, index) => add(`${name}[${index}]`, element));
+      inner.forEach((element, index) => add(`${name}%5B${index}%5D`, element));
     } else if (isObject(inner)) {
-      for (const key of Object.keys(inner)) add(name === "" ? key : `${name}[${key}]`, ownMember(inner, key));
+      for (const key of Object.keys(inner)) {
+        const encoded = formEncoded(key);
+        add(name === "" ? encoded : `${name}%5B${encoded}%5D`, ownMember(inner, key));
+      }
     } else {
-      const pair = `${formEncoded(name)}=${formEncoded(plainText(inner))}`;
+      const pair = `${name}=${formEncoded(plainText(inner))}`;
       length += pair.length + 1;
       if (length > MAX_RENDERED_LENGTH) throw tooLong();
       pairs.push(pair);

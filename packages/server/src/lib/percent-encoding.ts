@@ -32,7 +32,8 @@ export function percentEncoded(text: string, keep: KeptCharacters): string {
 
 /** A name or value of a form. */
 export function formEncoded(text: string): string {
-  return percentEncoded(text, IN_FORM).replaceAll("%20", "+");
+  const encoded = percentEncoded(text, IN_FORM);
+  return encoded === text ? text : encoded.replaceAll("%20", "+");
 }
 
 const ESCAPES: readonly string[] = Array.from(

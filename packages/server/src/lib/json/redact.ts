@@ -34,8 +34,19 @@ const MASKED = "null";
 
 /** `unit_cost`, `unitCost` and `UnitCost` are one name. */
 function nameKey(name: string): string {
-  return name.replaceAll("_", "").toLowerCase();
+  const known = nameKeys.get(name);
+  if (known !== undefined) return known;
+  const key = name.replaceAll("_", "").toLowerCase();
+  // Names come from payloads: what they can make us keep is bounded.
+  if (nameKeys.size >= MAX_NAME_KEYS) nameKeys.clear();
+  if (name.length <= LONGEST_KEPT_NAME) nameKeys.set(name, key);
+  return key;
 }
+
+/** The names of an event are the names of the next one: looking them up costs a third. */
+const nameKeys = new Map<string, string>();
+const MAX_NAME_KEYS = 5_000;
+const LONGEST_KEPT_NAME = 64;
 
 /** Compiled rules; one redactor serves any number of events. */
 export class Redactor {
@@ -140,7 +151,7 @@ class Walk {
       const inner = innerPlace(place, name);
       const key = nameKey(name);
       const how = inner?.how ?? this.#names.get(key) ?? null;
-      const innerPath = path === "" ? name : `${path}.${name}`;
+      const innerPath = this.#found === undefined || path === "" ? name : `${path}.${name}`;
       const valueEnd =
         how === null
           ? this.value(valueStart, roots.get(key) ?? inner, NO_ROOTS, roots.has(key) ? "" : innerPath)
