@@ -1,5 +1,6 @@
 // All simulations, over so many seeds from one on. What breaks is named with its seed, so that it can be repeated.
 import { simulateLanes } from "./lanes.ts";
+import { simulateOwed } from "./owed.ts";
 import { simulateTurns } from "./turns.ts";
 
 export interface Simulated {
@@ -16,6 +17,7 @@ interface Outcome {
 const SIMULATIONS: readonly { readonly name: string; readonly run: (seed: number) => Outcome | Promise<Outcome> }[] = [
   { name: "lanes", run: (seed) => simulateLanes(seed) },
   { name: "turns", run: (seed) => simulateTurns(seed) },
+  { name: "owed", run: (seed) => simulateOwed(seed) },
 ];
 
 /** Runs every simulation with each of these seeds. */
