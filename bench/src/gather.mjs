@@ -1,6 +1,6 @@
-// `npm run bench:gather`: the same events to a webhook that gets each by itself, to one that gets batches of 100, and to
-// one that gets last states only; one Posthorn, one PostgreSQL, in turn. Must print no figure of a round in which an
-// event was lost, came twice, or was not the last state.
+// `npm run bench:gather`: the same events to a webhook that gets each by itself, to one that gets them in the order of 200
+// keys, to one that gets batches of 100, and to one that gets last states only; one Posthorn, one PostgreSQL, in turn. Must
+// print no figure of a round in which an event was lost, came twice, out of its order, or was not the last state.
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -44,12 +44,14 @@ const TIMEOUT_MS = 120_000;
 /** An event type each, so that each has its own webhook. */
 const KINDS = [
   { name: "plain", type: "product.updated", fields: {} },
+  { name: "in order", type: "customer.created", fields: { orderingKey: "data.thing" } },
   { name: "batches of 100", type: "stock.updated", fields: { batchSettings: { maxEvents: 100, maxWaitTime: 1 } } },
   { name: "last states", type: "bill.created", fields: { coalesce: { key: "data.thing", window: 0.5, maxWait: 5 } } },
 ];
 
-/** @type {{ requests: number, events: Map<number, number>, last: Map<number, number> }} */
-let seen = { requests: 0, events: new Map(), last: new Map() };
+const nothing = () => ({ requests: 0, late: 0, events: new Map(), last: new Map() });
+/** @type {{ requests: number, late: number, events: Map<number, number>, last: Map<number, number> }} */
+let seen = nothing();
 let heard = () => {};
 const receiver = createServer(async (incoming, answer) => {
   const chunks = [];
@@ -59,6 +61,7 @@ const receiver = createServer(async (incoming, answer) => {
   seen.requests += 1;
   for (const { data } of body.batch === true ? body.events : [body]) {
     seen.events.set(data.n, (seen.events.get(data.n) ?? 0) + 1);
+    if ((seen.last.get(data.thing) ?? -1) > data.n) seen.late += 1;
     seen.last.set(data.thing, data.n);
   }
   heard();
@@ -101,7 +104,11 @@ async function main() {
     const file = join(dirname(dirname(fileURLToPath(import.meta.url))), "results", `${values.name}.json`);
     await writeFile(file, `${JSON.stringify({ machine, eventCount, summary, measured }, null, 1)}\n`);
     say(machineLine(machine));
-    for (const one of summary) say(`median: ${line(one)}`);
+    const [plain] = summary;
+    for (const one of summary) {
+      const ratio = ((plain?.seconds ?? Number.NaN) / one.seconds).toFixed(2);
+      say(`median: ${line(one)}; ${ratio} times the events per second of plain delivery`);
+    }
     return 0;
   } finally {
     await stopAllChildren();
@@ -113,7 +120,7 @@ async function main() {
 
 /** @param {(typeof KINDS)[number]} kind @param {any} world */
 async function measure({ name, type }, { origin, apiKey, posthorn, postgres }) {
-  seen = { requests: 0, events: new Map(), last: new Map() };
+  seen = nothing();
   const isLast = name === "last states";
   const done = new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`${name}: not everything came in time`)), TIMEOUT_MS);
@@ -147,6 +154,7 @@ async function measure({ name, type }, { origin, apiKey, posthorn, postgres }) {
     postgres: (cpuSeconds(postgres.pid) ?? 0) - before.postgres,
   };
   if (!isComplete(isLast)) throw new Error(`${name}: something came twice or not at all`);
+  if (name === "in order" && seen.late > 0) throw new Error(`${seen.late} came after a later one of their key`);
   return {
     name,
     seconds,

@@ -4,7 +4,7 @@ import { uuidFromBytes } from "@posthorn/contract";
 import type { HealthRow, StoredHealthRow } from "../../../src/deliver/endpoints.sql.ts";
 import type { SendResult } from "../../../src/security/outbound/result.ts";
 import type { Webhook } from "../../../src/storage/configuration.ts";
-import { webhookWith } from "../../deliver/support.ts";
+import { respondedWith, webhookWith } from "../../deliver/support.ts";
 import type { World } from "./world.ts";
 
 export interface Receiver {
@@ -42,6 +42,8 @@ export function makeReceivers(world: World): Receiver[] {
   return receivers;
 }
 
+/** A 503 that asks for two seconds. */
+export const ASKS_FOR_PATIENCE = { ...respondedWith(503), headers: ["Retry-After", "2"] } as SendResult;
 export const ABORTED = { kind: "aborted" } as unknown as SendResult;
 export const TIMED_OUT = { kind: "timed_out", phase: "response" } as unknown as SendResult;
 

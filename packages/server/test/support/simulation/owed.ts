@@ -17,7 +17,15 @@ import type { SendResult } from "../../../src/security/outbound/result.ts";
 import type { Webhook } from "../../../src/storage/configuration.ts";
 import type { Executor } from "../../../src/storage/pools.ts";
 import { EVENT, idBytes, nothingGathered, openPlainSecret, respondedWith } from "../../deliver/support.ts";
-import { ABORTED, asStored, makeReceivers, type Receiver, TIMED_OUT, valueOf } from "./owed-parts.ts";
+import {
+  ABORTED,
+  ASKS_FOR_PATIENCE,
+  asStored,
+  makeReceivers,
+  type Receiver,
+  TIMED_OUT,
+  valueOf,
+} from "./owed-parts.ts";
 import { inMicroseconds, type OwedRow, OwedTable } from "./owed-table.ts";
 import { type SimulatedProcess, World } from "./world.ts";
 
@@ -342,13 +350,7 @@ class OwedSimulation {
     const asks = !isDead && isLost && world.chance(0.1);
     const result = await new Promise<SendResult>((resolve) => {
       const ended = world.after(tookMs, this.process, () =>
-        resolve(
-          isDead
-            ? TIMED_OUT
-            : asks
-              ? { ...respondedWith(503), headers: ["Retry-After", "2"] }
-              : respondedWith(isLost ? 500 : 200),
-        ),
+        resolve(isDead ? TIMED_OUT : asks ? ASKS_FOR_PATIENCE : respondedWith(isLost ? 500 : 200)),
       );
       setMaxListeners(0, signal);
       signal.addEventListener("abort", () => {
