@@ -151,20 +151,19 @@ async function whale() {
     await scene.subscribe("whale", OTHER, { maxInFlight: 500 });
     let turn = 0;
     const mice = async () => {
-      /** @type {Promise<[number, number]>[]} */
+      /** @type {Promise<number>[]} */
       const published = [];
       await atRate(count, seconds, () => {
-        const at = (turn += 1) % count;
-        published.push(scene.publish(HEALTHY, keys[at]).then((n) => [at, n]));
+        turn += 1;
+        published.push(scene.publish(HEALTHY, keys[turn % count]));
       });
-      const numbers = await Promise.all(published);
-      const wanted = new Set(numbers.map(([, n]) => n));
+      const wanted = new Set(await Promise.all(published));
       const arrived = () => scene.arrivals.filter(({ path, n }) => path.startsWith("/mouse") && wanted.has(n));
       await until(() => arrived().length >= wanted.size, 120_000, "the mice's events");
       const waits = arrived()
         .map(({ n, atMs }) => atMs - (scene.publishedAtMs.get(n) ?? 0))
         .sort((a, b) => a - b);
-      return { p50: at(waits, 0.5), p99: at(waits, 0.99), max: at(waits, 1), count: waits.length };
+      return { p50: rankOf(waits, 0.5), p99: rankOf(waits, 0.99), max: rankOf(waits, 1), count: waits.length };
     };
     await mice();
     const alone = await mice();
@@ -193,11 +192,11 @@ async function recovery() {
   const each = 20;
   let isDown = false;
   /** By path: under way, and the most at once. @type {Map<string, { now: number, most: number }>} */
-  const load = new Map();
+  const underWay = new Map();
   const scene = await openScene((incoming, answer) => {
     const path = incoming.url ?? "";
-    const one = load.get(path) ?? { now: 0, most: 0 };
-    load.set(path, one);
+    const one = underWay.get(path) ?? { now: 0, most: 0 };
+    underWay.set(path, one);
     one.now += 1;
     one.most = Math.max(one.most, one.now);
     setTimeout(() => {
@@ -233,7 +232,7 @@ async function recovery() {
     await until(open, 120_000, "all breakers to open");
     const burnt = scene.arrivals.length - total;
     say(`down: ${count} breakers open after ${burnt} attempts, ${(burnt / count).toFixed(1)} each`);
-    load.clear();
+    underWay.clear();
     isDown = false;
     const from = scene.arrivals.length;
     const backAtMs = performance.now();
@@ -246,10 +245,10 @@ async function recovery() {
       perSecond[second] = (perSecond[second] ?? 0) + 1;
     }
     const times = after.map(({ atMs }) => (atMs - backAtMs) / 1_000);
-    const mostOfOne = Math.max(...[...load.values()].map(({ most }) => most));
+    const mostOfOne = Math.max(...[...underWay.values()].map(({ most }) => most));
     const peak = Math.max(...[...perSecond].map((n) => n ?? 0));
     say(
-      `back: ${after.length} requests, half of them after ${at(times, 0.5).toFixed(1)} s, all after ${at(times, 1).toFixed(1)} s; ` +
+      `back: ${after.length} requests, half of them after ${rankOf(times, 0.5).toFixed(1)} s, all after ${rankOf(times, 1).toFixed(1)} s; ` +
         `at most ${peak} a second (never down: ${Math.round(total / usual)}), at most ${mostOfOne} side by side at one endpoint`,
     );
     say(`requests in each second: ${[...perSecond].map((n) => n ?? 0).join(" ")}`);
@@ -313,7 +312,7 @@ function mostInAnyWindow(times, windowMs) {
 // --- words -----------------------------------------------------------------------------------------------------------
 
 /** @param {number[]} sorted @param {number} share */
-function at(sorted, share) {
+function rankOf(sorted, share) {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }
 

@@ -66,7 +66,13 @@ export async function openScene(behave, serveArguments = []) {
         body: JSON.stringify(body),
         dispatcher: agent,
       });
-    const response = await send().catch(send);
+    let response = await send().catch(send);
+    // As senders do: the same request with the same key. Its wait counts.
+    for (let tries = 0; response.statusCode === 503 && tries < 50; tries += 1) {
+      await response.body.dump();
+      await pause(200);
+      response = await send().catch(send);
+    }
     const text = await response.body.text();
     if (response.statusCode !== status) throw new Error(`${path}: ${response.statusCode} ${text.slice(0, 300)}`);
     return JSON.parse(text).data;

@@ -1,6 +1,6 @@
 // Success and response rules against a real receiver.
-// To break on purpose (not tried yet): when decide ignores the judgement, every test here but the last two goes red; when the body is kept
-// only to 16 KiB, "a long answer" does.
+// Seen to go red: when decide ignores what a rule wants, "dead_letter", "disable" and "retry after" do;
+// when the body is kept only to 16 KiB, "a long answer" does.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestNode, type TestNode } from "../support/node.ts";
 import { type Answer, type Receiver, startReceiver } from "../support/receivers/receiver.ts";
