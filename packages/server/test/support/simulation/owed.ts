@@ -130,6 +130,7 @@ class OwedSimulation {
       sealLarge: () => Promise.reject(new Error("nothing large here")),
       bodies: new Bodies({
         namesOf: () => ({ name: "invoice", aliases: [], fieldAliases: {} }),
+        tagsOf: () => ({ paths: [], names: [], context: [] }),
         renderLarge: () => Promise.reject(new Error("nothing large here")),
         renderLargeBatch: () => Promise.reject(new Error("nothing large here")),
       }),
