@@ -136,4 +136,6 @@ export interface NewEventType {
 export interface EventTypeRecord extends EventTypeHead {
   /** An event that can be published as it is. */
   readonly example: unknown;
+  /** Fields of the example that a webhook's `privacy` can drop or mask by their tag; in what `get` answers. */
+  readonly taggedFields?: readonly { readonly path: string; readonly tag: "personal" | "salary" | "cost" }[];
 }

@@ -1,6 +1,6 @@
 // What of an event a webhook's receiver may see: tagged fields are dropped or masked before anything is made of it, so
 // that no format and no template can send them. Must leave all other bytes as they are.
-import type { FieldTags } from "../catalogue/field-tags.ts";
+import { type FieldTags, OBJECTS } from "../catalogue/field-tags.ts";
 import { type RedactionRules, Redactor } from "../lib/json/redact.ts";
 import type { Webhook } from "../storage/configuration.ts";
 import type { PrivacySetting } from "../storage/privacy.ts";
@@ -11,9 +11,6 @@ export interface PrivacyRules {
   readonly data: RedactionRules;
   readonly context: RedactionRules;
 }
-
-/** Members of `data` whose own members are those of the object. */
-const OBJECTS = ["object", "previous_attributes"];
 
 export function privacyRules(setting: PrivacySetting, tags: FieldTags): PrivacyRules {
   const rules = (fields: FieldTags["paths"]): RedactionRules["paths"] =>

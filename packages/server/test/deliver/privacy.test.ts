@@ -185,6 +185,19 @@ test.each([
   expect([status, body.error.details[0].field], JSON.stringify(body)).toEqual([422, field]);
 });
 
+test("an event type says which fields of its example are tagged", async () => {
+  const { body } = await node.api("GET", "/v1/event-types/customer.updated");
+  expect(body.data.taggedFields).toEqual(
+    expect.arrayContaining([
+      { path: "email", tag: "personal" },
+      { path: "contacts.name", tag: "personal" },
+      { path: "context.ip", tag: "personal" },
+    ]),
+  );
+  const adjusted = await node.api("GET", "/v1/event-types/inventory.adjustment");
+  expect(adjusted.body.data.taggedFields).toEqual(expect.arrayContaining([{ path: "totalValue", tag: "cost" }]));
+});
+
 describe("the tags of the catalogue", () => {
   test("are fields that examples have: one that never applies is a misspelt one", async () => {
     const catalogue = await loadCatalogue(defaultCatalogueFolder());

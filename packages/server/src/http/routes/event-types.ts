@@ -2,6 +2,7 @@
 import type pg from "pg";
 import { z } from "zod";
 import type { Catalogue, EventTypeDefinition } from "../../catalogue/catalogue.ts";
+import { taggedFieldsIn } from "../../catalogue/field-tags.ts";
 import { matchesPattern } from "../../catalogue/pattern.ts";
 import { asTenant } from "../../storage/pools.ts";
 import { type Answer, failure, success } from "../answer.ts";
@@ -16,7 +17,7 @@ import { TYPE_PARAMETER } from "../type-parameter.ts";
 const listQuery = z.strictObject({ ...PAGE_PARAMETERS, type: TYPE_PARAMETER.optional() });
 
 export interface EventTypesFace {
-  readonly catalogue: Pick<Catalogue, "types" | "nearest">;
+  readonly catalogue: Pick<Catalogue, "types" | "nearest" | "tagsOf">;
   /** API role, under row-level security. */
   readonly api: pg.Pool;
 }
@@ -65,7 +66,9 @@ async function list(face: EventTypesFace, call: Call<z.output<typeof listQuery>>
 async function get(face: EventTypesFace, call: Call): Promise<Answer> {
   const name = call.params["name"] as string;
   const type = (await typesOf(face, call.principal)).get(name);
-  if (type !== undefined) return success(type);
+  if (type !== undefined) {
+    return success({ ...type, taggedFields: taggedFieldsIn(face.catalogue.tagsOf(name), type["example"]) });
+  }
   const nearest = face.catalogue.nearest(name, 3);
   const hint = nearest.length > 0 ? ` Did you mean ${nearest.join(" or ")}?` : "";
   return failure("NOT_FOUND", `There is no such event type.${hint}`);

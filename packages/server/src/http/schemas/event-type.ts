@@ -1,5 +1,6 @@
 // Event types as the API shows them: the catalogue's, and those that a tenant registered.
 import { z } from "zod";
+import { FIELD_TAGS } from "../../storage/privacy.ts";
 import { eventTypeName } from "./common.ts";
 
 const own = {
@@ -18,7 +19,14 @@ export const listedEventType = z
   .meta({ id: "ListedEventType", description: "An event type without its example." });
 
 export const eventTypeRecord = z
-  .object({ ...own, example: z.unknown().meta({ description: "An event that can be published as it is." }) })
+  .object({
+    ...own,
+    example: z.unknown().meta({ description: "An event that can be published as it is." }),
+    taggedFields: z
+      .array(z.object({ path: z.string(), tag: z.enum(FIELD_TAGS) }))
+      .meta({ description: "Fields of the example that a webhook's `privacy` can drop or mask by their tag." })
+      .optional(),
+  })
   .meta({ id: "EventType", description: "An event type with an example." });
 
 export const deletedEventType = z
