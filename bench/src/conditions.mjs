@@ -19,6 +19,7 @@ const HELP = `npm run bench:conditions -- processes|pending|pinned|in-flight|idl
   --rounds N    of each condition (3)
   --seconds S   of idleness (60)
   --pending N   deliveries that wait (1000000)
+  --answer MS   how long receivers take in in-flight (1000)
 `;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -27,6 +28,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "60" },
     pending: { type: "string", default: "1000000" },
+    answer: { type: "string", default: "1000" },
     help: { type: "boolean", default: false },
   },
 });
@@ -162,7 +164,7 @@ async function inFlight(postgres) {
     maxInFlight: 10_000,
   });
   await load(world, 2_000, 1);
-  answerAfterMs = 1_000;
+  answerAfterMs = Number(values.answer);
   for (let round = 1; round <= roundCount; round += 1) {
     mostAtOnce = 0;
     const one = await load(world, eventCount, 1);
