@@ -95,8 +95,8 @@ async function load(scene, othersPerSecond, forSeconds) {
   const published = [];
   const before = cpuSeconds(scene.posthorn.pid) ?? 0;
   await Promise.all([
-    atRate(50, forSeconds, () => void published.push(scene.publish(HEALTHY))),
-    atRate(othersPerSecond, forSeconds, () => void published.push(scene.publish(OTHER).then(() => -1))),
+    atRate(50, forSeconds, () => void published.push(kept(scene.publish(HEALTHY)))),
+    atRate(othersPerSecond, forSeconds, () => void published.push(kept(scene.publish(OTHER).then(() => -1)))),
   ]);
   const numbers = (await Promise.all(published)).filter((n) => n > 0);
   await until(() => scene.latencies("/healthy", numbers).missing === 0, 60_000, "the healthy one's events");
@@ -155,7 +155,7 @@ async function whale() {
       const published = [];
       await atRate(count, seconds, () => {
         turn += 1;
-        published.push(scene.publish(HEALTHY, keys[turn % count]));
+        published.push(kept(scene.publish(HEALTHY, keys[turn % count])));
       });
       const wanted = new Set(await Promise.all(published));
       const arrived = () => scene.arrivals.filter(({ path, n }) => path.startsWith("/mouse") && wanted.has(n));
@@ -307,6 +307,12 @@ function mostInAnyWindow(times, windowMs) {
     most = Math.max(most, last - first + 1);
   }
   return most;
+}
+
+/** Its failure is seen by whoever awaits it, after the load: until then it must not end this process. @template T @param {Promise<T>} promise */
+function kept(promise) {
+  promise.catch(() => {});
+  return promise;
 }
 
 // --- words -----------------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 // G11 with real receivers, on a node with twenty slots: a whale and mice, tenants in turn, fresh deliveries beside retries,
 // priorities, and the tenth that unhealthy endpoints get. Receivers answer when the test says so, so that slots become free
-// one by one; no time decides. To break on purpose (not tried yet): without the reserve the mice never start; a queue that
-// takes its own slot back lets the other tenant starve; without `mayPass` what is fresh waits behind the retries in the
-// table; equal quanta break the order of priorities; without the cap all dead endpoints are probed at once.
+// one by one; no time decides. Seen to go red: without the reserve the mice never start (the test waits for ever); a queue
+// that takes its own slot back breaks the priorities and holds up what is fresh. To break on purpose (not tried yet): without
+// `mayPass` what is fresh waits behind the retries in the table; equal quanta break the order of priorities; without the cap
+// all dead endpoints are probed at once.
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
