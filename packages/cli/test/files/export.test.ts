@@ -240,6 +240,9 @@ describe("what has no printed form", () => {
     [{ headers: { "X-A": "a" } }, "headers has no place in the printed form"],
     [{ active: false }, "active has no place in the printed form"],
     [{ metadata: { a: "b" } }, "metadata has no place in the printed form"],
+    [{ format: "thin" }, "format has no place in the printed form"],
+    [{ privacy: { cost: "drop" } }, "privacy has no place in the printed form"],
+    [{ perEvent: { "*": { method: "PUT" } } }, "perEvent has no place in the printed form"],
     [{ signature: { profiles: ["github"] } }, "signature has no place in the printed form"],
     [{ maxInFlight: 1 }, "maxInFlight has no place in the printed form"],
     [{ rateLimit: { limit: 1, per: "hour", burst: 5 } }, "rateLimit.burst is not 0"],
@@ -289,8 +292,17 @@ describe("from one installation to another", () => {
       retryPolicy: { maxRetries: 1, retryDelay: 7, backoffMultiplier: 1.5 },
       allowedIps: ["192.0.2.1"],
       metadata: { owner: "x" },
+      perEvent: {
+        "invoice.*": { headers: { "X-Kind": "{{ event.type }}" } },
+        "customer.created": {
+          method: "DELETE",
+          url: "https://example.com/c/{{ customer.id }}",
+          transform: { template: { a: { $when: "has(customer.email)", $value: "{{ customer.email }}" } } },
+        },
+      },
+      privacy: { personal: "mask", fields: { "customer.notes": "drop" } },
     },
-    { name: "Asleep", url: "https://example.com/asleep", events: ["*"], active: false },
+    { name: "Asleep", url: "https://example.com/asleep", events: ["*"], active: false, format: "cloudEvents" },
   ];
   const set = [
     "PLAIN_SECRET=signing-secret-of-plain",
