@@ -8,6 +8,7 @@ import { resourceNamesOf } from "../../packages/server/src/catalogue/resource-na
 import type { DeliverableEvent } from "../../packages/server/src/deliver/queue.ts";
 import { Bodies } from "../../packages/server/src/deliver/render.ts";
 import { prepareWebhook, requestHeaders, sealNow } from "../../packages/server/src/deliver/request.ts";
+import { NO_DEFINITIONS } from "../../packages/server/src/expressions/definitions.ts";
 import { webhookOfRow } from "../../packages/server/src/storage/configuration.ts";
 
 const TURNS = 500;
@@ -19,6 +20,8 @@ const nothingLarge = () => Promise.reject(new Error("nothing large here"));
 const bodies = new Bodies({
   namesOf: (type) => resourceNamesOf(catalogue, type),
   tagsOf: (type) => catalogue.tagsOf(type),
+
+  definitionsOf: () => NO_DEFINITIONS,
   renderLarge: nothingLarge,
   renderLargeBatch: nothingLarge,
 });

@@ -257,6 +257,51 @@ create policy tenant on dead_letter as permissive for all to posthorn_api
   using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
   with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
+create table definition (
+  tenant_id uuid not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  config_version bigint not null,
+  version integer not null,
+  kind text not null,
+  name text not null,
+  body json not null,
+  constraint definition_pkey PRIMARY KEY (tenant_id, kind, name),
+  constraint definition_kind_check CHECK ((kind = ANY (ARRAY['rule'::text, 'code_table'::text]))),
+  constraint definition_version_check CHECK ((version > 0))
+);
+alter table definition enable row level security;
+alter table definition force row level security;
+create policy engine on definition as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on definition as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+create table definition_version (
+  tenant_id uuid not null,
+  created_at timestamp with time zone not null,
+  from_config_version bigint not null,
+  to_config_version bigint,
+  version integer not null,
+  kind text not null,
+  name text not null,
+  created_by text not null,
+  body json not null,
+  constraint definition_version_pkey PRIMARY KEY (tenant_id, kind, name, version),
+  constraint definition_version_kind_check CHECK ((kind = ANY (ARRAY['rule'::text, 'code_table'::text]))),
+  constraint definition_version_version_check CHECK ((version > 0))
+);
+alter table definition_version enable row level security;
+alter table definition_version force row level security;
+create policy engine on definition_version as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on definition_version as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
 create table delivery (
   tenant_id uuid not null,
   id uuid not null,
@@ -1024,6 +1069,10 @@ grant insert, select on correction to posthorn_api;
 grant delete, select on correction to posthorn_engine;
 grant delete, insert, select on dead_letter to posthorn_api;
 grant delete, insert, select on dead_letter to posthorn_engine;
+grant delete, insert, select, update on definition to posthorn_api;
+grant delete, insert, select, update on definition to posthorn_engine;
+grant delete, insert, select, update on definition_version to posthorn_api;
+grant delete, insert, select, update on definition_version to posthorn_engine;
 grant delete, insert, select, update on delivery to posthorn_api;
 grant delete, insert, select, update on delivery to posthorn_engine;
 grant usage on sequence delivery_seq to posthorn_api;

@@ -15,6 +15,7 @@ export const NAVIGATION = [
       "guides/ordering",
       "guides/fairness",
       "guides/filters-and-templates",
+      "guides/rules",
       "guides/formats",
       "guides/privacy",
       "guides/security",

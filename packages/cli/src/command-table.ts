@@ -139,6 +139,16 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
         load: async () => (await import("./commands/diagnose.ts")).registerDiagnose,
       },
       {
+        name: "rules",
+        summary: "List business rules; set, show or delete one, and see what it was.",
+        load: async () => (await import("./commands/rules.ts")).registerRules,
+      },
+      {
+        name: "code-tables",
+        summary: "List code tables; set, show or delete one, and see what it was.",
+        load: async () => (await import("./commands/rules.ts")).registerCodeTables,
+      },
+      {
         name: "digest",
         summary: "Show, choose and try who is told by e-mail and chat when something is wrong.",
         load: async () => (await import("./commands/digest.ts")).registerDigest,

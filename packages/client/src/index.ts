@@ -48,6 +48,7 @@ export type { PreviewInput } from "./resources/preview.ts";
 export type { ChangeOptions, IfMatch } from "./resources/read.ts";
 export type { LogQuery, WebhookQuery } from "./resources/webhooks.ts";
 export type * from "./types/access.ts";
+export type * from "./types/definition.ts";
 export type * from "./types/delivery.ts";
 export type * from "./types/digest.ts";
 export type * from "./types/event.ts";

@@ -3,6 +3,7 @@ import { type CallOptions, Transport } from "./http/transport.ts";
 import { checkOptions, type PosthornOptions } from "./options.ts";
 import { ApiKeys, Audit, Companies, OauthClients, OauthGrants, ReadKeys, Tenants } from "./resources/access.ts";
 import { DeadLetters, Deliveries, ParkedKeys } from "./resources/deliveries.ts";
+import { CodeTables, Rules } from "./resources/definitions.ts";
 import { DigestSettings } from "./resources/digest.ts";
 import { EventTypes } from "./resources/event-types.ts";
 import { Events } from "./resources/events.ts";
@@ -36,6 +37,9 @@ export class Posthorn {
   readonly snapshots: Snapshots;
   readonly readKeys: ReadKeys;
   readonly eventTypes: EventTypes;
+  /** Business rules. */
+  readonly rules: Rules;
+  readonly codeTables: CodeTables;
   readonly tenants: Tenants;
   readonly companies: Companies;
   readonly apiKeys: ApiKeys;
@@ -66,6 +70,8 @@ export class Posthorn {
     this.snapshots = new Snapshots(transport);
     this.readKeys = new ReadKeys(transport);
     this.eventTypes = new EventTypes(transport);
+    this.rules = new Rules(transport);
+    this.codeTables = new CodeTables(transport);
     this.tenants = new Tenants(transport);
     this.companies = new Companies(transport);
     this.apiKeys = new ApiKeys(transport);

@@ -6,6 +6,8 @@ import type {
   AuditEntry,
   BulkResult,
   CancelledDelivery,
+  CodeTable,
+  CodeTableVersion,
   Company,
   CreatedTenant,
   DeadLetter,
@@ -27,6 +29,8 @@ import type {
   ReplayedEvent,
   ReplayedWebhook,
   RetriedDelivery,
+  Rule,
+  RuleVersion,
   Tenant,
   Warning,
   Webhook,
@@ -44,6 +48,12 @@ import type { apiKeyRecord, createdApiKey } from "../../server/src/http/schemas/
 import type { appliedPlan } from "../../server/src/http/schemas/apply.ts";
 import type { oauthClientRecord, oauthGrantRecord } from "../../server/src/http/schemas/oauth.ts";
 import type { auditEntry } from "../../server/src/http/schemas/audit.ts";
+import type {
+  codeTableRecord,
+  codeTableVersion,
+  ruleRecord,
+  ruleVersion,
+} from "../../server/src/http/schemas/definition.ts";
 import type {
   attemptSchema,
   deliveryRecord,
@@ -91,6 +101,12 @@ describe("what the API shows is what the SDK says", () => {
     expectTypeOf<Shown<typeof eventRecord>>().toExtend<EventRecord>();
     expectTypeOf<Difference<EventRecord, Shown<typeof eventRecord>>>().toBeNever();
     expectTypeOf<Shown<typeof replayedEvent>>().toExtend<ReplayedEvent>();
+    expectTypeOf<Shown<typeof ruleRecord>>().toExtend<Rule>();
+    expectTypeOf<Difference<Rule, Shown<typeof ruleRecord>>>().toBeNever();
+    expectTypeOf<Shown<typeof ruleVersion>>().toExtend<RuleVersion>();
+    expectTypeOf<Shown<typeof codeTableRecord>>().toExtend<CodeTable>();
+    expectTypeOf<Difference<CodeTable, Shown<typeof codeTableRecord>>>().toBeNever();
+    expectTypeOf<Shown<typeof codeTableVersion>>().toExtend<CodeTableVersion>();
     expectTypeOf<Shown<typeof eventTypeRecord>>().toExtend<EventTypeRecord>();
     expectTypeOf<Difference<EventTypeRecord, Shown<typeof eventTypeRecord>>>().toBeNever();
   });

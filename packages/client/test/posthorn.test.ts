@@ -29,6 +29,37 @@ const thrown = async (work: () => unknown): Promise<Error> => {
   throw new Error("it should have thrown");
 };
 
+test("rules and code tables are made, read, changed under their ETag, and deleted when nothing uses them", async () => {
+  const rule = await posthorn.rules.create({ name: "large", expression: "invoice.total > 1000", owner: "Sales" });
+  const table = await posthorn.codeTables.create({ name: "tax", entries: { "SST-6": "GST06" } });
+  const template = { tax: '{{ lookup("tax", invoice.taxCode) }}' };
+  const made = await posthorn.webhooks.create({
+    url: `${receiver.origin}/rules`,
+    events: ["invoice.created"],
+    filters: ["rule.large"],
+    transform: { template },
+  });
+  const read = await posthorn.rules.get("large");
+  expect(read).toMatchObject({ version: 1, usedBy: [{ type: "webhook", id: made.id, fields: ["filters[0]"] }] });
+  expect(read.etag).toBe(rule.etag);
+  const changed = await posthorn.rules.update("large", { expression: "invoice.total > 2000" }, { ifMatch: read });
+  expect(changed).toMatchObject({ version: 2, owner: "Sales" });
+  expect(await thrown(() => posthorn.rules.update("large", { owner: null }, { ifMatch: read }))).toMatchObject({
+    code: "PRECONDITION_FAILED",
+  });
+  expect(await thrown(() => posthorn.rules.remove("large"))).toMatchObject({ code: "CONFLICT" });
+  expect(await thrown(() => posthorn.codeTables.remove("tax"))).toMatchObject({ code: "CONFLICT" });
+  await posthorn.codeTables.update("tax", { entries: { "SST-6": "GST6" } }, { ifMatch: table });
+  const held = await posthorn.codeTables.versions("tax").take(10);
+  expect(held.map(({ entries }) => entries)).toEqual([{ "SST-6": "GST6" }, { "SST-6": "GST06" }]);
+  await posthorn.webhooks.delete(made.id);
+  await posthorn.rules.remove("large", { ifMatch: changed });
+  await posthorn.codeTables.remove("tax");
+  expect(await posthorn.rules.list().take(1)).toEqual([]);
+  expect(await posthorn.codeTables.list().take(1)).toEqual([]);
+  expect((await posthorn.rules.versions("large").take(10)).map(({ version }) => version)).toEqual([2, 1]);
+});
+
 describe("a webhook's life", () => {
   test("is created, read, changed under its ETag, and deleted", async () => {
     const made = await posthorn.webhooks.create({

@@ -42,6 +42,42 @@ afterAll(async () => {
 
 const run = (...args: string[]) => posthorn(args, { env });
 
+describe("rules and code tables", () => {
+  test("are set, listed, shown with who uses them, and deleted when nothing does", async () => {
+    expect((await run("rules")).err).toContain("There are no rules yet.");
+    const set = await run("rules", "set", "large", "invoice.total > 1000", "--owner", "Sales Operations");
+    expect([set.code, set.err]).toEqual([0, ""]);
+    expect(set.out).toMatch(
+      /^Rule: +rule\.large, version 1 since .*\nExpression: invoice\.total > 1000\nValid: +always\n/,
+    );
+    const dated = await run("rules", "set", "large", "--valid-from", "2026-12-01T00:00:00+08:00", "--json");
+    expect(dated.json()).toMatchObject({ version: 2, owner: "Sales Operations", expression: "invoice.total > 1000" });
+    const file = join(folder, "tax.json");
+    writeFileSync(file, '{"SST-6": "GST06"}');
+    expect((await run("code-tables", "set", "tax", file)).out).toContain('  SST-6 = "GST06"');
+    const filters = ['rule.large && lookup("tax", invoice.taxCode) == "GST06"'];
+    const { id } = await client.webhooks.create({ url: `${receiver.origin}/r`, events: ["invoice.paid"], filters });
+    expect((await run("rules")).out).toMatch(/^NAME .*USED BY\nlarge +invoice\.total > 1000 .* 2 +1\n$/);
+    expect((await run("rules", "show", "large")).out).toContain(`Used by:    1\n  ${id} in filters[0]\n`);
+    const refused = await run("rules", "delete", "large");
+    expect([refused.code, refused.out]).toEqual([1, ""]);
+    expect(refused.err).toContain(`in use by ${id}`);
+    await client.webhooks.delete(id);
+    expect((await run("rules", "delete", "large")).out).toBe("large is deleted.\n");
+    expect((await run("code-tables", "delete", "tax")).out).toBe("tax is deleted.\n");
+    expect((await run("rules", "versions", "large")).out).toMatch(/^VERSION .*\n2 .*\n1 .*\n$/);
+    expect((await run("code-tables", "versions", "tax")).out).toMatch(/^VERSION .*\n1 .* 1 .*\n$/);
+  });
+
+  test("need something to set, in words", async () => {
+    expect((await run("rules", "set", "fresh", "--owner", "me")).err).toContain("A new rule needs an expression.");
+    expect((await run("rules", "set", "fresh")).err).toContain("What shall be set?");
+    const list = join(folder, "list.json");
+    writeFileSync(list, "[1]");
+    expect((await run("code-tables", "set", "fresh", list)).err).toContain("Expected a JSON object of codes");
+  });
+});
+
 describe("trigger", () => {
   test("publishes the catalogue's example as of now, and waits for what becomes of it", async () => {
     const ended = await run("trigger", "invoice.paid", "--wait");

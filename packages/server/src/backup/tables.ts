@@ -23,6 +23,8 @@ export const TABLES: Readonly<Record<string, Treatment>> = {
   oauth_client: copied,
   oauth_grant: copied,
   event_type: copied,
+  definition: copied,
+  definition_version: copied,
   webhook: copied,
   webhook_version: copied,
   audit_entry: copied,

@@ -95,7 +95,7 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
     ...(failpoint === undefined ? {} : { failpoint }),
   });
   const orderingKeyOf: OrderingKeyOf = (webhook, event, sentKey) =>
-    orderingKeys.keyOf(webhook, sentKey, () => matcher.scopeOf(event));
+    orderingKeys.keyOf(webhook, sentKey, () => matcher.scopeOf(event, configuration.definitionsOf(webhook.tenantId)));
   const replayRunner = new ReplayRunner({
     db: pools.engine,
     clock,
@@ -108,7 +108,8 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
     findWebhook: (tenantUuid, webhookUuid) =>
       configuration.webhook(idFromUuid("tenant", tenantUuid), idFromUuid("webhook", webhookUuid)),
     orderingKeyOf,
-    wantedBy: (patterns, filters) => wantedBy(catalogue, patterns, filters),
+    wantedBy: (webhook, patterns, filters) =>
+      wantedBy(catalogue, patterns, filters, () => configuration.definitionsOf(webhook.tenantId)),
     onWritten: (webhooks, inDoubt) => deliveries.wakeByIds(webhooks, inDoubt),
     ...(failpoint === undefined ? {} : { failpoint }),
   });

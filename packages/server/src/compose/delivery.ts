@@ -8,6 +8,7 @@ import { Deliveries, type DeliveriesOptions } from "../deliver/deliveries.ts";
 import { Dispatch } from "../deliver/dispatch.ts";
 import { dissolveBatch, storeBatches, storeSurvivors } from "../deliver/gather/gather.sql.ts";
 import { Gathering } from "../deliver/gather/gathering.ts";
+import type { DefinitionsOf } from "../deliver/gather/plan.ts";
 import { Endpoints } from "../deliver/endpoints.ts";
 import { selectTroubled, storeHealth } from "../deliver/endpoints.sql.ts";
 import { createSignals, type Signals } from "../deliver/node-signals.ts";
@@ -41,6 +42,7 @@ export interface DeliveryParts {
   readonly openSecret: OpenSecret;
   /** How expressions may call the object of an event of this type. */
   readonly namesOf: (eventType: string) => ReturnType<typeof resourceNamesOf>;
+  readonly definitionsOf: DefinitionsOf;
 }
 
 export interface DeliveryHooks {
@@ -168,11 +170,14 @@ export function buildDelivery(ground: Ground, { wakeStoredWork }: DeliveryHooks)
     tenureOf: (lane) => ownership.tenureOf(lane),
   });
   const namesOf = (eventType: string) => resourceNamesOf(catalogue, eventType);
+  const definitionsOf: DefinitionsOf = (tenantId) => configuration.definitionsOf(tenantId);
   const bodies = new Bodies({
     namesOf,
     tagsOf: (eventType) => catalogue.tagsOf(eventType),
+    definitionsOf,
     renderLarge: (data, job) => offload.run<RenderedElsewhere>("render", data, job),
-    renderLargeBatch: (body, shape) => offload.run<RenderedElsewhere>("renderBatch", body, shape),
+    renderLargeBatch: (body, shape, definitions) =>
+      offload.run<RenderedElsewhere>("renderBatch", body, shape, definitions),
   });
   const openSecret: OpenSecret = (webhook, secret) =>
     vault.decryptSecret({
@@ -188,6 +193,7 @@ export function buildDelivery(ground: Ground, { wakeStoredWork }: DeliveryHooks)
     log,
     memory,
     namesOf,
+    definitionsOf,
     newId: () => ids.next(),
     storeBatches: (batches) => storeBatches(pools.engine, ownership.identity, batches),
     storeSurvivors: (survivors) => storeSurvivors(pools.engine, ownership.identity, survivors),
@@ -252,7 +258,15 @@ export function buildDelivery(ground: Ground, { wakeStoredWork }: DeliveryHooks)
     ...(failpoint === undefined ? {} : { failpoint }),
   });
   deliveries.attach(dispatch, gathering);
-  const oneRequests = new OneRequests({ clock, bodies, namesOf, sender: outbound, openSecret, sealLarge });
+  const oneRequests = new OneRequests({
+    clock,
+    bodies,
+    namesOf,
+    definitionsOf,
+    sender: outbound,
+    openSecret,
+    sealLarge,
+  });
   const quietChecks = new QuietChecks({
     db: pools.engine,
     clock,
@@ -279,6 +293,7 @@ export function buildDelivery(ground: Ground, { wakeStoredWork }: DeliveryHooks)
     bodies,
     openSecret,
     namesOf,
+    definitionsOf,
   };
 }
 

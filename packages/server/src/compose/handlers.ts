@@ -20,6 +20,8 @@ import { ApiKeys } from "../manage/api-keys.ts";
 import { Applies } from "../manage/apply.ts";
 import { AuditTrail } from "../manage/audit.ts";
 import { Companies } from "../manage/companies.ts";
+import { CODE_TABLE_BODIES, RULE_BODIES } from "../manage/definition-fields.ts";
+import { DefinitionStore } from "../manage/definitions.ts";
 import { DigestSettings } from "../manage/digest.ts";
 import { OauthClients } from "../manage/oauth-clients.ts";
 import { OauthGrants } from "../manage/oauth-grants.ts";
@@ -69,7 +71,7 @@ export function buildHandlers(
   { isOpen, documentationUrl, telling }: HandlerHooks,
 ): RouteHandlers & OauthParts {
   const { options, clock, random, ids, pools, catalogue, vault, offload, outbound, configuration } = ground;
-  const { ownership, signals, bodies, namesOf } = delivery;
+  const { ownership, signals, bodies, namesOf, definitionsOf } = delivery;
   const newId = () => ids.next();
   const onConfigurationChanged = () => configuration.refresh();
   /** What every change needs. */
@@ -114,6 +116,10 @@ export function buildHandlers(
       bodies,
       namesOf,
       tagsOf: (eventType) => catalogue.tagsOf(eventType),
+      definitionsOf: async (tenantId) => {
+        await configuration.tenant(tenantId);
+        return definitionsOf(tenantId);
+      },
       warningsOf,
       newId,
       timestampOfEvent: timestampOfId,
@@ -183,6 +189,8 @@ export function buildHandlers(
     apiKeys: new ApiKeys({ ...changes, random }),
     oauthClients: new OauthClients(changes),
     oauthGrants: new OauthGrants({ ...changes, random }),
+    rules: new DefinitionStore(changes, RULE_BODIES),
+    codeTables: new DefinitionStore(changes, CODE_TABLE_BODIES),
     companies: new Companies(changes),
     tenants: new Tenants({
       ...changes,

@@ -10,7 +10,7 @@ import { excerptOf, hasResponseRules, judge, JUDGED_BODY_BYTES, type RuleWarning
 import type { Sender } from "./unit.ts";
 import { hideSecrets } from "./hide-secrets.ts";
 import { type BatchIdentity, newBatch } from "./gather/batch-body.ts";
-import { gatherPlanOf, type NamesOf } from "./gather/plan.ts";
+import { type DefinitionsOf, gatherPlanOf, type NamesOf } from "./gather/plan.ts";
 import type { DeliverableEvent } from "./queue.ts";
 import type { Bodies } from "./render.ts";
 import {
@@ -29,6 +29,7 @@ export interface OneRequestsOptions {
   readonly clock: Clock;
   readonly bodies: Bodies;
   readonly namesOf: NamesOf;
+  readonly definitionsOf: DefinitionsOf;
   readonly sender: Sender;
   readonly openSecret: OpenSecret;
   readonly sealLarge: (body: Buffer, parts: readonly SealPart[]) => Promise<Seal>;
@@ -150,7 +151,7 @@ export class OneRequests {
   /** A webhook that gets batches gets one here too; what was tried by itself stays by itself. */
   #batchOfOne({ webhook, event, number, deliveryBytes }: RequestSubject): NonNullable<RequestSubject["batch"]> | null {
     if (number > 1) return null;
-    const place = gatherPlanOf(webhook, this.#options.namesOf)?.batchOf(event) ?? null;
+    const place = gatherPlanOf(webhook, this.#options)?.batchOf(event) ?? null;
     if (place === null) return null;
     return {
       identity: newBatch(place.rules.kind, deliveryBytes, this.#options.clock.nowMs()),

@@ -2,6 +2,7 @@
 // with whatever else of the request an event decides. Compiled once for each snapshot of a webhook and event type.
 // Must never throw for an event's sake: a template that was stopped is a value.
 import type { FieldTags } from "../catalogue/field-tags.ts";
+import { Definitions, type DefinitionsSource } from "../expressions/definitions.ts";
 import { encodingOf } from "../expressions/encodings.ts";
 import { parseKeepingTexts } from "../expressions/payload.ts";
 import type { Scope } from "../expressions/scope.ts";
@@ -26,6 +27,7 @@ export interface RenderJob {
   readonly names: ResourceNames;
   /** Null: the receiver may see everything. */
   readonly privacy: PrivacyRules | null;
+  readonly definitions: DefinitionsSource;
 }
 
 /** What comes back of it; bytes lose their class on the way. */
@@ -37,10 +39,16 @@ export interface BodiesOptions {
   readonly namesOf: (eventType: string) => ResourceNames;
   /** Which fields of an event of this type are tagged; compose asks the catalogue. */
   readonly tagsOf: (eventType: string) => FieldTags;
+  /** The rules and code tables of a tenant, as they are now. */
+  readonly definitionsOf: (tenantId: Webhook["tenantId"]) => Definitions;
   /** Renders a large event away from the event loop. */
   readonly renderLarge: (data: Uint8Array, job: RenderJob) => Promise<RenderedElsewhere>;
   /** Renders a template for a large batch: the body that it would have without one. */
-  readonly renderLargeBatch: (body: Uint8Array, shape: Shape) => Promise<RenderedElsewhere>;
+  readonly renderLargeBatch: (
+    body: Uint8Array,
+    shape: Shape,
+    definitions: DefinitionsSource,
+  ) => Promise<RenderedElsewhere>;
 }
 
 /** Above this, parsing and rendering take longer than some milliseconds. */
@@ -56,7 +64,7 @@ export class Bodies {
    * The event rendered last, with its parsed payload: an event's deliveries start one after the other, so this saves
    * nearly every second parse and never keeps more than one small payload alive.
    */
-  #latest: { readonly event: DeliverableEvent; readonly scope: Scope } | undefined;
+  #latest: { readonly event: DeliverableEvent; readonly scope: Scope; readonly definitions: Definitions } | undefined;
 
   constructor(options: BodiesOptions) {
     this.#options = options;
@@ -68,13 +76,13 @@ export class Bodies {
    * when the other thread dies. For a plain webhook (`isPlain`) it is `envelopeOf(event)` and nothing else.
    */
   bodyOf(webhook: Webhook, event: DeliverableEvent): Body | Promise<Body> {
-    const { namesOf, renderLarge } = this.#options;
+    const { namesOf, definitionsOf, renderLarge } = this.#options;
     const renderer = this.#rendererOf(webhook, perEventKey(webhook, event.type));
     const { batchSettings } = webhook;
     if (batchSettings?.enabled === true && batchSettings.per === "batch" && renderer.shape.body.kind === "template") {
       // One that goes by itself all the same: the template knows batches only, so it is one of one.
       const alone = { id: event.publicId, createdAtMs: millisecondsOfId(event.idBytes) };
-      return this.#wholeBatch(renderer, alone, [this.#privacy.seenBy(webhook, event)]);
+      return this.#wholeBatch(webhook, renderer, alone, [this.#privacy.seenBy(webhook, event)]);
     }
     if (event.data.byteLength > LARGE_BYTES && (renderer.readsEvents || webhook.privacy !== null)) {
       const { publicId, type, timestamp, livemode, retentionClass, context } = event;
@@ -82,11 +90,12 @@ export class Bodies {
         shape: renderer.shape,
         event: { publicId, type, timestamp, livemode, retentionClass, context },
         names: namesOf(type),
+        definitions: definitionsOf(webhook.tenantId).source,
         privacy: this.#privacy.redactorOf(webhook, type)?.rules ?? null,
       }).then(hereAgain);
     }
     const seen = this.#privacy.seenBy(webhook, event);
-    return renderer.render(seen, () => this.#scopeOf(seen));
+    return renderer.render(seen, () => this.#scopeOf(webhook, seen));
   }
 
   /**
@@ -109,7 +118,7 @@ export class Bodies {
     }
     if (body.kind === "format" || webhook.batchSettings?.per === "batch") {
       const seen = events.map((event) => this.#privacy.seenBy(webhook, event));
-      if (body.kind === "template") return this.#wholeBatch(renderer, batch, seen);
+      if (body.kind === "template") return this.#wholeBatch(webhook, renderer, batch, seen);
       return formatBatch(webhook, batch, seen, body.format, renderer.shape.source);
     }
     const parts = events.map((event) => this.bodyOf(webhook, event));
@@ -118,10 +127,18 @@ export class Bodies {
       : joinedBody(batch, parts as Body[]);
   }
 
-  #wholeBatch(renderer: Renderer, batch: NamedBatch, events: readonly DeliverableEvent[]): Body | Promise<Body> {
+  #wholeBatch(
+    { tenantId }: Webhook,
+    renderer: Renderer,
+    batch: NamedBatch,
+    events: readonly DeliverableEvent[],
+  ): Body | Promise<Body> {
     const bytes = batchBody(batch, events.map(envelopeOf));
-    if (bytes.length > LARGE_BYTES) return this.#options.renderLargeBatch(bytes, renderer.shape).then(hereAgain);
-    return renderer.whole(batchScope(bytes), null);
+    const definitions = this.#options.definitionsOf(tenantId);
+    if (bytes.length > LARGE_BYTES) {
+      return this.#options.renderLargeBatch(bytes, renderer.shape, definitions.source).then(hereAgain);
+    }
+    return renderer.whole(batchScope(bytes, definitions), null);
   }
 
   #rendererOf(webhook: Webhook, key: string | null): Renderer {
@@ -138,27 +155,29 @@ export class Bodies {
     return renderer;
   }
 
-  #scopeOf(event: DeliverableEvent): Scope {
-    if (this.#latest?.event === event) return this.#latest.scope;
-    const scope = scopeOfEvent(event, this.#options.namesOf(event.type), parseKeepingTexts);
-    this.#latest = { event, scope };
+  #scopeOf({ tenantId }: Webhook, event: DeliverableEvent): Scope {
+    const definitions = this.#options.definitionsOf(tenantId);
+    if (this.#latest?.event === event && this.#latest.definitions === definitions) return this.#latest.scope;
+    const scope = scopeOfEvent(event, this.#options.namesOf(event.type), definitions, parseKeepingTexts);
+    this.#latest = { event, scope, definitions };
     return scope;
   }
 }
 
 /** The task of the other thread. */
-export function renderJob(data: Uint8Array, { shape, event, names, privacy }: RenderJob): Body {
+export function renderJob(data: Uint8Array, { shape, event, names, definitions, privacy }: RenderJob): Body {
   const given = { ...event, data, idBytes: NO_ID };
   const whole = privacy === null ? given : new EventRedactor(privacy).redact(given);
-  return new Renderer(shape).render(whole, () => scopeOfEvent(whole, names, parseKeepingTexts));
+  const scopeOf = () => scopeOfEvent(whole, names, new Definitions(definitions), parseKeepingTexts);
+  return new Renderer(shape).render(whole, scopeOf);
 }
 
 /** No format reads it. */
 const NO_ID = new Uint8Array(16);
 
 /** The same for a template that is filled for a whole batch. */
-export function renderBatchJob(body: Uint8Array, shape: Shape): Body {
-  return new Renderer(shape).whole(batchScope(body), null);
+export function renderBatchJob(body: Uint8Array, shape: Shape, definitions: DefinitionsSource): Body {
+  return new Renderer(shape).whole(batchScope(body, new Definitions(definitions)), null);
 }
 
 function hereAgain(rendered: RenderedElsewhere): Body {

@@ -4,6 +4,7 @@ import { type CallNode, countNodes, type Node } from "./ast.ts";
 import type { CompileContext } from "./compile-node.ts";
 import { ExpressionProblem } from "./errors.ts";
 import { type CallForm, type ExpressionFunction, FUNCTIONS, MATCHES } from "./functions.ts";
+import { compileLookup, LOOKUP } from "./lookup.ts";
 import { MAX_MACRO_NESTING } from "./limits.ts";
 import { elementsOf, type Evaluate, type Macro, MACROS } from "./macros.ts";
 import { nearestNames } from "@posthorn/contract";
@@ -14,11 +15,12 @@ import { compileWalk, isGathering, isWalk, WALKS } from "./walk.ts";
 type CompileNode = (node: Node, context: CompileContext) => Evaluate;
 
 const HAS_EXAMPLE = "has(order.note)";
-const NAMES: readonly string[] = ["has", "matches", ...WALKS, ...MACROS.keys(), ...FUNCTIONS.keys()];
+const NAMES: readonly string[] = ["has", "matches", LOOKUP, ...WALKS, ...MACROS.keys(), ...FUNCTIONS.keys()];
 
 /** The closure for a call. Throws ExpressionProblem. */
 export function compileCall(node: CallNode, context: CompileContext, compile: CompileNode): Evaluate {
   if (node.name === "has") return compileHas(node, context, compile);
+  if (node.name === LOOKUP) return compileLookup(node, context, compile);
   if (isWalk(node)) return compileWalk(node, context, compile);
   const macro = MACROS.get(node.name);
   if (macro !== undefined) return compileMacro(node, macro, context, compile);

@@ -8,6 +8,7 @@ import type { Evaluate } from "./macros.ts";
 import { ExactNumber } from "./numbers.ts";
 import { elementAt, negate, OPERATIONS, type Operation } from "./operators.ts";
 import type { LiteralPatterns } from "./patterns.ts";
+import { compileRuleUse, isRuleRoot } from "./rule-use.ts";
 import { memberName, readMember } from "./scope.ts";
 import { ABSENT, setOwnMember, type Value } from "./values.ts";
 
@@ -73,6 +74,7 @@ function compileName(name: string, { roots, variables }: CompileContext): Evalua
 }
 
 function compileMember(objectNode: Node, name: string, context: CompileContext): Evaluate {
+  if (isRuleRoot(objectNode, context.variables)) return compileRuleUse(name, context);
   const object = compileNode(objectNode, context);
   const member = memberName(name);
   return (run) => readMember(object(run), member, run.scope.fieldAliases);

@@ -1,6 +1,6 @@
 // The names that an expression about one event can read (contract page, "Filters").
 // Lazy: data and context are asked for at most once, and only when a name needs them.
-import { type FieldAliases, memberName, memberOf, readMember, type Scope } from "./scope.ts";
+import { type FieldAliases, memberName, memberOf, readMember, type Scope, type ScopeDefinitions } from "./scope.ts";
 import { otherSpelling } from "./spelling.ts";
 import { ABSENT, isObject, ownMember, type Value } from "./values.ts";
 import { keyOfName } from "./words.ts";
@@ -21,6 +21,8 @@ export interface EventScopeInput {
     readonly aliases: readonly string[];
     readonly fieldAliases: FieldAliases;
   };
+  /** The tenant's rules and code tables. */
+  readonly definitions?: ScopeDefinitions;
 }
 
 /**
@@ -38,6 +40,7 @@ export function eventScope(input: EventScopeInput): Scope {
 
 class EventScope implements Scope {
   readonly fieldAliases: FieldAliases;
+  readonly definitions: ScopeDefinitions;
   readonly #input: EventScopeInput;
   /** Every name is resolved once per event, however many expressions read it. */
   readonly #resolved = new Map<string, Value>();
@@ -45,6 +48,7 @@ class EventScope implements Scope {
   constructor(input: EventScopeInput) {
     this.#input = input;
     this.fieldAliases = input.resource.fieldAliases;
+    this.definitions = input.definitions ?? NONE;
   }
 
   lookup(name: string): Value {
@@ -94,6 +98,7 @@ class EventScope implements Scope {
   }
 }
 
+const NONE: ScopeDefinitions = { rule: () => undefined, table: () => undefined };
 const PREVIOUS_ATTRIBUTES = memberName("previous_attributes");
 
 function isSameName(written: string, given: string): boolean {

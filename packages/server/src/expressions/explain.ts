@@ -5,7 +5,7 @@ import { ExpressionFault, ExpressionProblem } from "./errors.ts";
 import { JsonText } from "./json-text.ts";
 import { Evaluation } from "./limits.ts";
 import { type ReadPath, readsOf } from "./reads.ts";
-import { memberName, readMember, type Scope } from "./scope.ts";
+import { memberName, readMember, RULE_ROOT, type Scope } from "./scope.ts";
 import { tokenize } from "./tokens.ts";
 import { ABSENT, isList, type Value } from "./values.ts";
 import { walk } from "./walk.ts";
@@ -83,14 +83,23 @@ function clausesOf(source: string): string[] {
 }
 
 function at([root, ...members]: ReadPath, scope: Scope): Value {
+  if (root === RULE_ROOT && members[0] !== undefined) return ruleThen(members, scope);
   return members.reduce<Value>(
     (value, member) => readMember(value, memberName(member), scope.fieldAliases),
     scope.lookup(root),
   );
 }
 
+/** What a rule says of the event, and what it found there. */
+function ruleThen(members: readonly string[], scope: Scope): Value {
+  const value = valueOf(`${RULE_ROOT}${members.map((member) => `[${JSON.stringify(member)}]`).join("")}`, scope);
+  return value instanceof ExpressionFault ? ABSENT : value;
+}
+
 /** What a path through lists leads to: the one value, or all of them. */
-function along([root, ...members]: ReadPath, scope: Scope): Value {
+function along(path: ReadPath, scope: Scope): Value {
+  const [root, ...members] = path;
+  if (root === RULE_ROOT) return at(path, scope);
   try {
     const values = walk(scope.lookup(root), members.map(memberName), false, new Evaluation(scope));
     return isList(values) && values.length === 1 && values[0] !== undefined ? values[0] : values;

@@ -2,6 +2,7 @@
 // that are saved; works on the tree alone and must err to the side of silence.
 import { childrenOf, type Node } from "./ast.ts";
 import { ExpressionProblem } from "./errors.ts";
+import { isLookup } from "./lookup.ts";
 import { parse } from "./parse.ts";
 import { isGathering, isWalk } from "./walk.ts";
 
@@ -46,7 +47,7 @@ export function readsOf(source: string): ExpressionReads | null {
 }
 
 const NO_VARIABLES: ReadonlySet<string> = new Set();
-const MACROS: ReadonlySet<string> = new Set(["all", "exists", "exists_one", "filter", "map"]);
+export const MACRO_NAMES: ReadonlySet<string> = new Set(["all", "exists", "exists_one", "filter", "map"]);
 
 /** The path that a node stands for, as far as it is fixed: null for what is computed. */
 function pathOf(node: Node, variables: ReadonlySet<string>): ReadPath | null {
@@ -66,7 +67,7 @@ function stepOf(node: Node): { object: Node; member: string } | null {
 
 /** The variable and the bodies of a macro call. */
 function macroOf(node: Node): { receiver: Node; variable: string; bodies: readonly Node[] } | null {
-  if (node.kind !== "call" || !MACROS.has(node.name) || node.receiver === undefined) return null;
+  if (node.kind !== "call" || !MACRO_NAMES.has(node.name) || node.receiver === undefined) return null;
   const [variable, ...bodies] = node.args;
   return variable?.kind === "name" ? { receiver: node.receiver, variable: variable.name, bodies } : null;
 }
@@ -224,6 +225,8 @@ function call(node: Extract<Node, { kind: "call" }>, known: Known): Possible {
     return path !== null && known.isAbsent([path[0]], false) ? FALSE : TRUE | FALSE;
   }
   if (isWalk(node)) return ofWalk(node, known);
+  // What it gives instead may be anything.
+  if (isLookup(node) && node.args.length > 2) return ANYTHING;
   const macro = macroOf(node);
   if (macro === null && node.name === "default") {
     return node.args.map((value) => possible(value, known)).reduce((all, value) => all | value, 0);

@@ -1,10 +1,21 @@
 // Where an expression's names come from, and the one rule by which members are found.
 // Every member access of the language goes through readMember: no second way may exist beside it.
+import type { Evaluation } from "./limits.ts";
 import { ABSENT, isObject, ownMember, type Value, type ValueObject } from "./values.ts";
 import { otherSpelling } from "./spelling.ts";
 
 /** Field names that an event type also answers to, such as `created_date` → `createdAt`. */
 export type FieldAliases = Readonly<Record<string, string>>;
+
+/** The root of business rules: `rule.large_order`. A member of the event of that name is read as `object.rule`. */
+export const RULE_ROOT = "rule";
+
+/** What expressions may use by name beside the event (definitions.ts). */
+export interface ScopeDefinitions {
+  /** A rule, to be run in any evaluation. It may leave macro variables behind: whoever runs it keeps their own. */
+  rule(name: string): ((run: Evaluation) => Value) | undefined;
+  table(name: string): ReadonlyMap<string, string | number | boolean> | undefined;
+}
 
 /** The names that an expression can read. */
 export interface Scope {
@@ -12,6 +23,8 @@ export interface Scope {
   readonly fieldAliases: FieldAliases;
   /** The value of a root name, ABSENT when there is none. Must not throw for any name. */
   lookup(name: string): Value;
+  /** Rules and code tables; left out where there are none, as for answers of receivers. */
+  readonly definitions?: ScopeDefinitions;
 }
 
 /** A member name with what it may also be called; made once, when an expression is compiled. */

@@ -6,6 +6,7 @@ import { ExpressionFault, ExpressionProblem } from "./errors.ts";
 import { type Evaluation, MAX_VALUE_DEPTH } from "./limits.ts";
 import type { Evaluate } from "./macros.ts";
 import { areEqual } from "./operators.ts";
+import { compileRuleUse, isRuleRoot } from "./rule-use.ts";
 import { type MemberName, memberName, readMember } from "./scope.ts";
 import { ABSENT, isList, isObject, type Value } from "./values.ts";
 import { keyOfName } from "./words.ts";
@@ -46,9 +47,16 @@ export function compileWalk(
   if (path === null || args.length !== (hasValue ? 2 : 1)) {
     throw wrongCall(node, `“${name}” takes the path of a member: ${EXAMPLES[name]}.`);
   }
-  const root = compile(path.root, context);
-  if (name === "each" || name === "values") {
-    return (run) => walk(root(run), path.members, name === "each", run);
+  const isRule = isRuleRoot(path.root, context.variables) && path.members.length > 0;
+  const isGathered = name === "each" || name === "values";
+  if (isRule && !isGathered) {
+    throw wrongCall(node, `“${name}” compares members of the object with what they were; a rule was nothing before.`);
+  }
+  const [first, ...rest] = path.members;
+  const root = isRule && first !== undefined ? compileRuleUse(first.exact, context) : compile(path.root, context);
+  if (isGathered) {
+    const members = isRule ? rest : path.members;
+    return (run) => walk(root(run), members, name === "each", run);
   }
   const rootName = path.root.name;
   if (context.variables.has(rootName) || UNCHANGING.has(rootName) || path.members.length === 0) {

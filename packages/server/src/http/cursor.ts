@@ -20,7 +20,10 @@ export type CursorKind =
   | "module"
   | "audit"
   | "oauth_client"
-  | "oauth_grant";
+  | "oauth_grant"
+  | "rule"
+  | "code_table"
+  | "definition_version";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** Above every id. */

@@ -44,6 +44,7 @@ export const TAGS = {
   Webhooks: "Who must hear of what: a URL, event types, filters, a secret, a policy.",
   Preview: "What would be sent, without sending it.",
   "Event types": "The catalogue, and the types that a tenant registered itself.",
+  Rules: "Business rules and code tables: named once, used by any number of webhooks, changed in one place.",
   Tenants: "Customers, and the wall between them.",
   Companies: "The companies of a tenant.",
   "API keys": "Who may call this API, and what for.",

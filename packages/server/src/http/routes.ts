@@ -7,6 +7,7 @@ import { type ApiKeysFace, apiKeyRoutes } from "./routes/api-keys.ts";
 import { type AuditFace, auditRoutes } from "./routes/audit.ts";
 import { type CompaniesFace, companyRoutes } from "./routes/companies.ts";
 import { type BulkRetriesFace, type DeadLettersFace, deadLetterRoutes } from "./routes/dead-letters.ts";
+import { codeTableRoutes, type DefinitionsFace, ruleRoutes } from "./routes/definitions.ts";
 import { deliveryRoutes, type DeliveriesFace, type RetriesFace } from "./routes/deliveries.ts";
 import { type BulkCancellationsFace, cancelManyRoutes } from "./routes/cancel-many.ts";
 import { type ReplayJobsFace, replayJobRoutes } from "./routes/replays.ts";
@@ -70,6 +71,8 @@ export interface RouteHandlers {
   readonly oauthGrants: OauthGrantsFace;
   readonly companies: CompaniesFace;
   readonly tenants: TenantsFace;
+  readonly rules: DefinitionsFace;
+  readonly codeTables: DefinitionsFace;
   readonly audit: AuditFace;
   readonly digest: DigestFace;
   /** The capture path. */
@@ -135,6 +138,8 @@ export function routeTable(handlers: RouteHandlers): readonly Route[] {
     ...previewRoutes(handlers.previews),
     ...eventTypeRoutes(handlers.eventTypes),
     ...registeredTypeRoutes(handlers.registeredTypes),
+    ...ruleRoutes(handlers.rules),
+    ...codeTableRoutes(handlers.codeTables),
     ...apiKeyRoutes(handlers.apiKeys),
     ...readKeyRoutes(handlers.apiKeys),
     ...oauthRoutes(handlers.oauthClients, handlers.oauthGrants),

@@ -4,6 +4,7 @@ import { parentPort } from "node:worker_threads";
 import { scanBatch, scanNdjson } from "../capture/scan/scan-batch.ts";
 import { scanEvent } from "../capture/scan/scan-event.ts";
 import { renderBatchJob, type RenderJob, renderJob } from "../deliver/render.ts";
+import type { DefinitionsSource } from "../expressions/definitions.ts";
 import type { Shape } from "../deliver/shape.ts";
 import { type SealPart, sealBody } from "../deliver/seal.ts";
 
@@ -14,7 +15,8 @@ const TASKS: Record<string, (...parameters: never[]) => unknown> = {
   scanBatch: (bytes: Uint8Array) => scanBatch(bufferOf(bytes)),
   scanNdjson: (bytes: Uint8Array) => scanNdjson(bufferOf(bytes)),
   seal: (body: Uint8Array, parts: readonly SealPart[]) => sealBody(body, parts),
-  renderBatch: (body: Uint8Array, shape: Shape) => renderBatchJob(body, shape),
+  renderBatch: (body: Uint8Array, shape: Shape, definitions: DefinitionsSource) =>
+    renderBatchJob(body, shape, definitions),
   render: (data: Uint8Array, job: RenderJob) => renderJob(data, job),
 };
 

@@ -18,6 +18,7 @@ import {
   repeatedNames,
 } from "./apply-plan.ts";
 import { changedSecrets, isInRotation } from "./apply-secrets.ts";
+import { readDefinitionNames, undefinedUses, usesIn } from "./definition-uses.ts";
 import { undo } from "./change.ts";
 import { statusAfter } from "./webhook-change.ts";
 import { applyFields, checkWithStored } from "./webhook-configuration.ts";
@@ -202,6 +203,7 @@ export class Applies {
       // Under that lock nobody else changes a webhook any more.
       const now = await read(change.db, actor, names);
       if (stateOf(now.rows) !== stateRead) return undo<null>(null);
+      if (await namesGone(change.db, actor, steps)) return undo<null>(null);
       const changes = new WebhookChanges(change, actor);
       const written: AppliedWebhook[] = [];
       for (const step of steps) written.push(await addStep(changes, step, secrets.get(step), now));
@@ -209,6 +211,12 @@ export class Applies {
       return written;
     });
   }
+}
+
+/** Whether a rule or a code table that was there when the file was checked has been deleted since. */
+async function namesGone(db: Executor, { tenantUuid }: Actor, steps: readonly Step[]): Promise<boolean> {
+  const using = steps.flatMap((step) => (step.kind === "create" || step.kind === "update" ? usesIn(step.fields) : []));
+  return using.length > 0 && undefinedUses(using, await readDefinitionNames(db, tenantUuid)).length > 0;
 }
 
 async function read(db: Executor, actor: Actor, names: readonly string[] | null): Promise<Stored> {

@@ -22,6 +22,8 @@ export interface AuditEntry {
     | "tenant"
     | "digest"
     | "event_type"
+    | "rule"
+    | "code_table"
     | "oauth_client"
     | "oauth_grant";
   readonly objectId: string;

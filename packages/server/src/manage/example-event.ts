@@ -4,7 +4,7 @@ import { nearestNames } from "@posthorn/contract";
 import type { EventTypeDefinition } from "../catalogue/catalogue.ts";
 import { eventScope } from "../expressions/event-scope.ts";
 import type { ReadPath } from "../expressions/reads.ts";
-import { memberName, readMember, type Scope } from "../expressions/scope.ts";
+import { memberName, readMember, RULE_ROOT, type Scope } from "../expressions/scope.ts";
 import { ABSENT, isList, isObject, type Value } from "../expressions/values.ts";
 
 /** A path that leads to nothing: at its root (no event of the type has it) or at a member that the example lacks. */
@@ -50,6 +50,8 @@ export class ExampleEvent {
    */
   absence(path: ReadPath, isWalked = false): Absence | null {
     const [root, ...members] = path;
+    // Whether there is such a rule is another question (definition-uses.ts).
+    if (root === RULE_ROOT && members.length > 0) return null;
     let value = this.scope.lookup(root);
     if (value === ABSENT) return { kind: "root", path: root, nearest: nearestIn(root, this.#roots()) };
     let before: string = root;

@@ -3,6 +3,7 @@
 import type { ErrorDetail } from "@posthorn/contract";
 import { z } from "zod";
 import { compileExpression } from "../expressions/compile.ts";
+import { usesOf } from "../expressions/uses.ts";
 import { RESPONSE_ROOT } from "../expressions/response-scope.ts";
 import type { MissingValue } from "../expressions/template.ts";
 import { DURATION_PATTERN, parseDuration } from "../lib/duration.ts";
@@ -95,7 +96,12 @@ function checkExpression(field: string, source: string): ErrorDetail[] {
     return [{ field, message: text, code: "INVALID_EXPRESSION", reason, position }];
   }
   const foreign = [...compiled.program.roots].filter((root) => root !== RESPONSE_ROOT);
-  if (foreign.length === 0) return [];
+  if (foreign.length === 0) return usesOf(source).flatMap(({ position }) => noTables(field, position));
   const message = `Only \`response\` can be read here, with its status, headers and body; this reads \`${foreign[0]}\`.`;
   return [{ field, message, code: "INVALID_EXPRESSION", reason: "UNKNOWN_NAME" }];
+}
+
+function noTables(field: string, position: number): ErrorDetail[] {
+  const message = "Code tables are for events: an answer is judged by what it says itself.";
+  return [{ field, message, code: "INVALID_EXPRESSION", reason: "UNKNOWN_NAME", position }];
 }

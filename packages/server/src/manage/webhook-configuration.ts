@@ -2,6 +2,7 @@
 // The checks here are those that need more than one field or another module; must never name a secret in a message.
 import type { ErrorDetail, SignatureProfile } from "@posthorn/contract";
 import { checkPattern } from "../catalogue/pattern.ts";
+import { type DefinitionNames, undefinedUses, usesIn } from "./definition-uses.ts";
 import { compileExpression } from "../expressions/compile.ts";
 import type { Condition, ConditionLogic, FilterMap } from "../expressions/dialects.ts";
 import { isSecretHeader, MASK } from "../lib/masking.ts";
@@ -98,6 +99,8 @@ export interface TenantRules {
   readonly registeredTypes: readonly string[];
   /** True when event types that nobody knows are accepted. */
   readonly unknownTypesAllowed: boolean;
+  /** Its rules and code tables. */
+  readonly definitions: DefinitionNames;
 }
 
 /** Everything wrong with the fields given, in the order of the fields. */
@@ -107,7 +110,7 @@ export function checkFields(fields: WebhookChange, rules: ConfigurationRules, te
     fixedUrl: (url, field) => checkUrlField(url, field, rules),
     eventType: (pattern, field) => checkEvent(pattern, field, rules, tenant),
   };
-  return [
+  const problems = [
     ...(fields.url === undefined ? [] : checkUrlText(fields.url, "url", checks.fixedUrl)),
     ...(fields.events ?? []).flatMap((pattern, index) => checkEvent(pattern, `events[${index}]`, rules, tenant)),
     ...(fields.headers ? checkHeaderTexts(fields.headers) : []),
@@ -125,6 +128,8 @@ export function checkFields(fields: WebhookChange, rules: ConfigurationRules, te
     ...(fields.batchSettings ? checkBatchSettings(fields.batchSettings, checks) : []),
     ...(fields.coalesce ? checkCoalesce(fields.coalesce, checks) : []),
   ];
+  // Of texts that are no expressions nobody can tell what they name.
+  return problems.length > 0 ? problems : undefinedUses(usesIn(fields), tenant.definitions);
 }
 
 /**

@@ -8,6 +8,7 @@ import { MASK } from "../lib/masking.ts";
 import { asTenant, type Executor } from "../storage/pools.ts";
 import type { Actor } from "./actor.ts";
 import { type Change, changeConfiguration, undo } from "./change.ts";
+import { goneDefinitions, readDefinitionNames, usesIn } from "./definition-uses.ts";
 import { matchesEtag } from "./webhook-change.ts";
 import {
   type ConfigurationRules,
@@ -97,6 +98,7 @@ export class Webhooks {
     if (details.length > 0) return { kind: "invalid", details };
     const secrets = await this.prepareSecrets(actor, { secret: null, ...fields });
     return this.inOneChange<Written>(actor, async (change) => {
+      await refuseGone(change.db, actor, fields);
       const changes = new WebhookChanges(change, actor);
       const row = changes.create(fields, secrets);
       await changes.store();
@@ -119,6 +121,7 @@ export class Webhooks {
       const before = await this.#current(change.db, actor, webhookUuid, ifMatch);
       const conflicts = checkWithStored(fields, before.configuration);
       if (conflicts.length > 0) return undo<Written>({ kind: "invalid", details: conflicts });
+      await refuseGone(change.db, actor, fields);
       const changes = new WebhookChanges(change, actor);
       const stored = await selectSecrets(change.db, actor.tenantUuid, [webhookUuid]);
       const after = await changes.change(before, fields, secrets, stored);
@@ -202,18 +205,20 @@ export class Webhooks {
 
   /** Everything wrong with the fields given, in the order of the fields. */
   async check(actor: Actor, fields: WebhookChange): Promise<ErrorDetail[]> {
-    return fields.events === undefined
-      ? checkFields(fields, this.#options.rules, { registeredTypes: [], unknownTypesAllowed: false })
+    return fields.events === undefined && usesIn(fields).length === 0
+      ? checkFields(fields, this.#options.rules, NOTHING_OF_TENANT)
       : (await this.checker(actor))(fields);
   }
 
   /** The same for many webhooks: what the tenant adds to the rules is read once. */
   async checker(actor: Actor): Promise<(fields: WebhookChange) => ErrorDetail[]> {
     const { api, rules } = this.#options;
-    const registeredTypes = await asTenant(api, actor.tenantUuid, (db) =>
-      selectRegisteredTypeNames(db, actor.tenantUuid),
-    );
-    const tenant = { registeredTypes, unknownTypesAllowed: actor.unknownEventTypes === "open" };
+    const unknownTypesAllowed = actor.unknownEventTypes === "open";
+    const tenant = await asTenant(api, actor.tenantUuid, async (db) => ({
+      registeredTypes: await selectRegisteredTypeNames(db, actor.tenantUuid),
+      unknownTypesAllowed,
+      definitions: await readDefinitionNames(db, actor.tenantUuid),
+    }));
     return (fields) => checkFields(fields, rules, tenant);
   }
 
@@ -277,6 +282,18 @@ export class Webhooks {
     return row;
   }
 }
+
+/** Under the lock of the change: a rule that was there when the fields were checked may have been deleted since. */
+async function refuseGone(db: Executor, actor: Actor, fields: WebhookChange): Promise<void> {
+  const details = await goneDefinitions(db, actor.tenantUuid, fields);
+  if (details.length > 0) undo<Written>({ kind: "invalid", details });
+}
+
+const NOTHING_OF_TENANT = {
+  registeredTypes: [],
+  unknownTypesAllowed: false,
+  definitions: { rule: new Set<string>(), code_table: new Set<string>() },
+};
 
 function secretPlace(actor: Actor, rowId: string): SecretLocation {
   return { tenantUuid: actor.tenantUuid, table: "secret", column: "ciphertext", rowId };

@@ -30,7 +30,7 @@ export interface ReplayRunnerOptions {
   readonly holdLanes: (lanes: readonly number[]) => () => void;
   readonly findWebhook: (tenantUuid: string, webhookUuid: string) => Promise<Webhook | null>;
   /** Declared here, made by route: do these patterns and filters let an event pass? */
-  readonly wantedBy: (events: readonly string[], filters: readonly string[]) => Wanted;
+  readonly wantedBy: (webhook: Webhook, events: readonly string[], filters: readonly string[]) => Wanted;
   readonly orderingKeyOf: OrderingKeyOf;
   /** Deliveries of this webhook were written. */
   readonly onWritten: (
@@ -243,8 +243,8 @@ export class ReplayRunner {
     let wanted = byJob.get(job.id);
     if (wanted === undefined) {
       const { wantedBy } = this.#options;
-      const asked = wantedBy(job.types ?? ["*"], job.filter === null ? [] : [job.filter]);
-      wanted = job.which === "owed" ? [asked] : [wantedBy(webhook.events, webhook.filters), asked];
+      const asked = wantedBy(webhook, job.types ?? ["*"], job.filter === null ? [] : [job.filter]);
+      wanted = job.which === "owed" ? [asked] : [wantedBy(webhook, webhook.events, webhook.filters), asked];
       byJob.set(job.id, wanted);
     }
     return wanted;

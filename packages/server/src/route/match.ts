@@ -4,6 +4,7 @@ import type { Catalogue } from "../catalogue/catalogue.ts";
 import { matchesPattern } from "../catalogue/pattern.ts";
 import { resourceNamesOf } from "../catalogue/resource-names.ts";
 import { compileExpression, type Program } from "../expressions/compile.ts";
+import type { Definitions } from "../expressions/definitions.ts";
 import { ExpressionFault } from "../expressions/errors.ts";
 import { parsePayload } from "../expressions/payload.ts";
 import { type PayloadPart, payloadPartFor, readPayloadPart } from "../expressions/payload-part.ts";
@@ -27,7 +28,7 @@ interface CompiledWebhook {
   readonly webhook: Webhook;
   /** All must hold; empty: everything passes. Null: a filter that no longer compiles lets nothing pass. */
   readonly filters: readonly Program[] | null;
-  /** What the filters read, and the ordering key. */
+  /** What the filters read, and the ordering key; rules by their names. */
   readonly reads: readonly ReadPath[];
 }
 
@@ -63,7 +64,7 @@ export class Matcher {
     for (const { webhook, filters } of candidates.webhooks) {
       if (filters === null) continue;
       if (filters.length > 0) {
-        scope ??= this.#scopeOf(event, candidates);
+        scope ??= this.#scopeOf(event, tenant.definitions, candidates);
         let passes = true;
         for (const program of filters) {
           const value = program.evaluate(scope);
@@ -109,7 +110,7 @@ export class Matcher {
       selected.push(this.#compile(webhook));
     }
     const { fieldAliases } = resourceNamesOf(this.#catalogue, type);
-    const reads = selected.flatMap((each) => each.reads);
+    const reads = selected.flatMap(({ reads }) => reads.flatMap((path) => tenant.definitions.readsOf(path)));
     return {
       webhooks: selected,
       part: payloadPartFor(reads, fieldAliases),
@@ -136,14 +137,14 @@ export class Matcher {
   }
 
   /** An event as expressions see it, for whoever asks after its match: what was parsed is parsed once. */
-  scopeOf(event: MatchableEvent): Scope {
-    return this.#scopes.get(event) ?? this.#scopeOf(event, null);
+  scopeOf(event: MatchableEvent, definitions: Definitions): Scope {
+    return this.#scopes.get(event) ?? this.#scopeOf(event, definitions, null);
   }
 
-  #scopeOf(event: MatchableEvent, candidates: Candidates | null): Scope {
+  #scopeOf(event: MatchableEvent, definitions: Definitions, candidates: Candidates | null): Scope {
     const options = { exactNumbers: event.hasLongNumber };
     const part = candidates?.part ?? null;
-    const scope = scopeOfEvent(event, resourceNamesOf(this.#catalogue, event.type), (bytes) =>
+    const scope = scopeOfEvent(event, resourceNamesOf(this.#catalogue, event.type), definitions, (bytes) =>
       part !== null && bytes === event.data ? readPayloadPart(bytes, part, options) : parsePayload(bytes, options),
     );
     if (candidates === null || candidates.isAnyOrdered) this.#scopes.set(event, scope);

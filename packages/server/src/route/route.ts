@@ -149,7 +149,8 @@ export class RouteStage {
     matched: readonly Webhook[],
     { configVersion, reference }: Pick<Routed, "configVersion" | "reference">,
   ): Routed {
-    const { newDeliveryId, reserve, orderingKeys } = this.#options;
+    const { newDeliveryId, reserve, orderingKeys, configuration } = this.#options;
+    const definitions = configuration.definitionsOf(event.sender.tenantId);
     const eventMs = millisecondsOfBytes(event.idBytes);
     const carried: RoutedEvent = {
       idBytes: event.idBytes,
@@ -163,7 +164,7 @@ export class RouteStage {
       traceContext: event.traceContext,
     };
     const reservations: Reserved[] = [];
-    const scope = (): Scope => this.#options.matcher.scopeOf(event);
+    const scope = (): Scope => this.#options.matcher.scopeOf(event, definitions);
     const deliveries = matched.map((webhook): RoutedDelivery => {
       const idBytes = newDeliveryId(eventMs);
       const orderingKey = orderingKeys.keyOf(webhook, event.orderingKey, scope);

@@ -4,6 +4,7 @@ import type { Catalogue } from "../catalogue/catalogue.ts";
 import { matchesPattern } from "../catalogue/pattern.ts";
 import { resourceNamesOf } from "../catalogue/resource-names.ts";
 import { compileExpression } from "../expressions/compile.ts";
+import type { Definitions } from "../expressions/definitions.ts";
 import { parsePayload } from "../expressions/payload.ts";
 import { scopeOfEvent } from "../expressions/scope-of-event.ts";
 import type { MatchableEvent } from "./match.ts";
@@ -13,6 +14,7 @@ export function wantedBy(
   catalogue: Catalogue,
   patterns: readonly string[],
   filters: readonly string[],
+  definitionsOf: () => Definitions,
 ): (event: MatchableEvent) => boolean {
   const compiled = filters.map((source) => compileExpression(source));
   const programs = compiled.flatMap((compilation) => (compilation.ok ? [compilation.program] : []));
@@ -22,7 +24,7 @@ export function wantedBy(
     if (programs.length === 0) return true;
     const options = { exactNumbers: event.hasLongNumber };
     const names = resourceNamesOf(catalogue, event.type);
-    const scope = scopeOfEvent(event, names, (bytes) => parsePayload(bytes, options));
+    const scope = scopeOfEvent(event, names, definitionsOf(), (bytes) => parsePayload(bytes, options));
     return programs.every((program) => program.test(scope));
   };
 }

@@ -100,3 +100,16 @@ export async function selectRegisteredTypes(
   });
   return result.rows;
 }
+
+/** What a tenant names once and its expressions use, by primary key. */
+export async function selectDefinitionsOfTenant(
+  db: Executor,
+  tenantUuid: string,
+): Promise<{ kind: "rule" | "code_table"; name: string; body: unknown }[]> {
+  const result = await db.query<{ kind: "rule" | "code_table"; name: string; body: unknown }>({
+    name: "select_definitions_of_tenant",
+    text: "select kind, name, body from definition where tenant_id = $1",
+    values: [tenantUuid],
+  });
+  return result.rows;
+}

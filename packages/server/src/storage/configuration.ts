@@ -1,5 +1,6 @@
 // The configuration that the stages work by: webhooks as immutable snapshots, loaded per tenant on first use and kept
 // fresh by polling one version number. Must never answer from a state it could not confirm (guarantee G15).
+import { Definitions, NO_DEFINITIONS } from "../expressions/definitions.ts";
 import { type FilterSettings, filterSourcesOf } from "../expressions/dialects.ts";
 import { type Id, idFromUuid, parseId, type SignatureProfile, uuidFromId } from "@posthorn/contract";
 import { LRUCache } from "lru-cache";
@@ -8,6 +9,7 @@ import { type AuthSetting, NO_AUTH } from "../security/receiver-auth.ts";
 import {
   type SecretRow,
   selectConfigVersion,
+  selectDefinitionsOfTenant,
   selectRegisteredTypes,
   selectTenantsChangedSince,
   selectWebhook,
@@ -160,6 +162,8 @@ export interface TenantConfiguration {
   readonly webhooks: ReadonlyMap<string, Webhook>;
   /** Types registered beside the catalogue, with the path of their business number. */
   readonly registeredTypes: ReadonlyMap<string, readonly string[] | null>;
+  /** Its business rules and code tables. */
+  readonly definitions: Definitions;
 }
 
 export interface ConfigurationOptions {
@@ -185,6 +189,8 @@ export class Configuration {
   readonly #options: ConfigurationOptions;
   readonly #tenants = new LRUCache<string, TenantConfiguration>({ max: TENANTS_KEPT });
   readonly #loading = new Map<string, Promise<TenantConfiguration>>();
+  /** Of every tenant that was ever read: deliveries outlive their tenant's place in memory, and are never built by old rules. */
+  readonly #definitions = new Map<string, Definitions>();
   #version = 0;
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
@@ -255,6 +261,11 @@ export class Configuration {
     return loading;
   }
 
+  /** The rules and code tables of a tenant that something of was read before; none of another. */
+  definitionsOf(tenantId: Id<"tenant">): Definitions {
+    return this.#definitions.get(tenantId) ?? NO_DEFINITIONS;
+  }
+
   /** One webhook as it is now, deleted ones included; null when it never existed. */
   async webhook(tenantId: Id<"tenant">, webhookId: Id<"webhook">): Promise<Webhook | null> {
     const tenant = await this.tenant(tenantId);
@@ -285,11 +296,11 @@ export class Configuration {
       const rows = since === 0 ? [] : await selectWebhooksChangedSince(db, since);
       // A tenant being read now may or may not see this change: it is read again afterwards.
       await Promise.allSettled(this.#loading.values());
-      const types = since === 0 ? [] : await this.#changedTypes(since);
+      const tenants = since === 0 ? [] : await this.#changedTenants(since);
       // From here on in one turn: nothing may be routed under the new configuration and the old number.
       const changed = rows.map(webhookOfRow);
       this.#replace(changed);
-      for (const tenant of types) this.#replaceTypes(tenant);
+      for (const tenant of tenants) this.#replaceTenant(tenant);
       this.#version = version;
       this.#options.onChange(changed);
     }
@@ -313,38 +324,58 @@ export class Configuration {
     }
   }
 
-  /** Registered types of the tenants in memory whose row rose: a type that was removed leaves no row of its own. */
-  async #changedTypes(since: number): Promise<Pick<TenantConfiguration, "tenantId" | "registeredTypes">[]> {
+  /** What hangs on the row of a tenant, of those ever read: what was removed leaves no row of its own. */
+  async #changedTenants(since: number): Promise<ChangedTenant[]> {
     const { db } = this.#options;
-    const inMemory = (await selectTenantsChangedSince(db, since))
+    const known = (await selectTenantsChangedSince(db, since))
       .map((tenantUuid) => ({ tenantUuid, tenantId: idFromUuid("tenant", tenantUuid) }))
-      .filter(({ tenantId }) => this.#tenants.has(tenantId));
-    const types: Pick<TenantConfiguration, "tenantId" | "registeredTypes">[] = [];
-    for (const { tenantUuid, tenantId } of inMemory) {
-      types.push({ tenantId, registeredTypes: typesOfRows(await selectRegisteredTypes(db, tenantUuid)) });
+      .filter(({ tenantId }) => this.#definitions.has(tenantId));
+    const changed: ChangedTenant[] = [];
+    for (const { tenantUuid, tenantId } of known) {
+      const definitions = definitionsOfRows(await selectDefinitionsOfTenant(db, tenantUuid));
+      const isInMemory = this.#tenants.has(tenantId);
+      const registeredTypes = isInMemory ? typesOfRows(await selectRegisteredTypes(db, tenantUuid)) : NO_TYPES;
+      changed.push({ tenantId, definitions, registeredTypes });
     }
-    return types;
+    return changed;
   }
 
-  #replaceTypes({ tenantId, registeredTypes }: Pick<TenantConfiguration, "tenantId" | "registeredTypes">): void {
+  #replaceTenant({ tenantId, definitions, registeredTypes }: ChangedTenant): void {
+    this.#definitions.set(tenantId, definitions);
     const present = this.#tenants.peek(tenantId);
-    if (present !== undefined) this.#tenants.set(tenantId, { ...present, registeredTypes });
+    if (present !== undefined) this.#tenants.set(tenantId, { ...present, definitions, registeredTypes });
   }
 
   async #loadTenant(tenantId: Id<"tenant">): Promise<TenantConfiguration> {
     const tenantUuid = uuidFromId("tenant", tenantId);
-    const [rows, types] = await Promise.all([
+    const [rows, types, defined] = await Promise.all([
       selectWebhooksOfTenant(this.#options.db, tenantUuid),
       selectRegisteredTypes(this.#options.db, tenantUuid),
+      selectDefinitionsOfTenant(this.#options.db, tenantUuid),
     ]);
+    const definitions = definitionsOfRows(defined);
     const configuration: TenantConfiguration = {
       tenantId,
       webhooks: new Map(rows.map((row) => [idFromUuid("webhook", row.id), webhookOfRow(row)])),
       registeredTypes: typesOfRows(types),
+      definitions,
     };
+    this.#definitions.set(tenantId, definitions);
     this.#tenants.set(tenantId, configuration);
     return configuration;
   }
+}
+
+type ChangedTenant = Pick<TenantConfiguration, "tenantId" | "definitions" | "registeredTypes">;
+const NO_TYPES: TenantConfiguration["registeredTypes"] = new Map();
+
+function definitionsOfRows(rows: readonly { kind: "rule" | "code_table"; name: string; body: unknown }[]): Definitions {
+  if (rows.length === 0) return NO_DEFINITIONS;
+  const ofKind = (kind: string) => rows.filter((row) => row.kind === kind).map(({ name, body }) => [name, body]);
+  return new Definitions({
+    rules: Object.fromEntries(ofKind("rule")),
+    tables: Object.fromEntries(ofKind("code_table")),
+  });
 }
 
 function typesOfRows(

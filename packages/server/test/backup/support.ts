@@ -309,6 +309,10 @@ export async function fillLaterTables(admin: pg.Client): Promise<void> {
       from webhook;
     insert into snapshot_record (tenant_id, snapshot_id, event_id, line, retention_class)
       select tenant_id, id, gen_random_uuid(), 1, 90 from webhook;
+    insert into definition (tenant_id, created_at, updated_at, config_version, version, kind, name, body)
+      select id, now(), now(), 1, 1, 'rule', 'large_order', '{"expression": "order.total > 1"}' from tenant;
+    insert into definition_version (tenant_id, created_at, from_config_version, version, kind, name, created_by, body)
+      select id, now(), 1, 1, 'code_table', 'tax', 'key_1', '{"entries": {"SST-6": "GST06"}}' from tenant;
     insert into oauth_client (tenant_id, id, created_at, config_version, name, redirect_uris, scopes)
       select id, id, now(), 1, 'BI "x"', array['https://bi.example.com/cb'], array['read:events'] from tenant;
     insert into oauth_grant (tenant_id, id, client_id, granted_by, created_at, code_expires_at, scopes, code_hash,

@@ -7,6 +7,7 @@ import { DeliveryMemory, WebhookQueue } from "../../src/deliver/queue.ts";
 import { Rates } from "../../src/deliver/rate.ts";
 import { Bodies } from "../../src/deliver/render.ts";
 import type { DeliveryReport } from "../../src/deliver/report.ts";
+import { NO_DEFINITIONS } from "../../src/expressions/definitions.ts";
 import { DatabaseClock } from "../../src/lib/clock.ts";
 import { addReady, mostInAnyWindow, nothingGathered, openPlainSecret, respondedWith, webhookWith } from "./support.ts";
 
@@ -56,6 +57,7 @@ function simulate(
     bodies: new Bodies({
       namesOf: () => ({ name: "invoice", aliases: [], fieldAliases: {} }),
       tagsOf: () => ({ paths: [], names: [], context: [] }),
+      definitionsOf: () => NO_DEFINITIONS,
       renderLarge: () => Promise.reject(new Error("nothing large here")),
       renderLargeBatch: () => Promise.reject(new Error("nothing large here")),
     }),

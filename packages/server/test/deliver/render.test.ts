@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { DeliverableEvent } from "../../src/deliver/queue.ts";
 import { Bodies, type RenderJob, renderBatchJob, renderJob } from "../../src/deliver/render.ts";
 import type { Body } from "../../src/deliver/renderer.ts";
+import { Definitions, NO_DEFINITIONS } from "../../src/expressions/definitions.ts";
 import type { Webhook } from "../../src/storage/configuration.ts";
 import { type Receiver, startReceiver } from "../support/receivers/receiver.ts";
 import { startTestNode, type TestNode } from "../support/node.ts";
@@ -27,6 +28,9 @@ function eventOf(data: string, changes: Partial<DeliverableEvent> = {}): Deliver
 /** A snapshot as far as bodies look at it. */
 const webhookWith = (template: unknown): Webhook => webhookOf({ configuration: { transform: { template } } });
 
+/** The tenant's rules and code tables, as they are at the moment. */
+let definitions = NO_DEFINITIONS;
+
 function newBodies(): { bodies: Bodies; asked: string[]; jobs: RenderJob[] } {
   const asked: string[] = [];
   const jobs: RenderJob[] = [];
@@ -36,11 +40,13 @@ function newBodies(): { bodies: Bodies; asked: string[]; jobs: RenderJob[] } {
       return { name: "sales_order", aliases: ["order"], fieldAliases: {} };
     },
     tagsOf: () => ({ paths: [], names: [], context: [] }),
+    definitionsOf: () => definitions,
     renderLarge: async (data, job) => {
       jobs.push(structuredClone(job));
       return structuredClone(renderJob(data, job));
     },
-    renderLargeBatch: async (body, shape) => structuredClone(renderBatchJob(body, shape)),
+    renderLargeBatch: async (body, shape, source) =>
+      structuredClone(renderBatchJob(body, shape, structuredClone(source))),
   });
   return { bodies, asked, jobs };
 }
@@ -48,6 +54,31 @@ function newBodies(): { bodies: Bodies; asked: string[]; jobs: RenderJob[] } {
 const text = (body: Body): string => (body.kind === "body" ? body.bytes.toString("utf8") : `failed ${body.code}`);
 
 describe("the body of a delivery", () => {
+  test("is made by the rules and code tables of the moment, here and in the other thread", async () => {
+    const { bodies } = newBodies();
+    const template = { big: "{{ rule.big }}", tax: '{{ lookup("tax", order.tax) }}' };
+    const webhook = webhookWith(template);
+    const small = eventOf('{"object":{"total":10,"tax":"SST-6"}}');
+    const large = eventOf(`{"object":{"total":10,"tax":"SST-6","note":"${"x".repeat(300_000)}"}}`);
+    const bodyTexts = async () => [
+      text(await bodies.bodyOf(webhook, small)),
+      text(await bodies.bodyOf(webhook, large)),
+    ];
+    try {
+      expect(await bodyTexts()).toEqual(Array.from({ length: 2 }, () => '{"big":null,"tax":null}'));
+      for (const [total, code] of [
+        [5, "GST06"],
+        [50, "GST6"],
+      ] as const) {
+        const rules = { big: { expression: `order.total > ${total}` } };
+        definitions = new Definitions({ rules, tables: { tax: { entries: { "SST-6": code } } } });
+        expect(await bodyTexts()).toEqual(Array.from({ length: 2 }, () => `{"big":${total === 5},"tax":"${code}"}`));
+      }
+    } finally {
+      definitions = NO_DEFINITIONS;
+    }
+  });
+
   test("is the envelope without a template, and what the template makes of the event with one", async () => {
     const { bodies } = newBodies();
     const event = eventOf('{"object":{"id":"so_1","total":10.50}}');

@@ -78,6 +78,7 @@ export function nothingGathered(memory: DeliveryMemory, clock: Clock): Gathering
     memory,
     log: { warn: fail } as unknown as GatheringOptions["log"],
     namesOf: fail,
+    definitionsOf: fail,
     newId: fail,
     storeBatches: fail,
     storeSurvivors: fail,

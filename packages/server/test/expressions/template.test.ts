@@ -1,5 +1,6 @@
 // Templates on plain values and on whole events: types, numbers, missing values, escaping, and what is refused.
 import { describe, expect, test } from "vitest";
+import { NO_DEFINITIONS } from "../../src/expressions/definitions.ts";
 import { parseKeepingTexts } from "../../src/expressions/payload.ts";
 import { scopeOfEvent } from "../../src/expressions/scope-of-event.ts";
 import { compileTemplate, type Rendering, type Template } from "../../src/expressions/template.ts";
@@ -271,7 +272,7 @@ test("an event's names, both spellings and field aliases are the same as in filt
     order: ["{{ order.customer_id }}", "{{ salesOrder.created_date }}", "{{ object.customerId }}"],
     previous: "{{ previous.total }}",
     company: "{{ context.company_id }}",
-  }).render(scopeOfEvent(event, names, parseKeepingTexts));
+  }).render(scopeOfEvent(event, names, NO_DEFINITIONS, parseKeepingTexts));
   expect(rendering).toEqual({
     ok: true,
     json:

@@ -37,6 +37,32 @@ test("a webhook made on one node is routed to by the other within two seconds", 
   await receiver.received(1);
 });
 
+test("a rule and a code table changed on one node decide on the other within two seconds, in filters and in bodies", async () => {
+  const receiver = await newReceiver();
+  await node.api("POST", "/v1/rules", { name: "large", expression: "invoice.total > 1000" });
+  await node.api("POST", "/v1/code-tables", { name: "tax", entries: { "SST-6": "GST06" } });
+  await node.api("POST", "/v1/webhooks", {
+    url: `${receiver.origin}/`,
+    events: ["invoice.created"],
+    filters: ["rule.large"],
+    transform: { template: { total: "{{ invoice.total }}", tax: '{{ lookup("tax", invoice.taxCode) }}' } },
+  });
+  const publish = async (): Promise<number> => {
+    const object = { total: 500, taxCode: "SST-6" };
+    const answer = await callApi(otherUrl, "POST", "/v1/events", { event: "invoice.created", data: { object } });
+    return answer.body.data.deliveries;
+  };
+  expect(await publish()).toBe(0);
+  await node.api("PATCH", "/v1/code-tables/tax", { entries: { "SST-6": "GST6" } });
+  await node.api("PATCH", "/v1/rules/large", { expression: "invoice.total > 100" });
+  const changedAtMs = performance.now();
+  let deliveries = 0;
+  while (deliveries === 0 && performance.now() - changedAtMs < 2_000) deliveries = await publish();
+  expect(deliveries).toBe(1);
+  const [request] = await receiver.received(1);
+  expect(JSON.parse(String(request?.body))).toEqual({ total: 500, tax: "GST6" });
+});
+
 test("a node that cannot confirm its configuration starts no attempt, and goes on when it can", async () => {
   const receiver = await newReceiver();
   await node.api("POST", "/v1/webhooks/subscribe", { url: `${receiver.origin}/`, events: ["sale.completed"] });

@@ -24,6 +24,8 @@ beforeAll(async () => {
   const company = await post("/companies", { id: "company_private", name: "private company" });
   const key = await post("/api-keys", { name: "private key", scopes: ["admin"] });
   const type = await post("/event-types", { name: "private.thing", description: "private type" });
+  const rule = await post("/rules", { name: "private_rule", expression: '"private" == "the other one"' });
+  const table = await post("/code-tables", { name: "private_codes", entries: { private: "private" } });
   const webhook = await post("/webhooks", { url: "https://private.example/", events: ["private.thing"] });
   const readKey = await post(`/webhooks/${webhook.id}/read-keys`, { name: "private reader" });
   const client = await post("/oauth-clients", {
@@ -46,18 +48,36 @@ beforeAll(async () => {
     "/companies/{id}": { id: company.id },
     "/api-keys/{id}": { id: key.id },
     "/event-types/{name}": { name: type.name },
+    "/rules/{name}": { name: rule.name },
+    "/rules/{name}/versions": { name: rule.name },
+    "/code-tables/{name}": { name: table.name },
+    "/code-tables/{name}/versions": { name: table.name },
     "/webhooks/{id}/read-keys": { id: webhook.id },
     "/webhooks/{id}/read-keys/{keyId}": { id: webhook.id, keyId: readKey.id },
   };
-  marks = [company.id, key.id, type.name, webhook.id, readKey.id, client.id, grantId, "private", "the other one"];
+  marks = [
+    company.id,
+    key.id,
+    type.name,
+    rule.name,
+    table.name,
+    webhook.id,
+    readKey.id,
+    client.id,
+    grantId,
+    "private",
+    "the other one",
+  ];
 });
 afterAll(() => face.close());
 
-const TAGS = new Set(["API keys", "Companies", "Tenants", "Event types", "Audit"]);
+const TAGS = new Set(["API keys", "Companies", "Tenants", "Event types", "Rules", "Audit"]);
 const BODIES: Record<string, object> = {
   "PATCH /companies/{id}": { name: "stolen" },
   "PATCH /api-keys/{id}": { name: "stolen" },
   "PATCH /event-types/{name}": { description: "stolen" },
+  "PATCH /rules/{name}": { description: "stolen" },
+  "PATCH /code-tables/{name}": { description: "stolen" },
 };
 /** Paths of one thing. */
 const PATHS = [
@@ -66,6 +86,10 @@ const PATHS = [
   "/oauth-grants/{id}",
   "/api-keys/{id}",
   "/event-types/{name}",
+  "/rules/{name}",
+  "/rules/{name}/versions",
+  "/code-tables/{name}",
+  "/code-tables/{name}/versions",
   "/webhooks/{id}/read-keys",
   "/webhooks/{id}/read-keys/{keyId}",
 ];
@@ -104,6 +128,8 @@ test("the same ids and names are free for the stranger: nothing tells that someb
   for (const [path, body] of [
     ["/companies", { id: "company_private", name: "mine" }],
     ["/event-types", { name: "private.thing", description: "mine" }],
+    ["/rules", { name: "private_rule", expression: "false" }],
+    ["/code-tables", { name: "private_codes", entries: {} }],
   ] as const) {
     expect((await face.call(stranger, "POST", path, body)).status).toBe(201);
   }
@@ -115,7 +141,7 @@ test("behind the clauses the database shows the API one tenant, and writes into 
   try {
     await client.query("begin");
     await client.query("select set_config('posthorn.tenant_id', $1, true)", [own]);
-    for (const table of ["company", "api_key", "event_type", "audit_entry", "tenant"]) {
+    for (const table of ["company", "api_key", "event_type", "definition", "audit_entry", "tenant"]) {
       const column = table === "tenant" ? "id" : "tenant_id";
       const { rows } = await client.query(`select 1 from ${table} where ${column} = $1`, [tenant]);
       expect([table, rows.length]).toEqual([table, 0]);

@@ -102,19 +102,25 @@ test("what both modes share is changed by live keys only", () => {
   const sandbox = principal({ livemode: false, scopes: ["admin", "operator"] });
   const refused = routes.filter((route) => codeOf(route, sandbox) === "LIVE_KEY_REQUIRED").map(nameOf);
   expect(refused.toSorted()).toEqual([
+    "DELETE /code-tables/{name}",
     "DELETE /companies/{id}",
     "DELETE /event-types/{name}",
     "DELETE /oauth-clients/{id}",
+    "DELETE /rules/{name}",
     "GET /audit",
+    "PATCH /code-tables/{name}",
     "PATCH /companies/{id}",
     "PATCH /digest",
     "PATCH /event-types/{name}",
+    "PATCH /rules/{name}",
     "PATCH /tenants/current",
     "PATCH /tenants/{id}",
+    "POST /code-tables",
     "POST /companies",
     "POST /digest/test",
     "POST /event-types",
     "POST /oauth-clients",
+    "POST /rules",
     "POST /tenants",
   ]);
 });

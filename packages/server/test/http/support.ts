@@ -24,6 +24,8 @@ import { WebhookReplays } from "../../src/replay/replay-webhook.ts";
 import { BulkRetries } from "../../src/replay/retry-many.ts";
 import { Replays, type ReplaysOptions } from "../../src/replay/replay.ts";
 import { Retries } from "../../src/replay/retry.ts";
+import { CODE_TABLE_BODIES, RULE_BODIES } from "../../src/manage/definition-fields.ts";
+import { DefinitionStore } from "../../src/manage/definitions.ts";
 import { DigestSettings } from "../../src/manage/digest.ts";
 import { Modules } from "../../src/manage/modules.ts";
 import { Nodes } from "../../src/manage/nodes.ts";
@@ -221,6 +223,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
         bodies: { bodyOf: notHere, batchBodyOf: notHere },
         namesOf: notHere,
         tagsOf: notHere,
+        definitionsOf: notHere,
         warningsOf: () => [],
         newId,
         timestampOfEvent: notHere,
@@ -248,6 +251,8 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
       apiKeys: new ApiKeys({ ...changes, random }),
       oauthClients: new OauthClients(changes),
       oauthGrants: new OauthGrants({ ...changes, random }),
+      rules: new DefinitionStore(changes, RULE_BODIES),
+      codeTables: new DefinitionStore(changes, CODE_TABLE_BODIES),
       companies: new Companies(changes),
       tenants: new Tenants({
         ...changes,

@@ -1,11 +1,14 @@
 // The names that a template can read which is filled for a whole batch: `events`, each as its envelope, and `batch`.
 // Must know nothing of single events: where a batch holds several, `event` or `invoice` would be one of them by chance.
 import { parseKeepingTexts } from "../../expressions/payload.ts";
-import type { Scope } from "../../expressions/scope.ts";
+import type { Scope, ScopeDefinitions } from "../../expressions/scope.ts";
 import { ABSENT, isList, isObject, ownMember, type Value } from "../../expressions/values.ts";
 
-/** @param body the batch's body as it is without a template */
-export function batchScope(body: Uint8Array): Scope {
+/**
+ * @param body the batch's body as it is without a template
+ * @param definitions the tenant's code tables; its rules are about single events, and find none here
+ */
+export function batchScope(body: Uint8Array, definitions: ScopeDefinitions): Scope {
   const parsed = parseKeepingTexts(body);
   const whole = isObject(parsed) ? parsed : {};
   const events = ownMember(whole, "events");
@@ -17,5 +20,6 @@ export function batchScope(body: Uint8Array): Scope {
       count: isList(events) ? events.length : 0,
     },
   };
-  return { fieldAliases: {}, lookup: (name) => (Object.hasOwn(names, name) ? (names[name] as Value) : ABSENT) };
+  const lookup = (name: string): Value => (Object.hasOwn(names, name) ? (names[name] as Value) : ABSENT);
+  return { fieldAliases: {}, lookup, definitions };
 }

@@ -13,7 +13,7 @@ import type { Passing } from "./coalescing.ts";
 import type { BatchToStore, SurvivorToStore } from "./gather.sql.ts";
 import { GatheredQueue } from "./gathered-queue.ts";
 import type { ClosedBatch } from "./open-batches.ts";
-import { type GatherPlan, gatherPlanOf, type NamesOf } from "./plan.ts";
+import { type DefinitionsOf, type GatherPlan, gatherPlanOf, type NamesOf } from "./plan.ts";
 import type { Startable } from "./startable.ts";
 
 export interface GatheringOptions {
@@ -21,6 +21,7 @@ export interface GatheringOptions {
   readonly log: Log;
   readonly memory: DeliveryMemory;
   readonly namesOf: NamesOf;
+  readonly definitionsOf: DefinitionsOf;
   /** Sixteen bytes of a new UUIDv7. */
   readonly newId: () => Uint8Array;
   readonly storeBatches: (batches: readonly BatchToStore[]) => Promise<{ id: string; member_ids: string[] }[]>;
@@ -172,7 +173,7 @@ export class Gathering {
   #planOf(webhook: Webhook): GatherPlan | null {
     let known = this.#plans.get(webhook);
     if (known === undefined) {
-      known = { plan: gatherPlanOf(webhook, this.#options.namesOf) };
+      known = { plan: gatherPlanOf(webhook, this.#options) };
       this.#plans.set(webhook, known);
     }
     return known.plan;

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { matchesPattern } from "../../catalogue/pattern.ts";
 import { compileExpression, type Program } from "../../expressions/compile.ts";
+import type { Definitions } from "../../expressions/definitions.ts";
 import { ExpressionFault } from "../../expressions/errors.ts";
 import { JsonText } from "../../expressions/json-text.ts";
 import { parsePayload } from "../../expressions/payload.ts";
@@ -36,6 +37,14 @@ export interface GatherPlan {
 /** How events of a type may be called in an expression. */
 export type NamesOf = (eventType: string) => ResourceNames;
 
+/** The rules and code tables of a tenant, as they are now. */
+export type DefinitionsOf = (tenantId: Webhook["tenantId"]) => Definitions;
+
+export interface PlanOptions {
+  readonly namesOf: NamesOf;
+  readonly definitionsOf: DefinitionsOf;
+}
+
 /** Numbers of a webhook that says nothing about batches and wants its imports in them. */
 const IMPORT_BATCH: BatchSetting = { enabled: false, maxEvents: 100, maxWaitTime: 30, flushOnEvent: [], per: "event" };
 /** A digest that grew to so many is sent, and the next one begun: its members are in memory until then. */
@@ -46,7 +55,7 @@ const LONGEST_DIGEST_MS = 3_600_000;
 const MAX_KEY_LENGTH = 200;
 
 /** @returns null for a webhook of which every event goes by itself */
-export function gatherPlanOf(webhook: Webhook, namesOf: NamesOf): GatherPlan | null {
+export function gatherPlanOf(webhook: Webhook, { namesOf, definitionsOf }: PlanOptions): GatherPlan | null {
   const { batchSettings, coalesce, onImport } = webhook;
   const batches = batchSettings?.enabled === true;
   if (!batches && coalesce === null && onImport === "each") return null;
@@ -69,7 +78,7 @@ export function gatherPlanOf(webhook: Webhook, namesOf: NamesOf): GatherPlan | n
   const batchKey = programOf(settings.key);
   const coalesceKey = programOf(coalesce?.key);
   const keyOf = (program: Program | null, event: DeliverableEvent): string | null =>
-    program === null ? null : keyText(program, event, namesOf);
+    program === null ? null : keyText(program, event, namesOf(event.type), definitionsOf(webhook.tenantId));
   return {
     coalesce: coalesce === null ? null : { windowMs: coalesce.window * 1_000, maxWaitMs: coalesce.maxWait * 1_000 },
     // A digest tells of every event, so none of them may vanish before.
@@ -106,8 +115,13 @@ function programOf(source: string | null | undefined): Program | null {
 }
 
 /** A value as one text, so that 1 and "1" are two keys; null where there is none, or it took too much work to find. */
-function keyText(program: Program, event: DeliverableEvent, namesOf: NamesOf): string | null {
-  const scope = scopeOfEvent(event, namesOf(event.type), (bytes) => parsePayload(bytes, { exactNumbers: true }));
+function keyText(
+  program: Program,
+  event: DeliverableEvent,
+  names: ResourceNames,
+  definitions: Definitions,
+): string | null {
+  const scope = scopeOfEvent(event, names, definitions, (bytes) => parsePayload(bytes, { exactNumbers: true }));
   const value = program.evaluate(scope);
   if (value instanceof ExpressionFault || value === ABSENT || value === null) return null;
   const json = new JsonText();

@@ -9,6 +9,7 @@ import { batchNames } from "../../deliver/request.ts";
 import type { Bodies } from "../../deliver/render.ts";
 import type { Body } from "../../deliver/renderer.ts";
 import type { DeliverableEvent } from "../../deliver/queue.ts";
+import type { Definitions } from "../../expressions/definitions.ts";
 import { filterSourcesOf } from "../../expressions/dialects.ts";
 import { explainFilter } from "../../expressions/explain.ts";
 import { parsePayload } from "../../expressions/payload.ts";
@@ -36,6 +37,8 @@ export interface PreviewFace extends PreviewEventSources {
   readonly bodies: Pick<Bodies, "bodyOf" | "batchBodyOf">;
   readonly namesOf: (eventType: string) => ResourceNames;
   readonly tagsOf: (eventType: string) => FieldTags;
+  /** The tenant's rules and code tables, as this node knows them. */
+  readonly definitionsOf: (tenantId: Principal["tenantId"]) => Promise<Definitions>;
   readonly warningsOf: WarningsOf;
   readonly nowMs: () => number;
 }
@@ -86,14 +89,15 @@ async function show(face: PreviewFace, call: Call<undefined, PreviewBody>): Prom
   const { event } = found;
 
   const exact = { exactNumbers: true };
-  const scope = scopeOfEvent(event, face.namesOf(event.type), (bytes) => parsePayload(bytes, exact));
+  const definitions = await face.definitionsOf(principal.tenantId);
+  const scope = scopeOfEvent(event, face.namesOf(event.type), definitions, (bytes) => parsePayload(bytes, exact));
   const filters = filterSourcesOf(configuration).map(({ field, source }) => ({
     field,
     ...explainFilter(source, scope),
   }));
   const typeMatches = configuration.events.some((pattern) => matchesPattern(pattern, event.type));
   const snapshot = snapshotOf(face, principal, configuration);
-  const plan = gatherPlanOf(snapshot, face.namesOf);
+  const plan = gatherPlanOf(snapshot, { namesOf: face.namesOf, definitionsOf: () => definitions });
   const place = plan?.batchOf(event) ?? null;
   const batch = place === null ? null : newBatch(place.rules.kind, face.newId(), face.nowMs());
   const make = (made: DeliverableEvent): Body | Promise<Body> =>

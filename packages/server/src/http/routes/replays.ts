@@ -3,6 +3,7 @@ import { idFromUuid, parseId, uuidFromBytes } from "@posthorn/contract";
 import type pg from "pg";
 import { z } from "zod";
 import { compileExpression } from "../../expressions/compile.ts";
+import { goneDefinitions } from "../../manage/definition-uses.ts";
 import { millisecondsOfUuid } from "../../lib/id-bounds.ts";
 import { selectStatistics } from "../../manage/statistics.sql.ts";
 import type { ReplayJobs } from "../../replay/jobs.ts";
@@ -85,6 +86,9 @@ async function start(face: ReplayJobsFace, call: Call<undefined, z.output<typeof
       const { code: reason, message, position } = compiled.error;
       return fieldFailure([{ field: "filter", message, code: "INVALID_EXPRESSION", reason, position }]);
     }
+    const { tenantUuid } = call.principal;
+    const gone = await asTenant(face.api, tenantUuid, (db) => goneDefinitions(db, tenantUuid, { filters: [filter] }));
+    if (gone.length > 0) return fieldFailure(gone.map((detail) => ({ ...detail, field: "filter" })));
   }
   const outcome = await face.jobs.start(actorOf(call), {
     webhookUuid: uuidFromBytes(webhook),

@@ -11,6 +11,8 @@ export const AUDITED_OBJECTS = [
   "tenant",
   "digest",
   "event_type",
+  "rule",
+  "code_table",
   "oauth_client",
   "oauth_grant",
 ] as const;

@@ -223,6 +223,31 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   }),
   "DELETE /event-types/{name}": async (world) => ({ path: `/event-types/${await world.newEventType()}` }),
 
+  // --- rules and code tables ----------------------------------------------------------------------------------------
+  "GET /rules": async (world) => {
+    await world.newRule();
+    return { path: "/rules" };
+  },
+  "POST /rules": () => ({ path: "/rules", body: { name: "large_invoice", expression: "invoice.total > 10000" } }),
+  "GET /rules/{name}": async (world) => ({ path: `/rules/${await world.newRule()}` }),
+  "PATCH /rules/{name}": async (world) => ({ path: `/rules/${await world.newRule()}`, body: { owner: "Finance" } }),
+  "DELETE /rules/{name}": async (world) => ({ path: `/rules/${await world.newRule()}` }),
+  "GET /rules/{name}/versions": async (world) => ({ path: `/rules/${await world.newRule()}/versions` }),
+  "GET /code-tables": async (world) => {
+    await world.newCodeTable();
+    return { path: "/code-tables" };
+  },
+  "POST /code-tables": () => ({ path: "/code-tables", body: { name: "tax", entries: { "SST-6": "GST06" } } }),
+  "GET /code-tables/{name}": async (world) => ({ path: `/code-tables/${await world.newCodeTable()}` }),
+  "PATCH /code-tables/{name}": async (world) => ({
+    path: `/code-tables/${await world.newCodeTable()}`,
+    body: { entries: { "SST-6": "GST6" } },
+  }),
+  "DELETE /code-tables/{name}": async (world) => ({ path: `/code-tables/${await world.newCodeTable()}` }),
+  "GET /code-tables/{name}/versions": async (world) => ({
+    path: `/code-tables/${await world.newCodeTable()}/versions`,
+  }),
+
   // --- access ------------------------------------------------------------------------------------------------------
   "GET /tenants": () => ({ path: "/tenants" }),
   "POST /tenants": () => ({ path: "/tenants", body: { name: "Second", company: { id: "company_2", name: "Two" } } }),

@@ -36,6 +36,8 @@ export interface World {
   readonly newSnapshot: () => Promise<string>;
   /** The name of a registered event type. */
   readonly newEventType: () => Promise<string>;
+  readonly newRule: () => Promise<string>;
+  readonly newCodeTable: () => Promise<string>;
   /** The id of a new key. */
   readonly newApiKey: () => Promise<string>;
   /** The id of a new read key of `webhookId`. */
@@ -137,6 +139,14 @@ export async function openWorld(): Promise<World> {
     await data("POST", "/event-types", { name, description: "A crate is packed." });
     return name;
   };
+  const newRule: World["newRule"] = async () => {
+    typeCount += 1;
+    return (await data("POST", "/rules", { name: `rule_${typeCount}`, expression: "true" })).name;
+  };
+  const newCodeTable: World["newCodeTable"] = async () => {
+    typeCount += 1;
+    return (await data("POST", "/code-tables", { name: `table_${typeCount}`, entries: { a: 1 } })).name;
+  };
 
   const webhookId = await newWebhook({ name: "ok", events: ["invoice.*"] });
   const brokenWebhookId = await newWebhook({
@@ -165,6 +175,8 @@ export async function openWorld(): Promise<World> {
     parkedDelivery,
     newSnapshot,
     newEventType,
+    newRule,
+    newCodeTable,
     newApiKey: async () => (await data("POST", "/api-keys", { name: "test", scopes: ["read:events"] })).id,
     newReadKey: async () => (await data("POST", `/webhooks/${webhookId}/read-keys`)).id,
     newOauthClient,

@@ -13,6 +13,7 @@ import { Rates } from "../../../src/deliver/rate.ts";
 import { Bodies } from "../../../src/deliver/render.ts";
 import type { DeliveryReport } from "../../../src/deliver/report.ts";
 import type { Sender } from "../../../src/deliver/unit.ts";
+import { NO_DEFINITIONS } from "../../../src/expressions/definitions.ts";
 import type { SendResult } from "../../../src/security/outbound/result.ts";
 import type { Webhook } from "../../../src/storage/configuration.ts";
 import type { Executor } from "../../../src/storage/pools.ts";
@@ -131,6 +132,8 @@ class OwedSimulation {
       bodies: new Bodies({
         namesOf: () => ({ name: "invoice", aliases: [], fieldAliases: {} }),
         tagsOf: () => ({ paths: [], names: [], context: [] }),
+
+        definitionsOf: () => NO_DEFINITIONS,
         renderLarge: () => Promise.reject(new Error("nothing large here")),
         renderLargeBatch: () => Promise.reject(new Error("nothing large here")),
       }),
