@@ -687,6 +687,32 @@ create policy tenant on operational_notice as permissive for all to posthorn_api
   using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
   with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
+create table organisation_entry (
+  tenant_id uuid not null,
+  valid_from bigint not null,
+  valid_to bigint,
+  as_of timestamp with time zone not null,
+  is_removed boolean not null default false,
+  kind text not null,
+  id text not null,
+  name text,
+  parent_id text,
+  departments text[] not null default '{}'::text[],
+  teams text[] not null default '{}'::text[],
+  constraint organisation_entry_pkey PRIMARY KEY (tenant_id, kind, id, valid_from),
+  constraint organisation_entry_kind_check CHECK ((kind = ANY (ARRAY['company'::text, 'branch'::text, 'location'::text, 'employee'::text, 'user'::text])))
+);
+CREATE INDEX organisation_entry_changed ON organisation_entry USING btree (valid_from) WHERE (valid_to IS NULL);
+CREATE UNIQUE INDEX organisation_entry_current ON organisation_entry USING btree (tenant_id, kind, id) WHERE (valid_to IS NULL);
+alter table organisation_entry enable row level security;
+alter table organisation_entry force row level security;
+create policy engine on organisation_entry as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on organisation_entry as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
 create table replay_job (
   tenant_id uuid not null,
   id uuid not null,
@@ -1103,6 +1129,8 @@ grant delete, insert, select, update on oauth_grant to posthorn_api;
 grant delete, insert, select, update on oauth_grant to posthorn_engine;
 grant insert on operational_notice to posthorn_api;
 grant delete, insert, select, update on operational_notice to posthorn_engine;
+grant delete, insert, select, update on organisation_entry to posthorn_api;
+grant delete, insert, select, update on organisation_entry to posthorn_engine;
 grant insert, select, update on replay_job to posthorn_api;
 grant insert, select, update on replay_job to posthorn_engine;
 grant select on rollup to posthorn_api;

@@ -69,6 +69,11 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
         load: async () => (await import("./commands/events.ts")).registerEvents,
       },
       {
+        name: "organisation",
+        summary: "Load the branches, locations and people by which webhooks are restricted; or list them.",
+        load: async () => (await import("./commands/organisation.ts")).registerOrganisation,
+      },
+      {
         name: "modules",
         summary: "List who sends events: last event, usual and present rate, who has fallen silent.",
         load: async () => (await import("./commands/modules.ts")).registerModules,

@@ -9,6 +9,7 @@ import { EventTypes } from "./resources/event-types.ts";
 import { Events } from "./resources/events.ts";
 import { read } from "./resources/read.ts";
 import { preview, type PreviewInput } from "./resources/preview.ts";
+import { Organisation } from "./resources/organisation.ts";
 import { Modules } from "./resources/modules.ts";
 import { Nodes } from "./resources/nodes.ts";
 import { Replays } from "./resources/replays.ts";
@@ -42,6 +43,8 @@ export class Posthorn {
   readonly codeTables: CodeTables;
   readonly tenants: Tenants;
   readonly companies: Companies;
+  /** Branches, locations and people, by which webhooks are restricted. */
+  readonly organisation: Organisation;
   readonly apiKeys: ApiKeys;
   readonly oauthClients: OauthClients;
   readonly oauthGrants: OauthGrants;
@@ -74,6 +77,7 @@ export class Posthorn {
     this.codeTables = new CodeTables(transport);
     this.tenants = new Tenants(transport);
     this.companies = new Companies(transport);
+    this.organisation = new Organisation(transport);
     this.apiKeys = new ApiKeys(transport);
     this.oauthClients = new OauthClients(transport);
     this.oauthGrants = new OauthGrants(transport);

@@ -57,11 +57,14 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       capturing.replayRunner.wake();
       capturing.snapshotRunner.wake();
     },
+    onDeclaredDead: () => catchUpOrganisation(),
   });
   const capturing: CapturingParts = buildCapturing(ground, delivery);
   const { log, clock, ids, pools, offload, outbound, configuration, logFailure } = ground;
   const { signals, ownership, deliveries, gathering, dispatch, endpoints, recorder, oneRequests } = delivery;
-  const { capture, fanOuts, replayRunner, snapshotRunner } = capturing;
+  const { capture, fanOuts, replayRunner, snapshotRunner, organisationFollower } = capturing;
+  const catchUpOrganisation = (): void =>
+    void organisationFollower.catchUp().catch(logFailure("following the organisation"));
 
   let stage: "starting" | "open" | "stopping" = "starting";
   const documentationUrl = (code: ErrorCode): string => `/docs/errors#${code}`;
@@ -115,6 +118,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await ownership.leave();
     await http.close();
     await capture.drained();
+    await organisationFollower.stop();
     deliveries.stop();
     dispatch.stop();
     gathering.stop();
@@ -148,6 +152,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     upkeep.start();
     await http.listen({ host: options.host, port: options.port });
     stage = "open";
+    catchUpOrganisation();
   } catch (error) {
     await stopOnce().catch(logFailure("closing a node that could not start"));
     throw error;

@@ -10,6 +10,12 @@ export interface EventData<Subject> {
 
 /** Event types to their `data`. */
 export interface EventMap {
+  /** An approval was given. */
+  readonly "approval.approved": EventData<Approval>;
+  /** An approval was refused. */
+  readonly "approval.rejected": EventData<Approval>;
+  /** Somebody was asked to approve a document. */
+  readonly "approval.requested": EventData<Approval>;
   /** A backup finished. */
   readonly "backup.completed": EventData<Backup>;
   /** A supplier's bill was approved for payment. */
@@ -20,6 +26,14 @@ export interface EventMap {
   readonly "bill.paid": EventData<Bill>;
   /** A supplier's bill was received and is open. */
   readonly "bill.received": EventData<Bill>;
+  /** A branch was added. */
+  readonly "branch.created": EventData<Branch>;
+  /** A branch was changed. */
+  readonly "branch.updated": EventData<Branch>;
+  /** A company was added. */
+  readonly "company.created": EventData<Company>;
+  /** A company's details were changed. */
+  readonly "company.updated": EventData<Company>;
   /** A customer was added. */
   readonly "customer.created": EventData<Customer>;
   /** A customer owes more than the credit limit allows. */
@@ -50,6 +64,10 @@ export interface EventMap {
   readonly "einvoice.submitted": EventData<Einvoice>;
   /** An e-invoice passed the checks before submission. */
   readonly "einvoice.validated": EventData<Einvoice>;
+  /** An employee was added. */
+  readonly "employee.created": EventData<Employee>;
+  /** An employee's record was changed. */
+  readonly "employee.updated": EventData<Employee>;
   /** An expense was approved. */
   readonly "expense.approved": EventData<Expense>;
   /** An expense was submitted. */
@@ -88,6 +106,10 @@ export interface EventMap {
   readonly "key.parked": EventData<Delivery>;
   /** Somebody dealt with what held keys; `reason` says how: retried, corrected, skipped or cancelled. */
   readonly "key.released": EventData<Delivery>;
+  /** A location was added. */
+  readonly "location.created": EventData<Location>;
+  /** A location was changed. */
+  readonly "location.updated": EventData<Location>;
   /** Somebody joined the loyalty programme. */
   readonly "member.created": EventData<Member>;
   /** A member moved to another tier. */
@@ -170,6 +192,8 @@ export interface EventMap {
   readonly "user.logout": EventData<User>;
   /** A user's password was changed. */
   readonly "user.password_changed": EventData<User>;
+  /** A user was changed. */
+  readonly "user.updated": EventData<User>;
   /** The certificate of a webhook's receiver runs out soon. */
   readonly "webhook.certificate_expiring": EventData<Webhook>;
   /** A webhook will be switched off if its receiver goes on failing. */
@@ -178,6 +202,8 @@ export interface EventMap {
   readonly "webhook.disabled": EventData<Webhook>;
   /** The receiver of a webhook is in trouble, or works again. */
   readonly "webhook.health_changed": EventData<Webhook>;
+  /** A document went from one status of its process to another. */
+  readonly "workflow.transitioned": EventData<Workflow>;
 }
 
 export interface Adjustment {
@@ -215,6 +241,40 @@ export interface AdjustmentItem {
 export interface AdjustmentLocation {
   readonly id?: string;
   readonly name?: string;
+}
+
+export interface Approval {
+  readonly id?: string;
+  readonly process?: string;
+  readonly step?: string;
+  readonly from?: string;
+  readonly to?: string | null;
+  readonly actor?: ApprovalActor | null;
+  readonly requestedFrom?: ApprovalRequestedFrom;
+  readonly resolution?: string | null;
+  readonly comment?: string | null;
+  readonly document?: ApprovalDocument;
+  readonly dueAt?: string;
+  readonly createdAt?: string;
+  readonly updatedAt?: string;
+}
+
+export interface ApprovalActor {
+  readonly userId?: string;
+  readonly employeeId?: string;
+}
+
+export interface ApprovalDocument {
+  readonly type?: string;
+  readonly id?: string;
+  readonly reference?: string;
+  readonly total?: number;
+  readonly currency?: string;
+}
+
+export interface ApprovalRequestedFrom {
+  readonly userId?: string;
+  readonly employeeId?: string;
 }
 
 export interface Backup {
@@ -282,6 +342,26 @@ export interface BillSupplier {
   readonly id?: string;
   readonly name?: string;
   readonly email?: string;
+}
+
+export interface Branch {
+  readonly id?: string;
+  readonly companyId?: string;
+  readonly code?: string;
+  readonly name?: string;
+  readonly status?: string;
+  readonly createdAt?: string;
+  readonly updatedAt?: string;
+}
+
+export interface Company {
+  readonly id?: string;
+  readonly name?: string;
+  readonly registrationNumber?: string;
+  readonly currency?: string;
+  readonly status?: string;
+  readonly createdAt?: string;
+  readonly updatedAt?: string;
 }
 
 export interface Customer {
@@ -444,6 +524,21 @@ export interface EinvoiceValidationWarning {
   readonly code?: string;
   readonly message?: string;
   readonly field?: string;
+}
+
+export interface Employee {
+  readonly id?: string;
+  readonly employeeNumber?: string;
+  readonly name?: string;
+  readonly userId?: string;
+  readonly companyId?: string;
+  readonly branchId?: string;
+  readonly departments?: readonly string[];
+  readonly teams?: readonly string[];
+  readonly position?: string;
+  readonly status?: string;
+  readonly createdAt?: string;
+  readonly updatedAt?: string;
 }
 
 export interface Expense {
@@ -713,6 +808,17 @@ export interface ItemVariant {
 
 export interface ItemVariantAttributes {
   readonly color?: string;
+}
+
+export interface Location {
+  readonly id?: string;
+  readonly branchId?: string;
+  readonly code?: string;
+  readonly name?: string;
+  readonly kind?: string;
+  readonly status?: string;
+  readonly createdAt?: string;
+  readonly updatedAt?: string;
 }
 
 export interface Member {
@@ -1290,6 +1396,7 @@ export interface User {
   readonly username?: string;
   readonly displayName?: string;
   readonly email?: string;
+  readonly employeeId?: string;
   readonly department?: string;
   readonly roles?: readonly string[];
   readonly companyIds?: readonly string[];
@@ -1321,4 +1428,30 @@ export interface Webhook {
   readonly health?: string;
   readonly score?: number;
   readonly nextProbeAt?: string;
+}
+
+export interface Workflow {
+  readonly id?: string;
+  readonly process?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly actor?: WorkflowActor;
+  readonly resolution?: string | null;
+  readonly comment?: string;
+  readonly document?: WorkflowDocument;
+  readonly startedAt?: string;
+  readonly updatedAt?: string;
+}
+
+export interface WorkflowActor {
+  readonly userId?: string;
+  readonly employeeId?: string;
+}
+
+export interface WorkflowDocument {
+  readonly type?: string;
+  readonly id?: string;
+  readonly reference?: string;
+  readonly total?: number;
+  readonly currency?: string;
 }

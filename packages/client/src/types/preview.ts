@@ -22,9 +22,11 @@ export interface PreviewedFilter {
 
 /** What would happen; nothing was sent or stored. */
 export interface Preview {
-  /** Whether the event's type and all filters fit. */
+  /** Whether the event's type, the scope and all filters fit. */
   readonly matched: boolean;
   readonly typeMatches: boolean;
+  /** Null: the webhook has no scope. */
+  readonly scope: { readonly inScope: boolean; readonly reason: string | null } | null;
   /** Of a webhook that exists. */
   readonly status?: string;
   readonly filters: readonly PreviewedFilter[];

@@ -72,6 +72,22 @@ export interface ResponseRule {
   readonly extract?: Readonly<Record<string, string>>;
 }
 
+/** A part of the organisation; a list that is left out restricts nothing. */
+export interface WebhookScope {
+  readonly companies?: readonly string[];
+  /** With their locations. */
+  readonly branches?: readonly string[];
+  readonly locations?: readonly string[];
+  /** Who did it: any of the lists is enough. */
+  readonly actors?: {
+    readonly users?: readonly string[];
+    readonly employees?: readonly string[];
+    readonly departments?: readonly string[];
+    readonly teams?: readonly string[];
+  };
+  readonly sources?: readonly string[];
+}
+
 export interface RateLimit {
   readonly limit: number;
   readonly per: "second" | "minute" | "hour";
@@ -211,6 +227,8 @@ interface OptionalFields {
   readonly conditionLogic?: ConditionLogic | null;
   /** "bigledger" unless given: the published envelope. */
   readonly format?: WebhookFormat | null;
+  /** Null: the whole organisation. */
+  readonly scope?: WebhookScope | null;
   readonly transform?: Transform | null;
   /** By event type or pattern; an exact name goes before patterns, a longer pattern before a shorter. */
   readonly perEvent?: Readonly<Record<string, PerEvent>> | null;
@@ -291,6 +309,8 @@ export interface WebhookConfiguration {
   readonly filters: readonly string[] | FilterMap;
   readonly conditions: readonly Condition[];
   readonly conditionLogic: ConditionLogic;
+  /** Null: the whole organisation. */
+  readonly scope: WebhookScope | null;
   readonly timeout: number;
   /** Null is the default schedule. */
   readonly retryPolicy: RetryPolicy | null;

@@ -25,6 +25,7 @@ export const TABLES: Readonly<Record<string, Treatment>> = {
   event_type: copied,
   definition: copied,
   definition_version: copied,
+  organisation_entry: copied,
   webhook: copied,
   webhook_version: copied,
   audit_entry: copied,

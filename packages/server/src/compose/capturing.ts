@@ -5,6 +5,7 @@ import { Capture, type RouteEvent } from "../capture/capture.ts";
 import { readPathText } from "../lib/json/read-path.ts";
 import type { Clock } from "../lib/clock.ts";
 import { Hearing } from "../maintain/modules/hearing.ts";
+import { OrganisationFollower } from "../maintain/organisation/follow.ts";
 import type { Tracing } from "../observe/tracing.ts";
 import { ReplayRunner } from "../replay/job-runner.ts";
 import { SnapshotRunner } from "../replay/snapshot-runner.ts";
@@ -13,7 +14,7 @@ import { FanOuts } from "../route/fan-out.ts";
 import { Matcher } from "../route/match.ts";
 import { OrderingKeys } from "../route/ordering-key.ts";
 import { RouteStage } from "../route/route.ts";
-import { wantedBy } from "../route/wanted.ts";
+import { heardBy, wantedBy } from "../route/wanted.ts";
 import type { DeliveryParts } from "./delivery.ts";
 import type { Ground } from "./ground.ts";
 
@@ -27,6 +28,7 @@ export interface CapturingParts {
   readonly orderingKeyOf: OrderingKeyOf;
   /** Who sends events. */
   readonly hearing: Hearing;
+  readonly organisationFollower: OrganisationFollower;
 }
 
 export function buildCapturing(ground: Ground, delivery: DeliveryParts): CapturingParts {
@@ -78,6 +80,14 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
     },
   });
   const hearing = new Hearing((type) => catalogue.get(type)?.module);
+  const organisationFollower = new OrganisationFollower({
+    engine: pools.engine,
+    clock,
+    log,
+    newId: () => ids.next(),
+    onConfigurationChanged: () => configuration.refresh(),
+    typeNames: () => catalogue.types.keys(),
+  });
   const capture = new Capture({
     db: pools.capture,
     clock,
@@ -87,6 +97,7 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
     route: tracing === null ? (event) => routeStage.route(event) : tracedRoute(routeStage, tracing.tracing, clock),
     onStored: (event, takenMs, deliveryCount) => {
       hearing.heard(event, takenMs);
+      organisationFollower.stored(event.sender.tenantUuid, event);
       tracing?.tracing.captured(event, event.sender.tenantUuid, takenMs, clock.nowMs(), deliveryCount);
     },
     onDatabaseTrouble,
@@ -110,6 +121,15 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
     orderingKeyOf,
     wantedBy: (webhook, patterns, filters) =>
       wantedBy(catalogue, patterns, filters, () => configuration.definitionsOf(webhook.tenantId)),
+    heardBy: async (webhook) => {
+      const { organisation } = await configuration.tenant(webhook.tenantId);
+      return heardBy(
+        catalogue,
+        webhook,
+        () => configuration.tenantNow(webhook.tenantId)?.organisation ?? organisation,
+        () => configuration.definitionsOf(webhook.tenantId),
+      );
+    },
     onWritten: (webhooks, inDoubt) => deliveries.wakeByIds(webhooks, inDoubt),
     ...(failpoint === undefined ? {} : { failpoint }),
   });
@@ -127,7 +147,7 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
     orderingKeyOf,
     onWritten: (webhooks, inDoubt) => deliveries.wakeByIds(webhooks, inDoubt),
   });
-  return { capture, fanOuts, matcher, replayRunner, snapshotRunner, orderingKeyOf, hearing };
+  return { capture, fanOuts, matcher, replayRunner, snapshotRunner, orderingKeyOf, hearing, organisationFollower };
 }
 
 /** Routing, with a span for each event that is known afterwards. */

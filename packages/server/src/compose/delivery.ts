@@ -48,9 +48,11 @@ export interface DeliveryParts {
 export interface DeliveryHooks {
   /** There may be stored fan-outs to expand, or bulk replays to work off. */
   readonly wakeStoredWork: () => void;
+  /** Another node is no more: what it had begun may be undone. */
+  readonly onDeclaredDead: () => void;
 }
 
-export function buildDelivery(ground: Ground, { wakeStoredWork }: DeliveryHooks): DeliveryParts {
+export function buildDelivery(ground: Ground, { wakeStoredWork, onDeclaredDead }: DeliveryHooks): DeliveryParts {
   const { options, log, clock, ids, pools, catalogue, vault, offload, outbound, configuration } = ground;
   const { logFailure, onDatabaseTrouble, counters, tracing } = ground;
   const { failpoint } = options;
@@ -100,6 +102,7 @@ export function buildDelivery(ground: Ground, { wakeStoredWork }: DeliveryHooks)
       wakeStoredWork();
     },
     onBeat: wakeStoredWork,
+    onDeclaredDead,
     onHandoff: (rows) => {
       counters.handoffsTaken(rows.length);
       for (const row of rows) if (row.is_manual) endpoints.probeNow(idFromUuid("webhook", row.webhook_id));

@@ -26,6 +26,7 @@ import { DigestSettings } from "../manage/digest.ts";
 import { OauthClients } from "../manage/oauth-clients.ts";
 import { OauthGrants } from "../manage/oauth-grants.ts";
 import { RegisteredTypes } from "../manage/event-types.ts";
+import { OrganisationTree } from "../manage/organisation.ts";
 import { Modules } from "../manage/modules.ts";
 import { Nodes } from "../manage/nodes.ts";
 import { SecretRotations } from "../manage/secret-rotation.ts";
@@ -121,6 +122,7 @@ export function buildHandlers(
         return definitionsOf(tenantId);
       },
       warningsOf,
+      organisationOf: async ({ tenantId }) => (await configuration.tenant(tenantId)).organisation,
       newId,
       timestampOfEvent: timestampOfId,
       nowMs: () => clock.nowMs(),
@@ -192,6 +194,7 @@ export function buildHandlers(
     rules: new DefinitionStore(changes, RULE_BODIES),
     codeTables: new DefinitionStore(changes, CODE_TABLE_BODIES),
     companies: new Companies(changes),
+    organisation: new OrganisationTree(changes),
     tenants: new Tenants({
       ...changes,
       engine: pools.engine,

@@ -20,6 +20,8 @@ export interface OwnershipOptions {
   readonly onAcquired: (lanes: readonly number[]) => void;
   /** A beat went through: time to look for what another node left in our lanes. */
   readonly onBeat: () => void;
+  /** Another node was declared dead: what it had begun may be undone. */
+  readonly onDeclaredDead?: () => void;
   /** Another node left deliveries for these webhooks. */
   readonly onHandoff: (rows: readonly HandedOver[]) => void;
   /** Deliveries of our lanes were cancelled: they must not start any more. */

@@ -469,6 +469,7 @@ export class Ownership {
       if (await declareDead(db, node)) {
         this.#others = this.#others.filter(({ id }) => id !== node.id);
         log.warn({ node: node.id }, "a node that is silent or has ended was declared dead; its lanes are free");
+        this.#options.onDeclaredDead?.();
       }
     }
     for (const id of this.#ended) if (!others.some((node) => node.id === id)) this.#ended.delete(id);

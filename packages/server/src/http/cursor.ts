@@ -15,6 +15,7 @@ export type CursorKind =
   | "type"
   | "api_key"
   | "company"
+  | "organisation"
   | "tenant"
   | "node"
   | "module"

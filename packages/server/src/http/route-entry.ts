@@ -47,6 +47,7 @@ export const TAGS = {
   Rules: "Business rules and code tables: named once, used by any number of webhooks, changed in one place.",
   Tenants: "Customers, and the wall between them.",
   Companies: "The companies of a tenant.",
+  Organisation: "Branches, locations and people, by which webhooks are restricted.",
   "API keys": "Who may call this API, and what for.",
   Digest: "Who is told by e-mail and chat what operational events say.",
   Audit: "Who changed what.",

@@ -17,6 +17,7 @@ import { diagnoseRoutes, type DiagnosesFace } from "./routes/diagnose.ts";
 import { eventTypeRoutes, type EventTypesFace } from "./routes/event-types.ts";
 import { type EventsFace, eventRoutes, type ReplaysFace } from "./routes/events.ts";
 import { type OauthClientsFace, type OauthGrantsFace, oauthRoutes } from "./routes/oauth.ts";
+import { type OrganisationFace, organisationRoutes } from "./routes/organisation.ts";
 import { parkedKeyRoutes, type ParkedKeysFace } from "./routes/parked-keys.ts";
 import { type PreviewFace, previewRoutes } from "./routes/preview.ts";
 import { secretRotationRoutes, type SecretRotationsFace } from "./routes/secret-rotation.ts";
@@ -70,6 +71,7 @@ export interface RouteHandlers {
   readonly oauthClients: OauthClientsFace;
   readonly oauthGrants: OauthGrantsFace;
   readonly companies: CompaniesFace;
+  readonly organisation: OrganisationFace;
   readonly tenants: TenantsFace;
   readonly rules: DefinitionsFace;
   readonly codeTables: DefinitionsFace;
@@ -144,6 +146,7 @@ export function routeTable(handlers: RouteHandlers): readonly Route[] {
     ...readKeyRoutes(handlers.apiKeys),
     ...oauthRoutes(handlers.oauthClients, handlers.oauthGrants),
     ...companyRoutes(handlers.companies),
+    ...organisationRoutes(handlers.organisation),
     ...tenantRoutes(handlers.tenants),
     ...digestRoutes(handlers.digest),
     ...auditRoutes(handlers.audit),

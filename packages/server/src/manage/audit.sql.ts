@@ -24,6 +24,7 @@ export interface AuditEntry {
     | "event_type"
     | "rule"
     | "code_table"
+    | "organisation"
     | "oauth_client"
     | "oauth_grant";
   readonly objectId: string;

@@ -16,6 +16,7 @@ import type {
   TransformSetting,
 } from "../storage/configuration.ts";
 import type { Format } from "../storage/formats.ts";
+import type { ScopeSetting } from "../storage/organisation.ts";
 import type { Priority } from "../storage/priority.ts";
 import type { PrivacySetting } from "../storage/privacy.ts";
 import type { ResponseRuleSetting } from "../storage/response-rules.ts";
@@ -71,6 +72,7 @@ export interface StoredConfiguration {
   readonly conditionLogic?: ConditionLogic;
   /** Left out with `transform`, which then says what the body is. */
   readonly format?: Format;
+  readonly scope?: ScopeSetting;
   readonly transform?: TransformSetting;
   readonly perEvent?: Readonly<Record<string, PerEventSetting>>;
   readonly privacy?: PrivacySetting;

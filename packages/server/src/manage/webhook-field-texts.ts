@@ -36,6 +36,8 @@ export const WEBHOOK_FIELD_TEXTS: Readonly<Record<string, string>> = {
     "Expressions over the event, or a map of paths to the values that they may have; it passes when all of them are true.",
   conditions: "Comparisons of fields of the event, and groups of them; beside `filters` both must be true.",
   conditionLogic: "Whether all conditions must be true (AND) or one of them (OR).",
+  scope:
+    "Only events of these companies, branches (their locations too) or locations, of what these users, employees, departments or teams did, from these sources; null: all.",
   successWhen:
     "When an answer is a success: an expression over `response.status`, `.headers` and `.body`; any 2xx unless given.",
   onResponse: "What follows an answer: rules that are asked in their order before `successWhen`.",

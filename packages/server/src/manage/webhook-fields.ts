@@ -9,6 +9,7 @@ import { onResponseField, successWhenField } from "./response-fields.ts";
 import { formatField, methodField, perEventField } from "./format-fields.ts";
 import { privacyField } from "./privacy-fields.ts";
 import { checkAfterField, expireAfterField, expireWarningField, retryPolicyField } from "./retry-fields.ts";
+import { scopeField } from "./scope-fields.ts";
 import { transformField } from "./transform.ts";
 import { described } from "./webhook-field-texts.ts";
 
@@ -56,6 +57,7 @@ const optionalFields = {
   conditions: conditionsField.nullable().optional(),
   conditionLogic: conditionLogicField.nullable().optional(),
   format: formatField.nullable().optional(),
+  scope: scopeField.nullable().optional(),
   transform: transformField.nullable().optional(),
   perEvent: perEventField.nullable().optional(),
   successWhen: successWhenField.nullable().optional(),
@@ -104,7 +106,7 @@ const setByPosthorn = "It is set by Posthorn. Leave it out.";
 
 /** For the validation of bodies: fields that the contract knows and that cannot be written (yet). */
 export const WEBHOOK_FIELD_HINTS = {
-  notYet: [..."scope tls pinVersion".split(" "), ...RECEIVER_FIELD_HINTS.notYet],
+  notYet: [..."tls pinVersion".split(" "), ...RECEIVER_FIELD_HINTS.notYet],
   notYetValues: RECEIVER_FIELD_HINTS.notYetValues,
   readOnly: {
     id: setByPosthorn,

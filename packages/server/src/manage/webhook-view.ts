@@ -13,6 +13,7 @@ import {
   WEBHOOK_DEFAULTS,
 } from "../storage/configuration.ts";
 import type { Format } from "../storage/formats.ts";
+import type { ScopeSetting } from "../storage/organisation.ts";
 import type { Priority } from "../storage/priority.ts";
 import type { PrivacySetting } from "../storage/privacy.ts";
 import type { ResponseRuleSetting } from "../storage/response-rules.ts";
@@ -35,6 +36,8 @@ export interface ConfigurationView {
   readonly conditions: readonly Condition[];
   readonly conditionLogic: ConditionLogic;
   readonly format: Format;
+  /** Null: the whole organisation. */
+  readonly scope: ScopeSetting | null;
   /** Null: `format` says what bodies are. */
   readonly transform: Required<TransformSetting> | null;
   /** Null: all requests alike. */
@@ -183,6 +186,7 @@ function configurationView(stored: StoredConfiguration): ConfigurationView {
     conditions: stored.conditions ?? [],
     conditionLogic: stored.conditionLogic ?? WEBHOOK_DEFAULTS.conditionLogic,
     format: stored.format ?? WEBHOOK_DEFAULTS.format,
+    scope: stored.scope ?? null,
     transform:
       stored.transform === undefined ? null : { contentType: WEBHOOK_DEFAULTS.contentType, ...stored.transform },
     perEvent: stored.perEvent ?? null,

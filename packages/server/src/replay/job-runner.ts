@@ -31,6 +31,8 @@ export interface ReplayRunnerOptions {
   readonly findWebhook: (tenantUuid: string, webhookUuid: string) => Promise<Webhook | null>;
   /** Declared here, made by route: do these patterns and filters let an event pass? */
   readonly wantedBy: (webhook: Webhook, events: readonly string[], filters: readonly string[]) => Wanted;
+  /** Whether a webhook as it is now would hear of an event. */
+  readonly heardBy: (webhook: Webhook) => Promise<Wanted>;
   readonly orderingKeyOf: OrderingKeyOf;
   /** Deliveries of this webhook were written. */
   readonly onWritten: (
@@ -205,7 +207,7 @@ export class ReplayRunner {
       return { events, examinedCount: rows.length, lastUuid, isLast: rows.length < limit };
     }
     const rows = await selectEventsInSpan(db, job.tenant_id, span, limit);
-    const wanted = this.#wantedOf(job, webhook);
+    const wanted = await this.#wantedOf(job, webhook);
     const matched = rows.filter(
       (row) => row.livemode === job.livemode && row.erased_at === null && wanted.every((each) => each(eventOf(row))),
     );
@@ -229,12 +231,12 @@ export class ReplayRunner {
   ): Promise<StoredEventRow[]> {
     if (rows.length === 0) return [];
     const events = await selectEventsByKeys(this.#options.db, job.tenant_id, rows);
-    const wanted = this.#wantedOf(job, webhook);
+    const wanted = await this.#wantedOf(job, webhook);
     return events.filter((event) => wanted.every((each) => each(eventOf(event))));
   }
 
   /** What was owed is asked for the job's own filter only; the rest must match the webhook as it is now, too. */
-  #wantedOf(job: EventSearch, webhook: Webhook): readonly Wanted[] {
+  async #wantedOf(job: EventSearch, webhook: Webhook): Promise<readonly Wanted[]> {
     let byJob = this.#wanted.get(webhook);
     if (byJob === undefined) {
       byJob = new Map();
@@ -242,9 +244,9 @@ export class ReplayRunner {
     }
     let wanted = byJob.get(job.id);
     if (wanted === undefined) {
-      const { wantedBy } = this.#options;
+      const { wantedBy, heardBy } = this.#options;
       const asked = wantedBy(webhook, job.types ?? ["*"], job.filter === null ? [] : [job.filter]);
-      wanted = job.which === "owed" ? [asked] : [wantedBy(webhook, webhook.events, webhook.filters), asked];
+      wanted = job.which === "owed" ? [asked] : [await heardBy(webhook), asked];
       byJob.set(job.id, wanted);
     }
     return wanted;

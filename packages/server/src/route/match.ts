@@ -11,6 +11,7 @@ import { type PayloadPart, payloadPartFor, readPayloadPart } from "../expression
 import { type ReadPath, readsOf } from "../expressions/reads.ts";
 import type { Scope } from "../expressions/scope.ts";
 import { scopeOfEvent } from "../expressions/scope-of-event.ts";
+import { EventFacts, outOfScope } from "./in-scope.ts";
 import type { TenantConfiguration, Webhook } from "../storage/configuration.ts";
 
 /** What matching needs of an event. */
@@ -60,9 +61,14 @@ export class Matcher {
     const candidates = this.#candidatesOf(tenant, event.livemode, event.type);
     if (candidates.webhooks.length === 0) return [];
     let scope: Scope | undefined;
+    let facts: EventFacts | undefined;
     const matched: Webhook[] = [];
     for (const { webhook, filters } of candidates.webhooks) {
       if (filters === null) continue;
+      if (webhook.scope !== null) {
+        facts ??= new EventFacts(event);
+        if (outOfScope(webhook.scope, facts, tenant.organisation) !== null) continue;
+      }
       if (filters.length > 0) {
         scope ??= this.#scopeOf(event, tenant.definitions, candidates);
         let passes = true;

@@ -7,7 +7,23 @@ import { compileExpression } from "../expressions/compile.ts";
 import type { Definitions } from "../expressions/definitions.ts";
 import { parsePayload } from "../expressions/payload.ts";
 import { scopeOfEvent } from "../expressions/scope-of-event.ts";
+import type { Webhook } from "../storage/configuration.ts";
+import type { Organisation } from "../storage/organisation.ts";
+import { EventFacts, outOfScope } from "./in-scope.ts";
 import type { MatchableEvent } from "./match.ts";
+
+/** Whether a webhook as it is now would hear of an event. */
+export function heardBy(
+  catalogue: Catalogue,
+  webhook: Webhook,
+  organisationOf: () => Organisation,
+  definitionsOf: () => Definitions,
+): (event: MatchableEvent) => boolean {
+  const passes = wantedBy(catalogue, webhook.events, webhook.filters, definitionsOf);
+  const { scope } = webhook;
+  if (scope === null) return passes;
+  return (event) => outOfScope(scope, new EventFacts(event), organisationOf()) === null && passes(event);
+}
 
 /** Compiles once; a filter that no longer compiles lets nothing pass, as in routing. */
 export function wantedBy(

@@ -7,7 +7,6 @@ import { LRUCache } from "lru-cache";
 import type { Clock } from "../lib/clock.ts";
 import { type AuthSetting, NO_AUTH } from "../security/receiver-auth.ts";
 import {
-  type SecretRow,
   selectConfigVersion,
   selectDefinitionsOfTenant,
   selectRegisteredTypes,
@@ -18,35 +17,14 @@ import {
   type WebhookRow,
 } from "./configuration.sql.ts";
 import type { Format, Method } from "./formats.ts";
+import { Organisation, type OrganisationEntry, type ScopeSetting } from "./organisation.ts";
+import { type OrganisationEntryRow, selectOrganisation, selectOrganisationChangedSince } from "./organisation.sql.ts";
 import type { Executor } from "./pools.ts";
+import { secretsOfRows, type WebhookSecrets } from "./webhook-secrets.ts";
 import type { Priority } from "./priority.ts";
 import type { PrivacySetting } from "./privacy.ts";
 import type { ResponseRuleSetting } from "./response-rules.ts";
 import type { RetryPolicySetting } from "./retry-setting.ts";
-
-/** Where a secret lies; decrypted by whoever needs its text. */
-export interface StoredSecret {
-  readonly id: string;
-  readonly ciphertext: string;
-}
-
-/** A secret that ends by itself, at a time of the database; null for never. */
-export interface EndingSecret extends StoredSecret {
-  readonly validUntilMs: number | null;
-}
-
-/** The secrets of a webhook, all encrypted. */
-export interface WebhookSecrets {
-  /** What signatures are made with. Ends when a rotation is under way that was not switched yet. */
-  readonly signing: EndingSecret | null;
-  /** During a rotation, until it is switched: what takes over when `signing` ends. */
-  readonly signingNext: StoredSecret | null;
-  /** After the switch of a rotation: signs beside `signing` until it ends. */
-  readonly signingPrevious: EndingSecret | null;
-  readonly auth: StoredSecret | null;
-  /** Values of the webhook's own headers, by lower-case name; the configuration holds the mask. */
-  readonly headers: ReadonlyMap<string, StoredSecret>;
-}
 
 /** At most `limit` requests in any `per`, and `burst` more. */
 export interface RateLimitSetting {
@@ -121,6 +99,8 @@ export interface Webhook {
   readonly events: readonly string[];
   /** Expressions that must all be true, whichever way they were written (expressions/dialects.ts). */
   readonly filters: readonly string[];
+  /** Null: the whole organisation. */
+  readonly scope: ScopeSetting | null;
   readonly headers: Readonly<Record<string, string>>;
   /** What bodies are made of where there is no template. */
   readonly format: Format;
@@ -164,6 +144,8 @@ export interface TenantConfiguration {
   readonly registeredTypes: ReadonlyMap<string, readonly string[] | null>;
   /** Its business rules and code tables. */
   readonly definitions: Definitions;
+  /** Who and where: always the same object, kept current in place. */
+  readonly organisation: Organisation;
 }
 
 export interface ConfigurationOptions {
@@ -297,10 +279,12 @@ export class Configuration {
       // A tenant being read now may or may not see this change: it is read again afterwards.
       await Promise.allSettled(this.#loading.values());
       const tenants = since === 0 ? [] : await this.#changedTenants(since);
+      const entries = since === 0 ? [] : await selectOrganisationChangedSince(db, since);
       // From here on in one turn: nothing may be routed under the new configuration and the old number.
       const changed = rows.map(webhookOfRow);
       this.#replace(changed);
       for (const tenant of tenants) this.#replaceTenant(tenant);
+      for (const row of entries) this.#putEntry(row);
       this.#version = version;
       this.#options.onChange(changed);
     }
@@ -346,12 +330,17 @@ export class Configuration {
     if (present !== undefined) this.#tenants.set(tenantId, { ...present, definitions, registeredTypes });
   }
 
+  #putEntry(row: OrganisationEntryRow): void {
+    this.#tenants.peek(idFromUuid("tenant", row.tenant_id))?.organisation.put(entryOfRow(row));
+  }
+
   async #loadTenant(tenantId: Id<"tenant">): Promise<TenantConfiguration> {
     const tenantUuid = uuidFromId("tenant", tenantId);
-    const [rows, types, defined] = await Promise.all([
+    const [rows, types, defined, entries] = await Promise.all([
       selectWebhooksOfTenant(this.#options.db, tenantUuid),
       selectRegisteredTypes(this.#options.db, tenantUuid),
       selectDefinitionsOfTenant(this.#options.db, tenantUuid),
+      selectOrganisation(this.#options.db, tenantUuid),
     ]);
     const definitions = definitionsOfRows(defined);
     const configuration: TenantConfiguration = {
@@ -359,6 +348,7 @@ export class Configuration {
       webhooks: new Map(rows.map((row) => [idFromUuid("webhook", row.id), webhookOfRow(row)])),
       registeredTypes: typesOfRows(types),
       definitions,
+      organisation: new Organisation(entries.map(entryOfRow)),
     };
     this.#definitions.set(tenantId, definitions);
     this.#tenants.set(tenantId, configuration);
@@ -384,9 +374,15 @@ function typesOfRows(
   return new Map(rows.map((row) => [row.name, row.reference_path]));
 }
 
+function entryOfRow(row: OrganisationEntryRow): OrganisationEntry {
+  const { kind, id, is_removed: isRemoved, parent_id: parentId, departments, teams } = row;
+  return { kind, id, isRemoved, parentId, departments, teams };
+}
+
 interface StoredConfiguration extends FilterSettings {
   readonly url: string;
   readonly events: readonly string[];
+  readonly scope?: ScopeSetting;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly format?: Format;
@@ -448,6 +444,7 @@ export function webhookOfRow(row: WebhookRow): Webhook {
     method: stored.method ?? WEBHOOK_DEFAULTS.method,
     events: stored.events,
     filters: filterSourcesOf(stored).map(({ source }) => source),
+    scope: stored.scope ?? null,
     headers: stored.headers ?? {},
     format: stored.format ?? WEBHOOK_DEFAULTS.format,
     transform: stored.transform ?? null,
@@ -471,22 +468,4 @@ export function webhookOfRow(row: WebhookRow): Webhook {
     onImport: stored.onImport ?? WEBHOOK_DEFAULTS.onImport,
     secrets: secretsOfRows(row.secrets ?? []),
   };
-}
-
-function secretsOfRows(rows: readonly SecretRow[]): WebhookSecrets {
-  const ofPurpose = (purpose: SecretRow["purpose"]): EndingSecret | null => {
-    const row = rows.find((each) => each.purpose === purpose);
-    return row === undefined ? null : endingSecret(row);
-  };
-  return {
-    signing: ofPurpose("signing"),
-    signingNext: ofPurpose("signing_next"),
-    signingPrevious: ofPurpose("signing_previous"),
-    auth: ofPurpose("auth"),
-    headers: new Map(rows.filter((row) => row.purpose === "header").map((row) => [row.name ?? "", endingSecret(row)])),
-  };
-}
-
-function endingSecret({ id, ciphertext, valid_until_ms: validUntilMs }: SecretRow): EndingSecret {
-  return { id, ciphertext, validUntilMs };
 }

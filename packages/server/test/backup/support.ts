@@ -293,6 +293,8 @@ export async function fillLaterTables(admin: pg.Client): Promise<void> {
       select id, now(), now(), true, 'module', 'a' from tenant;
     insert into module_hour (tenant_id, hour, count, livemode, kind, name)
       select id, now(), 1, true, 'module', 'a' from tenant;
+    insert into organisation_entry (tenant_id, valid_from, as_of, kind, id, name, parent_id, departments, teams)
+      select id, 2, now(), 'user', 'user_1', 'Zoë "x"', 'emp_1', array['Sales'], array['north', 'a "team"'] from tenant;
     insert into expiry_watch (tenant_id, webhook_id, told_before_id)
       select tenant_id, id, id from webhook;
     insert into replay_job (tenant_id, id, webhook_id, from_id, before_id, created_at, updated_at, lane, livemode, dry_run,

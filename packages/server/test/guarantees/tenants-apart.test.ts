@@ -28,6 +28,7 @@ beforeAll(async () => {
   const table = await post("/code-tables", { name: "private_codes", entries: { private: "private" } });
   const webhook = await post("/webhooks", { url: "https://private.example/", events: ["private.thing"] });
   const readKey = await post(`/webhooks/${webhook.id}/read-keys`, { name: "private reader" });
+  await post("/organisation/load", { branches: [{ id: "branch_private", name: "private branch" }] });
   const client = await post("/oauth-clients", {
     name: "private program",
     redirectUris: ["https://private.example/cb"],
@@ -52,6 +53,7 @@ beforeAll(async () => {
     "/rules/{name}/versions": { name: rule.name },
     "/code-tables/{name}": { name: table.name },
     "/code-tables/{name}/versions": { name: table.name },
+    "/organisation/{id}": { id: "branch_private" },
     "/webhooks/{id}/read-keys": { id: webhook.id },
     "/webhooks/{id}/read-keys/{keyId}": { id: webhook.id, keyId: readKey.id },
   };
@@ -71,7 +73,7 @@ beforeAll(async () => {
 });
 afterAll(() => face.close());
 
-const TAGS = new Set(["API keys", "Companies", "Tenants", "Event types", "Rules", "Audit"]);
+const TAGS = new Set(["Organisation", "API keys", "Companies", "Tenants", "Event types", "Rules", "Audit"]);
 const BODIES: Record<string, object> = {
   "PATCH /companies/{id}": { name: "stolen" },
   "PATCH /api-keys/{id}": { name: "stolen" },
@@ -90,6 +92,7 @@ const PATHS = [
   "/rules/{name}/versions",
   "/code-tables/{name}",
   "/code-tables/{name}/versions",
+  "/organisation/{id}",
   "/webhooks/{id}/read-keys",
   "/webhooks/{id}/read-keys/{keyId}",
 ];
@@ -98,7 +101,8 @@ const routes = routesToRead().filter((route) => TAGS.has(route.tag) && route.sco
 describe.each(routes.filter((route) => PATHS.includes(route.path)))("$method $path", (route) => {
   test("finds nothing of another tenant, and answers as if it were not there", async () => {
     const own = params[route.path] as Record<string, string>;
-    const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => own[name] as string);
+    const query = route.path === "/organisation/{id}" ? "?kind=branch" : "";
+    const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => own[name] as string) + query;
     const answer = await face.call(stranger, route.method, path, BODIES[`${route.method} ${route.path}`]);
     expect(answer.status).toBe(404);
     // What was asked for may be repeated; nothing else may be told.
@@ -113,7 +117,8 @@ describe.each(routes.filter((route) => PATHS.includes(route.path)))("$method $pa
 test.each(routes.filter((route) => route.answer.isList === true && !route.path.includes("{")))(
   "$method $path lists nothing of another tenant",
   async (route) => {
-    const answer = await face.call(stranger, "GET", `${route.path}?limit=200`);
+    const query = route.path === "/organisation" ? "kind=branch&" : "";
+    const answer = await face.call(stranger, "GET", `${route.path}?${query}limit=200`);
     expect(answer.status).toBe(200);
     expect(marks.filter((mark) => JSON.stringify(answer.body).includes(mark))).toEqual([]);
   },
@@ -141,7 +146,8 @@ test("behind the clauses the database shows the API one tenant, and writes into 
   try {
     await client.query("begin");
     await client.query("select set_config('posthorn.tenant_id', $1, true)", [own]);
-    for (const table of ["company", "api_key", "event_type", "definition", "audit_entry", "tenant"]) {
+    const tables = ["company", "api_key", "event_type", "definition", "organisation_entry", "audit_entry", "tenant"];
+    for (const table of tables) {
       const column = table === "tenant" ? "id" : "tenant_id";
       const { rows } = await client.query(`select 1 from ${table} where ${column} = $1`, [tenant]);
       expect([table, rows.length]).toEqual([table, 0]);

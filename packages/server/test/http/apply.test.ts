@@ -78,12 +78,12 @@ describe("POST /webhooks/apply", () => {
 
   test("knows in every element what is misspelt, to come, or set by us", async () => {
     const answer = await apply({
-      webhooks: [ONE, { ...ONE, filter: [], scope: {}, version: 3, filters: { "order.total": { mn: 1 } } }],
+      webhooks: [ONE, { ...ONE, filter: [], pinVersion: 1, version: 3, filters: { "order.total": { mn: 1 } } }],
     });
     expect(detailsOf(answer).sort()).toEqual([
       "webhooks[1].filter UNKNOWN_FIELD",
       "webhooks[1].filters.order.total.mn UNKNOWN_FIELD",
-      "webhooks[1].scope FIELD_NOT_AVAILABLE_YET",
+      "webhooks[1].pinVersion FIELD_NOT_AVAILABLE_YET",
       "webhooks[1].version READ_ONLY_FIELD",
     ]);
     const unknown = answer.body.error.details.find((detail: { field: string }) => detail.field.endsWith("filter"));

@@ -33,6 +33,7 @@ import { SecretRotations } from "../../src/manage/secret-rotation.ts";
 import { Applies } from "../../src/manage/apply.ts";
 import { ApiKeys } from "../../src/manage/api-keys.ts";
 import { AuditTrail } from "../../src/manage/audit.ts";
+import { OrganisationTree } from "../../src/manage/organisation.ts";
 import { Companies } from "../../src/manage/companies.ts";
 import { OauthClients } from "../../src/manage/oauth-clients.ts";
 import { OauthGrants } from "../../src/manage/oauth-grants.ts";
@@ -226,6 +227,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
         definitionsOf: notHere,
         warningsOf: () => [],
         newId,
+        organisationOf: notHere,
         timestampOfEvent: notHere,
         nowMs: () => clock.nowMs(),
       },
@@ -254,6 +256,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
       rules: new DefinitionStore(changes, RULE_BODIES),
       codeTables: new DefinitionStore(changes, CODE_TABLE_BODIES),
       companies: new Companies(changes),
+      organisation: new OrganisationTree(changes),
       tenants: new Tenants({
         ...changes,
         engine: pools.engine,

@@ -15,6 +15,8 @@ import { explainFilter } from "../../expressions/explain.ts";
 import { parsePayload } from "../../expressions/payload.ts";
 import { type ResourceNames, scopeOfEvent } from "../../expressions/scope-of-event.ts";
 import { missingValueWarning, templateFieldName } from "../../manage/transform.ts";
+import { EventFacts, outOfScope } from "../../route/in-scope.ts";
+import type { Organisation } from "../../storage/organisation.ts";
 import type { WarningsOf } from "../../manage/warnings.ts";
 import { applyFields, checkWithStored, type StoredConfiguration } from "../../manage/webhook-configuration.ts";
 import { WEBHOOK_FIELD_HINTS } from "../../manage/webhook-fields.ts";
@@ -40,6 +42,8 @@ export interface PreviewFace extends PreviewEventSources {
   /** The tenant's rules and code tables, as this node knows them. */
   readonly definitionsOf: (tenantId: Principal["tenantId"]) => Promise<Definitions>;
   readonly warningsOf: WarningsOf;
+  /** Who and where, as routing knows it. */
+  readonly organisationOf: (principal: Principal) => Promise<Organisation>;
   readonly nowMs: () => number;
 }
 
@@ -96,6 +100,10 @@ async function show(face: PreviewFace, call: Call<undefined, PreviewBody>): Prom
     ...explainFilter(source, scope),
   }));
   const typeMatches = configuration.events.some((pattern) => matchesPattern(pattern, event.type));
+  const outside =
+    configuration.scope === undefined
+      ? null
+      : outOfScope(configuration.scope, new EventFacts(event), await face.organisationOf(principal));
   const snapshot = snapshotOf(face, principal, configuration);
   const plan = gatherPlanOf(snapshot, { namesOf: face.namesOf, definitionsOf: () => definitions });
   const place = plan?.batchOf(event) ?? null;
@@ -110,8 +118,9 @@ async function show(face: PreviewFace, call: Call<undefined, PreviewBody>): Prom
   const tagged = await taggedFieldWarnings(event, configuration.privacy ?? {}, face.tagsOf(event.type), make);
   const warnings = [...face.warningsOf(configuration), ...missing, ...(answered?.warnings ?? []), ...tagged];
   return success({
-    matched: typeMatches && filters.every(({ result }) => result === true),
+    matched: typeMatches && outside === null && filters.every(({ result }) => result === true),
     typeMatches,
+    scope: configuration.scope === undefined ? null : { inScope: outside === null, reason: outside?.reason ?? null },
     ...(status === null ? {} : { status }),
     filters,
     event: { id: event.publicId, event: event.type, timestamp: event.timestamp, livemode: event.livemode },

@@ -13,6 +13,7 @@ export const AUDITED_OBJECTS = [
   "event_type",
   "rule",
   "code_table",
+  "organisation",
   "oauth_client",
   "oauth_grant",
 ] as const;

@@ -76,8 +76,12 @@ const filter = z.object({
 
 export const preview = z
   .object({
-    matched: z.boolean().meta({ description: "Whether the event's type and all filters fit." }),
+    matched: z.boolean().meta({ description: "Whether the event's type, the scope and all filters fit." }),
     typeMatches: z.boolean(),
+    scope: z
+      .object({ inScope: z.boolean(), reason: z.string().nullable().meta({ description: "Why it is outside." }) })
+      .nullable()
+      .meta({ description: "Whether the event lies in the webhook's scope; null: it has none." }),
     status: z.string().optional().meta({ description: "Of a webhook that exists: one that is disabled gets nothing." }),
     filters: z.array(filter),
     event: z.object({ id: z.string(), event: z.string(), timestamp: z.string(), livemode: z.boolean() }),

@@ -136,6 +136,15 @@ const condition: z.ZodType = z.object({
   conditionLogic: z.enum(CONDITION_LOGICS).optional(),
 });
 
+const names = z.array(z.string()).optional();
+const scope = z.object({
+  companies: names,
+  branches: names,
+  locations: names,
+  actors: z.object({ users: names, employees: names, departments: names, teams: names }).optional(),
+  sources: names,
+});
+
 /** The fields that a version remembers. */
 const configured = described({
   name: z.string().nullable(),
@@ -147,6 +156,7 @@ const configured = described({
   filters,
   conditions: z.array(condition as z.ZodType<ShownCondition>),
   conditionLogic: z.enum(CONDITION_LOGICS),
+  scope: scope.nullable(),
   timeout: z.int(),
   retryPolicy: retryPolicy.nullable(),
   expireAfter: z.number().nullable(),

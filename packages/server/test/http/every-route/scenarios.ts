@@ -280,6 +280,23 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "DELETE /companies/{id}": async (world) => ({
     path: `/companies/${(await world.data("POST", "/companies", { name: "Goes" })).id}`,
   }),
+  "GET /organisation": async (world) => {
+    await world.data("POST", "/organisation/load", { branches: [{ id: "branch_kl", companyId: "company_default" }] });
+    return { path: "/organisation?kind=branch" };
+  },
+  "POST /organisation/load": () => ({
+    path: "/organisation/load",
+    body: {
+      locations: [{ id: "loc_1", branchId: "branch_kl", name: "Store" }],
+      employees: [{ id: "emp_1", departments: ["Sales"] }],
+      users: [{ id: "user_1", employeeId: "emp_1", teams: ["north"] }],
+      asOf: "2026-03-12T02:30:00Z",
+    },
+  }),
+  "DELETE /organisation/{id}": async (world) => {
+    await world.data("POST", "/organisation/load", { companies: [{ id: "company_goes", name: "Goes" }] });
+    return { path: "/organisation/company_goes?kind=company" };
+  },
   "GET /api-keys": () => ({ path: "/api-keys?status=active" }),
   "POST /api-keys": () => ({
     path: "/api-keys",
