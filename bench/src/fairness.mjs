@@ -148,7 +148,7 @@ async function whale() {
       keys.push(tenant.apiKey.key);
       await scene.subscribe(`mouse-${n}`, HEALTHY, {}, tenant.apiKey.key);
     }
-    await scene.subscribe("whale", OTHER, { maxInFlight: 500 });
+    const whaleWebhook = await scene.subscribe("whale", OTHER, { maxInFlight: 500 });
     let turn = 0;
     const mice = async () => {
       /** @type {Promise<number>[]} */
@@ -168,8 +168,10 @@ async function whale() {
     await mice();
     const alone = await mice();
     show(`${count} mice alone`, alone);
-    // More than can be delivered while the mice are watched.
+    // More than can be delivered while the mice are watched, and none of it before.
+    await scene.call(`/v1/webhooks/${whaleWebhook.id}/pause`, {}, 200);
     await scene.publishMany(OTHER, 100_000);
+    await scene.call(`/v1/webhooks/${whaleWebhook.id}/resume`, {}, 200);
     const before = scene.arrivals.filter(({ path }) => path === "/whale").length;
     const startedAtMs = performance.now();
     const beside = await mice();
