@@ -855,6 +855,29 @@ create policy tenant on rollup_total as permissive for all to posthorn_api
   using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
   with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
+create table route (
+  tenant_id uuid not null,
+  created_at timestamp with time zone not null,
+  from_config_version bigint not null,
+  to_config_version bigint,
+  version integer not null,
+  livemode boolean not null,
+  name text not null,
+  created_by text not null,
+  body json not null,
+  constraint route_pkey PRIMARY KEY (tenant_id, livemode, name, version),
+  constraint route_version_check CHECK ((version > 0))
+);
+CREATE UNIQUE INDEX route_current ON route USING btree (tenant_id, livemode, name) WHERE (to_config_version IS NULL);
+alter table route enable row level security;
+alter table route force row level security;
+create policy engine on route as permissive for all to posthorn_engine
+  using (true)
+  with check (true);
+create policy tenant on route as permissive for all to posthorn_api
+  using ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")))
+  with check ((tenant_id = ( SELECT (NULLIF(current_setting('posthorn.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
 create table schema_migration (
   name text not null,
   checksum text not null,
@@ -1139,6 +1162,8 @@ grant insert, select on rollup_tail to posthorn_api;
 grant delete, insert, select, update on rollup_tail to posthorn_engine;
 grant select on rollup_total to posthorn_api;
 grant delete, insert, select, update on rollup_total to posthorn_engine;
+grant delete, insert, select, update on route to posthorn_api;
+grant delete, insert, select, update on route to posthorn_engine;
 grant delete, insert, select, update on secret to posthorn_api;
 grant delete, insert, select, update on secret to posthorn_engine;
 grant delete, insert, select, update on snapshot to posthorn_api;

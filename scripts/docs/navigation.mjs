@@ -16,6 +16,7 @@ export const NAVIGATION = [
       "guides/fairness",
       "guides/filters-and-templates",
       "guides/rules",
+      "guides/routes",
       "guides/formats",
       "guides/privacy",
       "guides/security",

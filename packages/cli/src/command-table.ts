@@ -69,6 +69,11 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
         load: async () => (await import("./commands/events.ts")).registerEvents,
       },
       {
+        name: "routes",
+        summary: "List routes between webhooks, show one, or write one from a file.",
+        load: async () => (await import("./commands/routes.ts")).registerRoutes,
+      },
+      {
         name: "organisation",
         summary: "Load the branches, locations and people by which webhooks are restricted; or list them.",
         load: async () => (await import("./commands/organisation.ts")).registerOrganisation,

@@ -55,6 +55,7 @@ export type * from "./types/event.ts";
 export type * from "./types/module.ts";
 export type * from "./types/node.ts";
 export type * from "./types/organisation.ts";
+export type * from "./types/route.ts";
 export type * from "./types/preview.ts";
 export type * from "./types/replay.ts";
 export type * from "./types/snapshot.ts";

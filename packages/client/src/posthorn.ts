@@ -9,6 +9,7 @@ import { EventTypes } from "./resources/event-types.ts";
 import { Events } from "./resources/events.ts";
 import { read } from "./resources/read.ts";
 import { preview, type PreviewInput } from "./resources/preview.ts";
+import { Routes } from "./resources/routes.ts";
 import { Organisation } from "./resources/organisation.ts";
 import { Modules } from "./resources/modules.ts";
 import { Nodes } from "./resources/nodes.ts";
@@ -43,6 +44,8 @@ export class Posthorn {
   readonly codeTables: CodeTables;
   readonly tenants: Tenants;
   readonly companies: Companies;
+  /** Which webhooks an event is given to, when. */
+  readonly routes: Routes;
   /** Branches, locations and people, by which webhooks are restricted. */
   readonly organisation: Organisation;
   readonly apiKeys: ApiKeys;
@@ -77,6 +80,7 @@ export class Posthorn {
     this.codeTables = new CodeTables(transport);
     this.tenants = new Tenants(transport);
     this.companies = new Companies(transport);
+    this.routes = new Routes(transport);
     this.organisation = new Organisation(transport);
     this.apiKeys = new ApiKeys(transport);
     this.oauthClients = new OauthClients(transport);

@@ -1,12 +1,8 @@
 // posthorn organisation: who and where, by which webhooks are restricted; loaded from a file, or listed.
-import { readFile } from "node:fs/promises";
-import { text } from "node:stream/consumers";
 import type { OrganisationEntry, OrganisationKind, OrganisationLoad } from "@posthorn/client";
 import { Argument, type Command } from "commander";
 import { clientOf, type ServerOptions, withServer } from "../client-of.ts";
-import { readYaml } from "../files/read-yaml.ts";
-import { plainValue } from "../files/tree.ts";
-import { usageFailure } from "../lib/exit.ts";
+import { readDocument } from "../files/read-document.ts";
 import type { Io } from "../lib/io.ts";
 import { printList } from "../lib/lists.ts";
 import { runs } from "../lib/run.ts";
@@ -56,21 +52,10 @@ async function organisation(io: Io, options: OrganisationOptions, kind: Organisa
     await printList(io, client.organisation.list({ kind }), options.limit, COLUMNS, `No ${kind} is known.`);
     return;
   }
-  const loaded = await client.organisation.load(await entriesIn(options.load));
+  const loaded = await client.organisation.load((await readDocument(options.load)) as OrganisationLoad);
   if (io.isJson) io.json(loaded);
   else {
     const older = loaded.older === 0 ? "" : `; ${loaded.older} were known as of later and stay`;
     io.say(`${loaded.changed} changed, ${loaded.unchanged} as before${older}.`);
   }
-}
-
-async function entriesIn(file: string): Promise<OrganisationLoad> {
-  const read = readYaml(file === "-" ? await text(process.stdin) : await readFile(file, "utf8"), file);
-  const [problem] = read.problems;
-  if (problem !== undefined) {
-    throw usageFailure(`${problem.place.file}:${problem.place.line}: ${problem.message}`);
-  }
-  const [document] = read.documents;
-  if (document === undefined || read.documents.length > 1) throw usageFailure(`${file}: expected one document.`);
-  return plainValue(document) as OrganisationLoad;
 }

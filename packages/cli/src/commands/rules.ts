@@ -248,7 +248,8 @@ function sayAbout(io: Io, { owner, description, usedBy, usedByCount }: Rule | Co
 }
 
 function userText(user: DefinitionUser): string {
-  return user.type === "rule" ? `rule.${clean(user.name)}` : `${user.id} in ${clean(user.fields.join(", "))}`;
+  if (user.type === "webhook") return `${user.id} in ${clean(user.fields.join(", "))}`;
+  return user.type === "rule" ? `rule.${clean(user.name)}` : `the route ${clean(user.name)}`;
 }
 
 function sayDeleted(io: Io, name: string): void {

@@ -4,8 +4,8 @@
 export type DefinitionUser =
   /** `fields`: where it stands there, `filters[0]`. */
   | { readonly type: "webhook"; readonly id: string; readonly fields: readonly string[] }
-  /** A rule that reads a code table. */
-  | { readonly type: "rule"; readonly name: string };
+  /** A rule that reads a code table, or a route of which a step names it. */
+  | { readonly type: "rule" | "route"; readonly name: string };
 
 interface DefinitionState {
   readonly name: string;

@@ -22,7 +22,7 @@ export interface PreviewedFilter {
 
 /** What would happen; nothing was sent or stored. */
 export interface Preview {
-  /** Whether the event's type, the scope and all filters fit. */
+  /** Whether the event's type, the scope, all filters and the routes fit. */
   readonly matched: boolean;
   readonly typeMatches: boolean;
   /** Null: the webhook has no scope. */
@@ -30,6 +30,13 @@ export interface Preview {
   /** Of a webhook that exists. */
   readonly status?: string;
   readonly filters: readonly PreviewedFilter[];
+  /** Of a webhook that exists: the routes in which it stands; one has to give it the event. */
+  readonly routes: readonly {
+    readonly name: string;
+    readonly gives: boolean;
+    /** Those that hold, from 0; empty: it came to the default. */
+    readonly steps: readonly number[];
+  }[];
   readonly event: {
     readonly id: string;
     readonly event: string;

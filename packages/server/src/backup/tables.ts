@@ -26,6 +26,7 @@ export const TABLES: Readonly<Record<string, Treatment>> = {
   definition: copied,
   definition_version: copied,
   organisation_entry: copied,
+  route: copied,
   webhook: copied,
   webhook_version: copied,
   audit_entry: copied,

@@ -122,11 +122,12 @@ export function buildCapturing(ground: Ground, delivery: DeliveryParts): Capturi
     wantedBy: (webhook, patterns, filters) =>
       wantedBy(catalogue, patterns, filters, () => configuration.definitionsOf(webhook.tenantId)),
     heardBy: async (webhook) => {
-      const { organisation } = await configuration.tenant(webhook.tenantId);
+      const { organisation, routes } = await configuration.tenant(webhook.tenantId);
       return heardBy(
         catalogue,
         webhook,
         () => configuration.tenantNow(webhook.tenantId)?.organisation ?? organisation,
+        () => configuration.tenantNow(webhook.tenantId)?.routes ?? routes,
         () => configuration.definitionsOf(webhook.tenantId),
       );
     },

@@ -26,6 +26,7 @@ import { DigestSettings } from "../manage/digest.ts";
 import { OauthClients } from "../manage/oauth-clients.ts";
 import { OauthGrants } from "../manage/oauth-grants.ts";
 import { RegisteredTypes } from "../manage/event-types.ts";
+import { RouteStore } from "../manage/routes.ts";
 import { OrganisationTree } from "../manage/organisation.ts";
 import { Modules } from "../manage/modules.ts";
 import { Nodes } from "../manage/nodes.ts";
@@ -122,7 +123,7 @@ export function buildHandlers(
         return definitionsOf(tenantId);
       },
       warningsOf,
-      organisationOf: async ({ tenantId }) => (await configuration.tenant(tenantId)).organisation,
+      tenantOf: ({ tenantId }) => configuration.tenant(tenantId),
       newId,
       timestampOfEvent: timestampOfId,
       nowMs: () => clock.nowMs(),
@@ -195,6 +196,7 @@ export function buildHandlers(
     codeTables: new DefinitionStore(changes, CODE_TABLE_BODIES),
     companies: new Companies(changes),
     organisation: new OrganisationTree(changes),
+    routes: new RouteStore(changes),
     tenants: new Tenants({
       ...changes,
       engine: pools.engine,

@@ -16,6 +16,8 @@ export type CursorKind =
   | "api_key"
   | "company"
   | "organisation"
+  | "route"
+  | "route_version"
   | "tenant"
   | "node"
   | "module"

@@ -19,6 +19,7 @@ const IN_PATHS: Readonly<Record<string, PathParameter>> = {
   tenants: { schema: idSchema("tenant"), description: "The id of the tenant." },
   rules: { schema: z.string().meta({ examples: ["large_order"] }), description: "The name of the rule." },
   "code-tables": { schema: z.string().meta({ examples: ["tax"] }), description: "The name of the code table." },
+  routes: { schema: z.string().meta({ examples: ["orders"] }), description: "The name of the route." },
   organisation: { schema: z.string().meta({ examples: ["branch_kl"] }), description: "The id of the entry." },
   companies: { schema: z.string().meta({ examples: ["company_default"] }), description: "The id of the company." },
   "api-keys": { schema: idSchema("apiKey"), description: "The id of the key; not its text." },

@@ -46,6 +46,7 @@ export const TAGS = {
   "Event types": "The catalogue, and the types that a tenant registered itself.",
   Rules: "Business rules and code tables: named once, used by any number of webhooks, changed in one place.",
   Tenants: "Customers, and the wall between them.",
+  Routes: "Which webhooks an event is given to, when.",
   Companies: "The companies of a tenant.",
   Organisation: "Branches, locations and people, by which webhooks are restricted.",
   "API keys": "Who may call this API, and what for.",

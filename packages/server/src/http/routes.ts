@@ -23,6 +23,7 @@ import { type PreviewFace, previewRoutes } from "./routes/preview.ts";
 import { secretRotationRoutes, type SecretRotationsFace } from "./routes/secret-rotation.ts";
 import { readKeyRoutes } from "./routes/read-keys.ts";
 import { type RegisteredTypesFace, registeredTypeRoutes } from "./routes/registered-types.ts";
+import { routesBetween, type RoutesFace } from "./routes/routes-between.ts";
 import { snapshotRoutes, type SnapshotsFace } from "./routes/snapshots.ts";
 import { type StatisticsFace, statisticsRoutes } from "./routes/statistics.ts";
 import { tenantRoutes, type TenantsFace } from "./routes/tenants.ts";
@@ -72,6 +73,7 @@ export interface RouteHandlers {
   readonly oauthGrants: OauthGrantsFace;
   readonly companies: CompaniesFace;
   readonly organisation: OrganisationFace;
+  readonly routes: RoutesFace;
   readonly tenants: TenantsFace;
   readonly rules: DefinitionsFace;
   readonly codeTables: DefinitionsFace;
@@ -146,6 +148,7 @@ export function routeTable(handlers: RouteHandlers): readonly Route[] {
     ...readKeyRoutes(handlers.apiKeys),
     ...oauthRoutes(handlers.oauthClients, handlers.oauthGrants),
     ...companyRoutes(handlers.companies),
+    ...routesBetween(handlers.routes),
     ...organisationRoutes(handlers.organisation),
     ...tenantRoutes(handlers.tenants),
     ...digestRoutes(handlers.digest),

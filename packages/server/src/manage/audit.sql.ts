@@ -25,6 +25,7 @@ export interface AuditEntry {
     | "rule"
     | "code_table"
     | "organisation"
+    | "route"
     | "oauth_client"
     | "oauth_grant";
   readonly objectId: string;

@@ -4,6 +4,7 @@
 import { type ErrorDetail, type Id, idFromUuid } from "@posthorn/contract";
 import type pg from "pg";
 import { type DefinitionKind, usesOf } from "../expressions/uses.ts";
+import { selectRoutesOfTenant } from "../storage/routes.sql.ts";
 import { asTenant, type Executor } from "../storage/pools.ts";
 import type { Actor } from "./actor.ts";
 import {
@@ -45,7 +46,8 @@ export type DefinitionUser =
       readonly livemode: boolean;
       readonly fields: readonly string[];
     }
-  | { readonly type: "rule"; readonly name: string };
+  | { readonly type: "rule"; readonly name: string }
+  | { readonly type: "route"; readonly name: string; readonly livemode: boolean };
 
 export interface FoundDefinition {
   readonly row: DefinitionRow;
@@ -216,7 +218,7 @@ export class DefinitionStore {
 
 /** Webhooks of the other mode are nobody's business: live and sandbox do not see each other. */
 function foundOf(row: DefinitionRow, users: readonly DefinitionUser[], { livemode }: Actor): FoundDefinition {
-  const usedBy = users.filter((user) => user.type !== "webhook" || user.livemode === livemode);
+  const usedBy = users.filter((user) => user.type === "rule" || user.livemode === livemode);
   return { row, usedBy, etag: etagOf(row) };
 }
 
@@ -255,6 +257,12 @@ async function usersOf(
     for (const used of new Set(uses.map((use) => use.name))) {
       const fields = [...new Set(uses.filter((use) => use.name === used).map((use) => use.field))];
       add(used, { type: "webhook", id: idFromUuid("webhook", id), livemode, fields });
+    }
+  }
+  for (const route of await selectRoutesOfTenant(db, tenantUuid)) {
+    const uses = route.body.steps.flatMap(({ when }) => usesOf(when)).filter((use) => use.kind === kind);
+    for (const used of new Set(uses.map((use) => use.name))) {
+      add(used, { type: "route", name: route.name, livemode: route.livemode });
     }
   }
   if (kind === "rule") return users;

@@ -12,6 +12,7 @@ import { type ReadPath, readsOf } from "../expressions/reads.ts";
 import type { Scope } from "../expressions/scope.ts";
 import { scopeOfEvent } from "../expressions/scope-of-event.ts";
 import { EventFacts, outOfScope } from "./in-scope.ts";
+import { RouteDecisions } from "./routes.ts";
 import type { TenantConfiguration, Webhook } from "../storage/configuration.ts";
 
 /** What matching needs of an event. */
@@ -62,6 +63,7 @@ export class Matcher {
     if (candidates.webhooks.length === 0) return [];
     let scope: Scope | undefined;
     let facts: EventFacts | undefined;
+    let decisions: RouteDecisions | undefined;
     const matched: Webhook[] = [];
     for (const { webhook, filters } of candidates.webhooks) {
       if (filters === null) continue;
@@ -81,6 +83,12 @@ export class Matcher {
           break;
         }
         if (!passes) continue;
+      }
+      const inRoutes = tenant.routes.of(webhook.id);
+      if (inRoutes.length > 0) {
+        scope ??= this.#scopeOf(event, tenant.definitions, candidates);
+        decisions ??= new RouteDecisions(scope, (fault) => this.#onFault(webhook, fault));
+        if (!decisions.give(inRoutes, webhook.id)) continue;
       }
       matched.push(webhook);
     }
@@ -116,7 +124,10 @@ export class Matcher {
       selected.push(this.#compile(webhook));
     }
     const { fieldAliases } = resourceNamesOf(this.#catalogue, type);
-    const reads = selected.flatMap(({ reads }) => reads.flatMap((path) => tenant.definitions.readsOf(path)));
+    // A route once, however many of its webhooks stand here.
+    const routes = new Set(selected.flatMap(({ webhook }) => tenant.routes.of(webhook.id)));
+    const read = [...selected, ...routes].flatMap((each) => each.reads);
+    const reads = read.flatMap((path) => tenant.definitions.readsOf(path));
     return {
       webhooks: selected,
       part: payloadPartFor(reads, fieldAliases),

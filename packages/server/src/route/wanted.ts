@@ -8,6 +8,8 @@ import type { Definitions } from "../expressions/definitions.ts";
 import { parsePayload } from "../expressions/payload.ts";
 import { scopeOfEvent } from "../expressions/scope-of-event.ts";
 import type { Webhook } from "../storage/configuration.ts";
+import type { Routes } from "../storage/routes.ts";
+import { RouteDecisions } from "./routes.ts";
 import type { Organisation } from "../storage/organisation.ts";
 import { EventFacts, outOfScope } from "./in-scope.ts";
 import type { MatchableEvent } from "./match.ts";
@@ -17,12 +19,21 @@ export function heardBy(
   catalogue: Catalogue,
   webhook: Webhook,
   organisationOf: () => Organisation,
+  routesOf: () => Routes,
   definitionsOf: () => Definitions,
 ): (event: MatchableEvent) => boolean {
   const passes = wantedBy(catalogue, webhook.events, webhook.filters, definitionsOf);
   const { scope } = webhook;
-  if (scope === null) return passes;
-  return (event) => outOfScope(scope, new EventFacts(event), organisationOf()) === null && passes(event);
+  return (event) => {
+    if (scope !== null && outOfScope(scope, new EventFacts(event), organisationOf()) !== null) return false;
+    if (!passes(event)) return false;
+    const routes = routesOf().of(webhook.id);
+    if (routes.length === 0) return true;
+    const options = { exactNumbers: event.hasLongNumber };
+    const names = resourceNamesOf(catalogue, event.type);
+    const eventScope = scopeOfEvent(event, names, definitionsOf(), (bytes) => parsePayload(bytes, options));
+    return new RouteDecisions(eventScope).give(routes, webhook.id);
+  };
 }
 
 /** Compiles once; a filter that no longer compiles lets nothing pass, as in routing. */

@@ -24,6 +24,8 @@ import { secretsOfRows, type WebhookSecrets } from "./webhook-secrets.ts";
 import type { Priority } from "./priority.ts";
 import type { PrivacySetting } from "./privacy.ts";
 import type { ResponseRuleSetting } from "./response-rules.ts";
+import { Routes } from "./routes.ts";
+import { selectRoutesOfTenant } from "./routes.sql.ts";
 import type { RetryPolicySetting } from "./retry-setting.ts";
 
 /** At most `limit` requests in any `per`, and `burst` more. */
@@ -146,6 +148,7 @@ export interface TenantConfiguration {
   readonly definitions: Definitions;
   /** Who and where: always the same object, kept current in place. */
   readonly organisation: Organisation;
+  readonly routes: Routes;
 }
 
 export interface ConfigurationOptions {
@@ -319,15 +322,16 @@ export class Configuration {
       const definitions = definitionsOfRows(await selectDefinitionsOfTenant(db, tenantUuid));
       const isInMemory = this.#tenants.has(tenantId);
       const registeredTypes = isInMemory ? typesOfRows(await selectRegisteredTypes(db, tenantUuid)) : NO_TYPES;
-      changed.push({ tenantId, definitions, registeredTypes });
+      const routes = new Routes(isInMemory ? await selectRoutesOfTenant(db, tenantUuid) : []);
+      changed.push({ tenantId, definitions, registeredTypes, routes });
     }
     return changed;
   }
 
-  #replaceTenant({ tenantId, definitions, registeredTypes }: ChangedTenant): void {
+  #replaceTenant({ tenantId, definitions, registeredTypes, routes }: ChangedTenant): void {
     this.#definitions.set(tenantId, definitions);
     const present = this.#tenants.peek(tenantId);
-    if (present !== undefined) this.#tenants.set(tenantId, { ...present, definitions, registeredTypes });
+    if (present !== undefined) this.#tenants.set(tenantId, { ...present, definitions, registeredTypes, routes });
   }
 
   #putEntry(row: OrganisationEntryRow): void {
@@ -336,11 +340,12 @@ export class Configuration {
 
   async #loadTenant(tenantId: Id<"tenant">): Promise<TenantConfiguration> {
     const tenantUuid = uuidFromId("tenant", tenantId);
-    const [rows, types, defined, entries] = await Promise.all([
+    const [rows, types, defined, entries, routes] = await Promise.all([
       selectWebhooksOfTenant(this.#options.db, tenantUuid),
       selectRegisteredTypes(this.#options.db, tenantUuid),
       selectDefinitionsOfTenant(this.#options.db, tenantUuid),
       selectOrganisation(this.#options.db, tenantUuid),
+      selectRoutesOfTenant(this.#options.db, tenantUuid),
     ]);
     const definitions = definitionsOfRows(defined);
     const configuration: TenantConfiguration = {
@@ -349,6 +354,7 @@ export class Configuration {
       registeredTypes: typesOfRows(types),
       definitions,
       organisation: new Organisation(entries.map(entryOfRow)),
+      routes: new Routes(routes),
     };
     this.#definitions.set(tenantId, definitions);
     this.#tenants.set(tenantId, configuration);
@@ -356,7 +362,7 @@ export class Configuration {
   }
 }
 
-type ChangedTenant = Pick<TenantConfiguration, "tenantId" | "definitions" | "registeredTypes">;
+type ChangedTenant = Pick<TenantConfiguration, "tenantId" | "definitions" | "registeredTypes" | "routes">;
 const NO_TYPES: TenantConfiguration["registeredTypes"] = new Map();
 
 function definitionsOfRows(rows: readonly { kind: "rule" | "code_table"; name: string; body: unknown }[]): Definitions {

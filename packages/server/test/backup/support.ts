@@ -293,6 +293,8 @@ export async function fillLaterTables(admin: pg.Client): Promise<void> {
       select id, now(), now(), true, 'module', 'a' from tenant;
     insert into module_hour (tenant_id, hour, count, livemode, kind, name)
       select id, now(), 1, true, 'module', 'a' from tenant;
+    insert into route (tenant_id, created_at, from_config_version, version, livemode, name, created_by, body)
+      select id, now(), 2, 1, true, 'orders', 'key_1', '{"steps": [{"when": "order.x == \\"é\\"", "webhooks": []}]}' from tenant;
     insert into organisation_entry (tenant_id, valid_from, as_of, kind, id, name, parent_id, departments, teams)
       select id, 2, now(), 'user', 'user_1', 'Zoë "x"', 'emp_1', array['Sales'], array['north', 'a "team"'] from tenant;
     insert into expiry_watch (tenant_id, webhook_id, told_before_id)

@@ -28,6 +28,7 @@ beforeAll(async () => {
   const table = await post("/code-tables", { name: "private_codes", entries: { private: "private" } });
   const webhook = await post("/webhooks", { url: "https://private.example/", events: ["private.thing"] });
   const readKey = await post(`/webhooks/${webhook.id}/read-keys`, { name: "private reader" });
+  await face.call(admin, "PUT", "/routes/private_route", { steps: [{ when: "true", webhooks: [webhook.id] }] });
   await post("/organisation/load", { branches: [{ id: "branch_private", name: "private branch" }] });
   const client = await post("/oauth-clients", {
     name: "private program",
@@ -53,6 +54,8 @@ beforeAll(async () => {
     "/rules/{name}/versions": { name: rule.name },
     "/code-tables/{name}": { name: table.name },
     "/code-tables/{name}/versions": { name: table.name },
+    "/routes/{name}": { name: "private_route" },
+    "/routes/{name}/versions": { name: "private_route" },
     "/organisation/{id}": { id: "branch_private" },
     "/webhooks/{id}/read-keys": { id: webhook.id },
     "/webhooks/{id}/read-keys/{keyId}": { id: webhook.id, keyId: readKey.id },
@@ -73,7 +76,7 @@ beforeAll(async () => {
 });
 afterAll(() => face.close());
 
-const TAGS = new Set(["Organisation", "API keys", "Companies", "Tenants", "Event types", "Rules", "Audit"]);
+const TAGS = new Set(["Routes", "Organisation", "API keys", "Companies", "Tenants", "Event types", "Rules", "Audit"]);
 const BODIES: Record<string, object> = {
   "PATCH /companies/{id}": { name: "stolen" },
   "PATCH /api-keys/{id}": { name: "stolen" },
@@ -92,13 +95,17 @@ const PATHS = [
   "/rules/{name}/versions",
   "/code-tables/{name}",
   "/code-tables/{name}/versions",
+  "/routes/{name}",
+  "/routes/{name}/versions",
   "/organisation/{id}",
   "/webhooks/{id}/read-keys",
   "/webhooks/{id}/read-keys/{keyId}",
 ];
 const routes = routesToRead().filter((route) => TAGS.has(route.tag) && route.scope !== "operator");
 
-describe.each(routes.filter((route) => PATHS.includes(route.path)))("$method $path", (route) => {
+// A PUT makes what is not there, in its own tenant: tested below.
+const ofOthers = routes.filter((route) => PATHS.includes(route.path) && route.method !== "PUT");
+describe.each(ofOthers)("$method $path", (route) => {
   test("finds nothing of another tenant, and answers as if it were not there", async () => {
     const own = params[route.path] as Record<string, string>;
     const query = route.path === "/organisation/{id}" ? "?kind=branch" : "";
@@ -129,6 +136,18 @@ test("every route of one thing is among those asked", () => {
   expect([...new Set(ofOne)].toSorted()).toEqual(PATHS.toSorted());
 });
 
+test("a route names no webhook of another tenant, and another tenant's route of the same name is another one", async () => {
+  const put = (webhook: string) =>
+    face.call(stranger, "PUT", "/routes/private_route", { steps: [{ when: "true", webhooks: [webhook] }] });
+  const refused = await put((params["/webhooks/{id}/read-keys"] as { id: string }).id);
+  expect([refused.status, refused.body.error.details[0].field]).toEqual([422, "steps[0].webhooks[0]"]);
+  const url = "https://mine.example/";
+  const own = await face.call(stranger, "POST", "/webhooks", { url, events: ["invoice.paid"] });
+  expect((await put(own.body.data.id)).body.data.version).toBe(1);
+  const { data } = (await face.call(admin, "GET", "/routes/private_route")).body;
+  expect(data.steps[0].webhooks).not.toContain(own.body.data.id);
+});
+
 test("the same ids and names are free for the stranger: nothing tells that somebody else has them", async () => {
   for (const [path, body] of [
     ["/companies", { id: "company_private", name: "mine" }],
@@ -146,7 +165,16 @@ test("behind the clauses the database shows the API one tenant, and writes into 
   try {
     await client.query("begin");
     await client.query("select set_config('posthorn.tenant_id', $1, true)", [own]);
-    const tables = ["company", "api_key", "event_type", "definition", "organisation_entry", "audit_entry", "tenant"];
+    const tables = [
+      "company",
+      "api_key",
+      "event_type",
+      "definition",
+      "organisation_entry",
+      "route",
+      "audit_entry",
+      "tenant",
+    ];
     for (const table of tables) {
       const column = table === "tenant" ? "id" : "tenant_id";
       const { rows } = await client.query(`select 1 from ${table} where ${column} = $1`, [tenant]);

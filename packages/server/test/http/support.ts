@@ -33,6 +33,7 @@ import { SecretRotations } from "../../src/manage/secret-rotation.ts";
 import { Applies } from "../../src/manage/apply.ts";
 import { ApiKeys } from "../../src/manage/api-keys.ts";
 import { AuditTrail } from "../../src/manage/audit.ts";
+import { RouteStore } from "../../src/manage/routes.ts";
 import { OrganisationTree } from "../../src/manage/organisation.ts";
 import { Companies } from "../../src/manage/companies.ts";
 import { OauthClients } from "../../src/manage/oauth-clients.ts";
@@ -227,7 +228,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
         definitionsOf: notHere,
         warningsOf: () => [],
         newId,
-        organisationOf: notHere,
+        tenantOf: notHere,
         timestampOfEvent: notHere,
         nowMs: () => clock.nowMs(),
       },
@@ -257,6 +258,7 @@ export async function openFace(overrides: FaceOverrides = {}): Promise<Face> {
       codeTables: new DefinitionStore(changes, CODE_TABLE_BODIES),
       companies: new Companies(changes),
       organisation: new OrganisationTree(changes),
+      routes: new RouteStore(changes),
       tenants: new Tenants({
         ...changes,
         engine: pools.engine,

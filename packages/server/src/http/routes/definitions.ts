@@ -313,7 +313,8 @@ function noneOf({ word, path }: Kind): Answer {
 
 function nameOf(user: DefinitionUser): string {
   if (user.type === "rule") return `rule.${user.name}`;
-  return user.livemode ? user.id : `${user.id} (sandbox)`;
+  const name = user.type === "route" ? `the route ${user.name}` : user.id;
+  return user.livemode ? name : `${name} (sandbox)`;
 }
 
 function bodyView({ members }: Kind, body: Readonly<Record<string, unknown>>): Record<string, unknown> {
@@ -333,7 +334,8 @@ function viewOf(kind: Kind, { row, usedBy }: FoundDefinition): Record<string, un
 }
 
 function userView(user: DefinitionUser): Record<string, unknown> {
-  return user.type === "rule" ? { ...user } : { type: user.type, id: user.id, fields: user.fields };
+  if (user.type !== "webhook") return { type: user.type, name: user.name };
+  return { type: user.type, id: user.id, fields: user.fields };
 }
 
 function versionView(kind: Kind, row: DefinitionVersionRow): Record<string, unknown> {

@@ -16,12 +16,12 @@ import { parsePayload } from "../../expressions/payload.ts";
 import { type ResourceNames, scopeOfEvent } from "../../expressions/scope-of-event.ts";
 import { missingValueWarning, templateFieldName } from "../../manage/transform.ts";
 import { EventFacts, outOfScope } from "../../route/in-scope.ts";
-import type { Organisation } from "../../storage/organisation.ts";
+import { RouteDecisions } from "../../route/routes.ts";
 import type { WarningsOf } from "../../manage/warnings.ts";
 import { applyFields, checkWithStored, type StoredConfiguration } from "../../manage/webhook-configuration.ts";
 import { WEBHOOK_FIELD_HINTS } from "../../manage/webhook-fields.ts";
 import type { Webhooks } from "../../manage/webhooks.ts";
-import { type Webhook, webhookOfRow, WEBHOOK_DEFAULTS } from "../../storage/configuration.ts";
+import { type TenantConfiguration, type Webhook, webhookOfRow, WEBHOOK_DEFAULTS } from "../../storage/configuration.ts";
 import { type Answer, type Failure, failure, fieldFailure, success } from "../answer.ts";
 import type { Principal } from "../principal.ts";
 import { bodyExcerpt } from "../read/body-excerpt.ts";
@@ -42,8 +42,8 @@ export interface PreviewFace extends PreviewEventSources {
   /** The tenant's rules and code tables, as this node knows them. */
   readonly definitionsOf: (tenantId: Principal["tenantId"]) => Promise<Definitions>;
   readonly warningsOf: WarningsOf;
-  /** Who and where, as routing knows it. */
-  readonly organisationOf: (principal: Principal) => Promise<Organisation>;
+  /** Organisation and routes, as routing knows them. */
+  readonly tenantOf: (principal: Principal) => Promise<Pick<TenantConfiguration, "organisation" | "routes">>;
   readonly nowMs: () => number;
 }
 
@@ -100,10 +100,18 @@ async function show(face: PreviewFace, call: Call<undefined, PreviewBody>): Prom
     ...explainFilter(source, scope),
   }));
   const typeMatches = configuration.events.some((pattern) => matchesPattern(pattern, event.type));
+  const tenant = await face.tenantOf(principal);
+  const webhookId = typeof body.webhook === "string" ? body.webhook : "";
+  const decisions = new RouteDecisions(scope);
+  const routes = tenant.routes.of(webhookId).map((each) => {
+    const { webhooks, steps } = decisions.decisionOf(each);
+    return { name: each.name, gives: webhooks.has(webhookId), steps };
+  });
+  const isGiven = routes.length === 0 || routes.some(({ gives }) => gives);
   const outside =
     configuration.scope === undefined
       ? null
-      : outOfScope(configuration.scope, new EventFacts(event), await face.organisationOf(principal));
+      : outOfScope(configuration.scope, new EventFacts(event), tenant.organisation);
   const snapshot = snapshotOf(face, principal, configuration);
   const plan = gatherPlanOf(snapshot, { namesOf: face.namesOf, definitionsOf: () => definitions });
   const place = plan?.batchOf(event) ?? null;
@@ -118,11 +126,12 @@ async function show(face: PreviewFace, call: Call<undefined, PreviewBody>): Prom
   const tagged = await taggedFieldWarnings(event, configuration.privacy ?? {}, face.tagsOf(event.type), make);
   const warnings = [...face.warningsOf(configuration), ...missing, ...(answered?.warnings ?? []), ...tagged];
   return success({
-    matched: typeMatches && outside === null && filters.every(({ result }) => result === true),
+    matched: typeMatches && outside === null && isGiven && filters.every(({ result }) => result === true),
     typeMatches,
     scope: configuration.scope === undefined ? null : { inScope: outside === null, reason: outside?.reason ?? null },
     ...(status === null ? {} : { status }),
     filters,
+    routes,
     event: { id: event.publicId, event: event.type, timestamp: event.timestamp, livemode: event.livemode },
     batch: place === null ? null : { kind: place.rules.kind, key: place.value, sendsAtOnce: place.flushes },
     coalesceKey: plan !== null && plan.coalesce !== null ? plan.coalesceKeyOf(event) : null,

@@ -14,6 +14,7 @@ export const AUDITED_OBJECTS = [
   "rule",
   "code_table",
   "organisation",
+  "route",
   "oauth_client",
   "oauth_grant",
 ] as const;

@@ -83,7 +83,7 @@ const user = z.union([
     id: idSchema("webhook"),
     fields: z.array(z.string()).meta({ description: "Where it stands there.", examples: [["filters[0]"]] }),
   }),
-  z.object({ type: z.literal("rule"), name: z.string() }),
+  z.object({ type: z.enum(["rule", "route"]), name: z.string() }),
 ]);
 const state = {
   version: z.int().positive(),

@@ -76,7 +76,7 @@ const filter = z.object({
 
 export const preview = z
   .object({
-    matched: z.boolean().meta({ description: "Whether the event's type, the scope and all filters fit." }),
+    matched: z.boolean().meta({ description: "Whether the event's type, the scope, all filters and the routes fit." }),
     typeMatches: z.boolean(),
     scope: z
       .object({ inScope: z.boolean(), reason: z.string().nullable().meta({ description: "Why it is outside." }) })
@@ -84,6 +84,15 @@ export const preview = z
       .meta({ description: "Whether the event lies in the webhook's scope; null: it has none." }),
     status: z.string().optional().meta({ description: "Of a webhook that exists: one that is disabled gets nothing." }),
     filters: z.array(filter),
+    routes: z
+      .array(
+        z.object({
+          name: z.string(),
+          gives: z.boolean(),
+          steps: z.array(z.int()).meta({ description: "Those that hold, from 0; empty: it came to the default." }),
+        }),
+      )
+      .meta({ description: "Of a webhook that exists: the routes in which it stands; one has to give it the event." }),
     event: z.object({ id: z.string(), event: z.string(), timestamp: z.string(), livemode: z.boolean() }),
     batch: z
       .object({

@@ -280,6 +280,23 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "DELETE /companies/{id}": async (world) => ({
     path: `/companies/${(await world.data("POST", "/companies", { name: "Goes" })).id}`,
   }),
+  "GET /routes": async (world) => {
+    await world.data("PUT", "/routes/listed", ROUTE);
+    return { path: "/routes" };
+  },
+  "GET /routes/{name}": async (world) => {
+    await world.data("PUT", "/routes/read_one", ROUTE);
+    return { path: "/routes/read_one" };
+  },
+  "PUT /routes/{name}": () => ({ path: "/routes/put_one", body: { ...ROUTE, owner: "Sales", matches: "all" } }),
+  "DELETE /routes/{name}": async (world) => {
+    await world.data("PUT", "/routes/goes", ROUTE);
+    return { path: "/routes/goes" };
+  },
+  "GET /routes/{name}/versions": async (world) => {
+    await world.data("PUT", "/routes/versioned", ROUTE);
+    return { path: "/routes/versioned/versions" };
+  },
   "GET /organisation": async (world) => {
     await world.data("POST", "/organisation/load", { branches: [{ id: "branch_kl", companyId: "company_default" }] });
     return { path: "/organisation?kind=branch" };
@@ -336,6 +353,9 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "DELETE /oauth-grants/{id}": async (world) => ({ path: `/oauth-grants/${await world.newOauthGrant()}` }),
   "GET /audit": () => ({ path: "/audit" }),
 };
+
+/** Gives everything: other scenarios deliver to webhooks of the world. */
+const ROUTE = { steps: [{ when: "true", webhooks: ["ok"] }], default: [] };
 
 function replayOf({ webhookId }: World): Record<string, unknown> {
   return { webhookId, from: "2020-01-01T00:00:00Z", dryRun: true };
