@@ -106,6 +106,7 @@ test("what both modes share is changed by live keys only", () => {
     "DELETE /companies/{id}",
     "DELETE /event-types/{name}",
     "DELETE /oauth-clients/{id}",
+    "DELETE /organisation/{id}",
     "DELETE /rules/{name}",
     "GET /audit",
     "PATCH /code-tables/{name}",
@@ -120,6 +121,7 @@ test("what both modes share is changed by live keys only", () => {
     "POST /digest/test",
     "POST /event-types",
     "POST /oauth-clients",
+    "POST /organisation/load",
     "POST /rules",
     "POST /tenants",
   ]);
