@@ -37,7 +37,11 @@ describe("a registered type", () => {
     };
     const example = { event: "warehouse.opened", ...OPENED.example };
     expect(made.body.data).toEqual({ ...shown, example });
-    expect((await face.call(admin, "GET", "/event-types/warehouse.opened")).body.data).toEqual({ ...shown, example });
+    expect((await face.call(admin, "GET", "/event-types/warehouse.opened")).body.data).toEqual({
+      ...shown,
+      example,
+      taggedFields: [],
+    });
     expect((await face.call(admin, "GET", "/event-types?type=warehouse.*")).body.data).toEqual([shown]);
   });
 
