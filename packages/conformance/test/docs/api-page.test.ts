@@ -11,7 +11,7 @@ const ALSO_RIGHT: Readonly<Record<string, string>> = {
   NOT_FOUND: "the id is an example",
   CONFLICT: "the event type is one of the catalogue, which nobody changes",
   FORBIDDEN: "routes of the operator, who has another key",
-  UNKNOWN_WEBHOOK: "the id in the body is an example",
+  UNKNOWN_WEBHOOK: "the id or name in the body is an example",
 };
 
 let node: TestNode;

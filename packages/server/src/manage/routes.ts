@@ -173,7 +173,8 @@ async function webhooksCalled(db: Executor, place: RoutePlace, route: RouteBody)
         only === undefined
           ? `There is no webhook ${shown}. Give the id or the name of one of this mode.`
           : `${found.length} webhooks are called ${shown}. Give the id.`;
-      details.push({ field: `${field}[${index}]`, message, code: "INVALID_VALUE" });
+      const code = only === undefined ? "UNKNOWN_WEBHOOK" : "INVALID_VALUE";
+      details.push({ field: `${field}[${index}]`, message, code });
       return call;
     });
   const steps = route.steps.map((step, index) => ({

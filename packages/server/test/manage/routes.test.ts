@@ -74,7 +74,10 @@ describe("a route", () => {
     for (const name of ["orders", "more"]) expect((await node.api("DELETE", `/v1/routes/${name}`)).status).toBe(200);
     expect(await heard({ total: 101 })).toEqual(["large", "mid", "rest", "outside"]);
     const unknown = await put("/routes/none", { steps: [{ when: "true", webhooks: ["nobody"] }] });
-    expect(unknown.body.error.details[0]).toMatchObject({ field: "steps[0].webhooks[0]" });
+    expect(unknown.body.error.details[0]).toMatchObject({
+      field: "steps[0].webhooks[0]",
+      code: "UNKNOWN_WEBHOOK",
+    });
   });
 });
 
