@@ -75,6 +75,7 @@ export function digestRoutes(digest: DigestFace): OrdinaryRoute[] {
       summary: "Send everybody who would be told a digest that says that it is a test.",
       needsLiveKey: true,
       answer: { status: 200, data: digestTested },
+      errors: ["RATE_LIMITED"],
       handle: async (call) => answerOfTested(await digest.test(actorOf(call))),
     }),
   ];
