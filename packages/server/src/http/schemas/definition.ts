@@ -101,7 +101,7 @@ const period = {
   fromConfigVersion: z
     .int()
     .positive()
-    .meta({ description: "Events carry the `configVersion` they were routed under." }),
+    .meta({ description: "The configuration version with which this one began to hold; the trail says who made it." }),
   toConfigVersion: z.int().nullable().meta({ description: "It was in force before this one; null: it still is." }),
 };
 const name = z.string();
